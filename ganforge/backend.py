@@ -1,0 +1,145 @@
+"""The contract with a framework. Everything that crosses it is NumPy; everything random or counted is the core's.
+
+A backend is one `BackendEntry` from the hook `ganforge_backends()` and a session that keeps seven promises. The
+definitions that it must meet to the last digit stand in docs/semantics.md; `ganforge.testing.check_backend(name)` tells
+whether it does.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol, SupportsFloat, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from ganforge.gan import Gan, NetworkName
+from ganforge.parameters import Array, State
+from ganforge.protocol import Scale
+
+Precision: TypeAlias = Literal["float32", "float64"]
+Pictures: TypeAlias = npt.NDArray[np.uint8]
+Labels: TypeAlias = npt.NDArray[np.int64]
+Scalars: TypeAlias = Mapping[str, SupportsFloat]
+"""`d_loss`, `d_loss_real`, `d_loss_fake`, `g_loss`, `d_real` and `d_fake` (mean logits), `d_penalty` if there is one.
+
+Of the step's last update of each network. `d_loss` is scaled and includes the weighted penalty, `d_penalty` is without
+its weight. A value may still be on the device: `float()` waits for it, so the core asks on logged steps alone.
+"""
+
+# Forward passes of one update, for the keys of their dropout masks: streams.mix(key + pass).
+GENERATOR_PASS, REAL_PASS, FAKE_PASS, PENALTY_PASS = 0, 1, 2, 3
+"""A joint pass of the discriminator counts as the real one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DiscriminatorInputs:
+    """What one update of the discriminator is fed; B pictures."""
+
+    images: Pictures
+    """(B, height, width, channels)."""
+    labels: Labels | None
+    """(B,) of the real pictures and of the fakes made beside them; None: unconditional."""
+    latents: Array
+    """(B, latent size), float64."""
+    real_targets: Array
+    """(B, 1)."""
+    fake_targets: Array
+    """(B, 1)."""
+    mix: Array
+    """(B, 1, 1, 1), U(0, 1): where between real and fake a penalty looks."""
+    key: int
+    """32 bits, for dropout masks."""
+    scale: Scale
+
+
+@dataclass(frozen=True, kw_only=True)
+class GeneratorInputs:
+    """What one update of the generator is fed; B latents."""
+
+    images: Pictures
+    """(B, height, width, channels): the discriminator's last batch, for losses that compare with it."""
+    labels: Labels | None
+    latents: Array
+    targets: Array
+    """(B, 1): the real target, without noise."""
+    key: int
+    scale: Scale
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepInputs:
+    """All that one step is fed: the discriminator's updates first, then the generator's, then the average."""
+
+    discriminator: tuple[DiscriminatorInputs, ...]
+    generator: tuple[GeneratorInputs, ...]
+    average: float
+    """Fraction that the averaged weights keep; meaningless without an average."""
+
+
+class Session(Protocol):
+    """One GAN in one framework: its arrays, and the step that changes them."""
+
+    def step(self, inputs: StepInputs) -> Scalars:
+        """One step of the protocol: all updates of the discriminator, all of the generator, then the average."""
+        ...
+
+    def gradients(self, inputs: StepInputs) -> State:
+        """Gradients of the first update of each network, both at the current weights, before clipping.
+
+        By parameter name, `generator/...` and `discriminator/...`, trained arrays only; those that are `still` are
+        zero. Changes nothing.
+        """
+        ...
+
+    def generate(self, latents: Array, labels: Labels | None, *, averaged: bool = False) -> Array:
+        """Pictures (B, height, width, channels) in the GAN's pixel range, by running statistics. Changes nothing.
+
+        `averaged`: by the averaged weights where the protocol has them.
+        """
+        ...
+
+    def trace(self, network: NetworkName, inputs: Array, labels: Labels | None, *, key: int | None = None) -> State:
+        """The output of every node by its name, in order; the last is the picture or the logits. Changes nothing.
+
+        `inputs`: latents, or pictures (B, height, width, channels) in the pixel range. With a `key` as in training:
+        batch statistics, dropout masks by that key (of the pass itself); without, by running statistics.
+        """
+        ...
+
+    def state(self) -> State:
+        """A copy of every array by the names and shapes of `Gan.shapes`, in the session's precision."""
+        ...
+
+    def load_state(self, state: State) -> None:
+        """The exact inverse of `state`; float64 values are rounded to the session's precision.
+
+        Raises:
+            StateError: an array is missing, extra or misshapen (`Gan.check_state` tells); nothing is changed then.
+        """
+        ...
+
+    def native(self, network: NetworkName, *, averaged: bool = False) -> Any:
+        """The framework's own module with these weights, for people to take away; independent of the session.
+
+        Called with latents or pictures in the framework's usual layout, and labels for a conditional network.
+        """
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class BackendEntry:
+    """A framework that can be asked for by name."""
+
+    name: str
+    """Name on the command line: lower case, digits and hyphens."""
+    summary: str
+    modules: tuple[str, ...]
+    """Modules that must be importable; looked for without importing them."""
+    install: str
+    """What `pip install` needs to be given for them: `ganforge[torch]`."""
+    open: Callable[[Gan, State, Precision, str], Session]
+    """`open(gan, state, precision, device)`: a session that holds `state`. Imports the framework.
+
+    `device`: 'auto' (the accelerator if there is one), 'cpu', or a framework's own name for one. Raises `PluginError`
+    when there is no such device.
+    """

@@ -1,0 +1,217 @@
+"""Losses and penalties, each written once over a small `Ops` namespace and run by every backend.
+
+All of them take logits, never probabilities: log(sigmoid(x)) is exact where log(p) is not. All of them are means over
+the batch. A third party's loss is a `LossEntry` from the hook `ganforge_losses()`; docs/write-a-loss.md shows one.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol, TypeAlias
+
+from ganforge.hookspecs import hookimpl
+
+Tensor: TypeAlias = Any
+"""A backend's own array; `+ - * /`, unary minus and slicing work on it."""
+
+
+class Ops(Protocol):
+    """What a loss may do beside arithmetic: each backend has these, differentiable twice."""
+
+    def mean(self, x: Tensor) -> Tensor:
+        """Mean over all elements: a scalar."""
+        ...
+
+    def sum_each(self, x: Tensor) -> Tensor:
+        """Sum over all axes but the first: (batch, ...) -> (batch,)."""
+        ...
+
+    def square(self, x: Tensor) -> Tensor:
+        """x * x."""
+        ...
+
+    def sqrt(self, x: Tensor) -> Tensor:
+        """Square root; the caller keeps x above 0."""
+        ...
+
+    def relu(self, x: Tensor) -> Tensor:
+        """max(x, 0)."""
+        ...
+
+    def softplus(self, x: Tensor) -> Tensor:
+        """log(1 + exp(x)), exact for any x."""
+        ...
+
+    def log_softmax(self, x: Tensor) -> Tensor:
+        """Over the last axis."""
+        ...
+
+    def gradient(self, function: Callable[[Tensor], Tensor], at: Tensor) -> Tensor:
+        """Gradient of sum(function(at)) with respect to `at`, itself differentiable: the shape of `at`."""
+        ...
+
+
+class Targets(NamedTuple):
+    """What the logits are trained towards, smoothing, flips and noise included; each (batch, 1)."""
+
+    real: Tensor
+    fake: Tensor
+
+
+@dataclass(frozen=True, kw_only=True)
+class LossEntry:
+    """A loss that a recipe can name."""
+
+    name: str
+    summary: str
+    discriminator: Callable[[Ops, Tensor, Tensor, Targets], tuple[Tensor, Tensor]]
+    """`(ops, real logits, fake logits, targets) -> (real term, fake term)`; their sum is minimised."""
+    generator: Callable[[Ops, Tensor, Tensor, Targets], Tensor]
+    """`(ops, real logits, fake logits, targets) -> scalar`; both targets are the real one, without noise.
+
+    The real logits are None unless `generator_sees_real`.
+    """
+    outputs: int = 1
+    """Logits per picture."""
+    uses_targets: bool = False
+    generator_sees_real: bool = False
+    shift_invariant: bool = False
+    """The discriminator's terms do not change when one number is added to all logits.
+
+    A bias at the discriminator's output then has no gradient but rounding noise, and is left where it is.
+    """
+
+
+@dataclass(frozen=True, kw_only=True)
+class PenaltyEntry:
+    """A penalty on the discriminator that a recipe can name."""
+
+    name: str
+    summary: str
+    penalty: Callable[[Ops, Callable[[Tensor], Tensor], Tensor, Tensor, Tensor], Tensor]
+    """`(ops, critic, real, fake, mix) -> scalar`: `critic` maps pictures to logits, `mix` is U(0,1)."""
+
+
+def _cross_entropy(ops: Ops, logits: Tensor, targets: Tensor) -> Tensor:
+    return ops.mean(ops.softplus(logits) - logits * targets)
+
+
+def _bce_discriminator(ops: Ops, real: Tensor, fake: Tensor, targets: Targets) -> tuple[Tensor, Tensor]:
+    return _cross_entropy(ops, real, targets.real), _cross_entropy(ops, fake, targets.fake)
+
+
+def _bce_generator(ops: Ops, real: Tensor, fake: Tensor, targets: Targets) -> Tensor:
+    return _cross_entropy(ops, fake, targets.fake)
+
+
+def _two_way(ops: Ops, logits: Tensor, targets: Tensor) -> Tensor:
+    log_p = ops.log_softmax(logits)
+    return -ops.mean(targets * log_p[:, 1:2] + (1.0 - targets) * log_p[:, 0:1])
+
+
+def _softmax_discriminator(ops: Ops, real: Tensor, fake: Tensor, targets: Targets) -> tuple[Tensor, Tensor]:
+    return _two_way(ops, real, targets.real), _two_way(ops, fake, targets.fake)
+
+
+def _softmax_generator(ops: Ops, real: Tensor, fake: Tensor, targets: Targets) -> Tensor:
+    return _two_way(ops, fake, targets.fake)
+
+
+def _squares_discriminator(ops: Ops, real: Tensor, fake: Tensor, targets: Targets) -> tuple[Tensor, Tensor]:
+    return 0.5 * ops.mean(ops.square(real - targets.real)), 0.5 * ops.mean(ops.square(fake - targets.fake))
+
+
+def _squares_generator(ops: Ops, real: Tensor, fake: Tensor, targets: Targets) -> Tensor:
+    return 0.5 * ops.mean(ops.square(fake - targets.fake))
+
+
+def _hinge_discriminator(ops: Ops, real: Tensor, fake: Tensor, targets: Targets) -> tuple[Tensor, Tensor]:
+    return ops.mean(ops.relu(1.0 - real)), ops.mean(ops.relu(1.0 + fake))
+
+
+def _wasserstein_discriminator(ops: Ops, real: Tensor, fake: Tensor, targets: Targets) -> tuple[Tensor, Tensor]:
+    return -ops.mean(real), ops.mean(fake)
+
+
+def _critic_generator(ops: Ops, real: Tensor, fake: Tensor, targets: Targets) -> Tensor:
+    return -ops.mean(fake)
+
+
+def _relativistic_discriminator(ops: Ops, real: Tensor, fake: Tensor, targets: Targets) -> tuple[Tensor, Tensor]:
+    return (
+        0.5 * ops.mean(ops.softplus(ops.mean(fake) - real)),
+        0.5 * ops.mean(ops.softplus(fake - ops.mean(real))),
+    )
+
+
+def _relativistic_generator(ops: Ops, real: Tensor, fake: Tensor, targets: Targets) -> Tensor:
+    return 0.5 * (ops.mean(ops.softplus(real - ops.mean(fake))) + ops.mean(ops.softplus(ops.mean(real) - fake)))
+
+
+def _gradient_penalty(ops: Ops, critic: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor, mix: Tensor) -> Tensor:
+    slope = ops.gradient(critic, real * mix + fake * (1.0 - mix))
+    # The root's own derivative is infinite at 0; 1e-12 is far below what the norm is trained towards.
+    return ops.mean(ops.square(ops.sqrt(ops.sum_each(ops.square(slope)) + 1e-12) - 1.0))
+
+
+def _r1(ops: Ops, critic: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor, mix: Tensor) -> Tensor:
+    return 0.5 * ops.mean(ops.sum_each(ops.square(ops.gradient(critic, real))))
+
+
+@hookimpl
+def ganforge_losses() -> Iterable[LossEntry | PenaltyEntry]:
+    """The losses and penalties that come with ganforge."""
+    return (
+        LossEntry(
+            name="bce",
+            summary="binary cross-entropy, non-saturating generator (Goodfellow et al. 2014, section 3)",
+            discriminator=_bce_discriminator,
+            generator=_bce_generator,
+            uses_targets=True,
+        ),
+        LossEntry(
+            name="softmax",
+            summary="softmax cross-entropy over two logits, {0: fake, 1: real}",
+            discriminator=_softmax_discriminator,
+            generator=_softmax_generator,
+            outputs=2,
+            uses_targets=True,
+        ),
+        LossEntry(
+            name="least-squares",
+            summary="least squares towards the targets (Mao et al. 2017, eq. 2)",
+            discriminator=_squares_discriminator,
+            generator=_squares_generator,
+            uses_targets=True,
+        ),
+        LossEntry(
+            name="hinge",
+            summary="hinge (Lim and Ye 2017; Miyato et al. 2018, eq. 16 and 17)",
+            discriminator=_hinge_discriminator,
+            generator=_critic_generator,
+        ),
+        LossEntry(
+            name="wasserstein",
+            summary="Wasserstein distance, for a discriminator kept smooth by a penalty (Arjovsky et al. 2017)",
+            discriminator=_wasserstein_discriminator,
+            generator=_critic_generator,
+            shift_invariant=True,
+        ),
+        LossEntry(
+            name="relativistic",
+            summary="relativistic average, with binary cross-entropy (Jolicoeur-Martineau 2018, section 4.2.2)",
+            discriminator=_relativistic_discriminator,
+            generator=_relativistic_generator,
+            generator_sees_real=True,
+            shift_invariant=True,
+        ),
+        PenaltyEntry(
+            name="gradient",
+            summary="(|gradient| - 1)^2 between real and fake pictures (Gulrajani et al. 2017, eq. 3)",
+            penalty=_gradient_penalty,
+        ),
+        PenaltyEntry(
+            name="r1",
+            summary="half the squared gradient at real pictures (Mescheder et al. 2018, eq. 9)",
+            penalty=_r1,
+        ),
+    )

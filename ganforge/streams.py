@@ -1,0 +1,79 @@
+"""All randomness: every number is a function of (seed, purpose, counters), so nothing has to be remembered.
+
+A checkpoint needs no generator state, step 1,000,000 can be drawn without the 999,999 before it, and two frameworks
+that are given the same step see the same numbers. The bits are NumPy's Philox, a counter-based generator (Salmon et
+al. 2011, "Parallel random numbers: as easy as 1, 2, 3"); masks and shuffles use a 32-bit integer hash that every
+framework can compute for itself.
+"""
+
+from hashlib import blake2b
+
+import numpy as np
+import numpy.typing as npt
+
+Words = npt.NDArray[np.uint64]
+"""32-bit words held in 64 bits, so that products do not overflow."""
+
+_LOW = np.uint64(0xFFFFFFFF)
+
+
+def generator(seed: int, purpose: str, *counters: int) -> np.random.Generator:
+    """A NumPy generator for one purpose at one place, such as `generator(7, "latent", step, update)`."""
+    label = f"{seed}/{purpose}/{'/'.join(map(str, counters))}".encode()
+    key = np.frombuffer(blake2b(label, digest_size=16).digest(), dtype=np.uint64)
+    return np.random.Generator(np.random.Philox(key=key))
+
+
+def key(seed: int, purpose: str, *counters: int) -> int:
+    """A 32-bit key for one purpose at one place, to be spread with `mix`."""
+    label = f"{seed}/{purpose}/{'/'.join(map(str, counters))}".encode()
+    return int.from_bytes(blake2b(label, digest_size=4).digest(), "little")
+
+
+def mix(words: Words) -> Words:
+    """A bijective hash of 32-bit words: xor-shift, multiply, twice (the form of MurmurHash3's finaliser).
+
+    Backends compute the same in integer tensors; tests compare them with this.
+    """
+    words = words & _LOW
+    words = ((words ^ (words >> np.uint64(16))) * np.uint64(0x85EBCA6B)) & _LOW
+    words = ((words ^ (words >> np.uint64(13))) * np.uint64(0xC2B2AE35)) & _LOW
+    return words ^ (words >> np.uint64(16))
+
+
+def kept(key: int, layer: int, count: int, rate: float) -> npt.NDArray[np.bool_]:
+    """Which of `count` elements (in batch, height, width, channels order) a dropout layer keeps.
+
+    `key` is that of the forward pass, `layer` the node's number. Element i is kept where
+    mix(mix(i) ^ mix(key + 0x9E3779B9 * (layer + 1))) >= floor(rate * 2^32).
+    """
+    place = mix(np.array([(key + 0x9E3779B9 * (layer + 1)) & 0xFFFFFFFF], dtype=np.uint64))
+    hashed = mix(mix(np.arange(count, dtype=np.uint64)) ^ place)
+    return np.asarray(hashed >= np.uint64(dropped_below(rate)))
+
+
+def dropped_below(rate: float) -> int:
+    """The hash value from which on an element is kept: floor(rate * 2^32)."""
+    return int(rate * 2**32)
+
+
+def shuffled(seed: int, epoch: int, size: int, positions: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Where a shuffle of 0 .. size - 1 puts `positions`, without ever holding the shuffle.
+
+    A balanced Feistel network on the smallest even number of bits that holds `size`, walked until it falls inside
+    (Black and Rogaway 2002, "Ciphers with arbitrary finite domains", section 3.3): constant memory, any size.
+    """
+    half = np.uint64(max(1, -(-(size - 1).bit_length() // 2)))
+    mask = np.uint64((1 << int(half)) - 1)
+    rounds = generator(seed, "shuffle", epoch).integers(0, 2**32, size=8, dtype=np.uint64)
+
+    def scramble(words: Words) -> Words:
+        left, right = words >> half, words & mask
+        for place in rounds:
+            left, right = right, left ^ (mix(mix(right) ^ place) & mask)
+        return (left << half) | right
+
+    indices = scramble(positions.astype(np.uint64))
+    while (outside := indices >= np.uint64(size)).any():
+        indices[outside] = scramble(indices[outside])
+    return indices.astype(np.int64)
