@@ -81,7 +81,8 @@ def initial(parameters: tuple[Parameter, ...], *, seed: int, network: str) -> St
 def _of(node: Node) -> Iterator[Parameter]:
     match node.layer:
         case Dense() as layer:
-            kernel, fans, width = (node.input[0], layer.units), (node.input[0], layer.units), layer.units
+            kernel: Shape = (node.input[0], layer.units)
+            fans, width = (node.input[0], layer.units), layer.units
         case Conv() as layer:
             size, width = pair(layer.kernel), layer.filters
             kernel = (*size, node.input[2], layer.filters)
