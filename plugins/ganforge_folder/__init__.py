@@ -1,0 +1,49 @@
+"""Any folder of pictures, with or without a subfolder for each class."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from ganforge.dataset import DatasetEntry, ImageSet
+from ganforge.hookspecs import hookimpl
+
+Labels = Literal["auto", "subfolders", "none"]
+
+
+class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Settings of the data set folder."""
+
+    pattern: str = "**/*"
+    """Which files are taken, as a glob pattern below the folder; of those, the ones with a picture's suffix."""
+    labels: Labels = "auto"
+    """Whether the subfolders are classes.
+
+    'subfolders': the first folder on the way to a picture is its class. 'none': no labels. 'auto': classes if every
+    picture lies directly in a subfolder and there are at least two of them, otherwise no labels.
+    """
+
+
+def open_folder(path: Path | None, options: Options) -> ImageSet:
+    """The pictures in the folder `path`.
+
+    Raises:
+        DataError: there is no such folder, no picture in it, or no class for a picture where classes are asked for.
+    """
+    from ganforge_folder.folder import Folder
+
+    return Folder.scan(path, options)
+
+
+@hookimpl
+def ganforge_datasets() -> Iterable[DatasetEntry]:
+    """The one entry."""
+    yield DatasetEntry(
+        name="folder",
+        summary="any folder of pictures, of any size, with or without class subfolders",
+        license="your own",
+        source="your own",
+        open=open_folder,
+        options=Options,
+    )

@@ -1,0 +1,46 @@
+"""MNIST: 70,000 handwritten digits of 28x28 from the four official IDX files, gzipped or not.
+
+Sets in the same four files (Fashion-MNIST, KMNIST) are read as well; their classes are then called '0' to '9'.
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from ganforge.dataset import DatasetEntry, ImageSet
+from ganforge.hookspecs import hookimpl
+
+Split = Literal["train", "test", "both"]
+
+
+class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Settings of the data set mnist."""
+
+    split: Split = "train"
+    """'train' (60,000 pictures), 'test' (10,000), or 'both': train, then test."""
+
+
+def open_mnist(path: Path | None, options: Options) -> ImageSet:
+    """MNIST from the folder `path`.
+
+    Raises:
+        DataError: a file is missing, is no IDX file, is damaged, or does not go with the other.
+    """
+    from ganforge_mnist.mnist import Mnist
+
+    return Mnist.load(path, options.split)
+
+
+@hookimpl
+def ganforge_datasets() -> Iterable[DatasetEntry]:
+    """The one entry."""
+    yield DatasetEntry(
+        name="mnist",
+        summary="70,000 handwritten digits, 28x28, grey, ten classes; from the four IDX files",
+        license="CC BY-SA 3.0",
+        source="http://yann.lecun.com/exdb/mnist/ (LeCun, Cortes and Burges)",
+        open=open_mnist,
+        options=Options,
+    )
