@@ -100,7 +100,7 @@ class Latent(_Fields, frozen=True):
     """The distribution of z: N(0, 1) or U(low, high), `size` elements."""
 
     size: Count = 100
-    kind: Literal["normal", "uniform"] = "normal"
+    distribution: Literal["normal", "uniform"] = "normal"
     low: float = -1.0
     high: float = 1.0
 

@@ -1,0 +1,245 @@
+"""The Python face: `train`, `resume`, `load`, `build`. The command line calls these and adds nothing but words."""
+
+import warnings
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from ganforge.assembly import (
+    assemble,
+    find_backend,
+    missing_modules,
+    open_data,
+    open_session,
+    picture_hash,
+    settle,
+    steps_in_all,
+)
+from ganforge.backend import BackendEntry
+from ganforge.errors import PluginError, RunError
+from ganforge.model import Model
+from ganforge.pipeline import Prepared, prepare
+from ganforge.plugins import Host, host
+from ganforge.recipe import Recipe, load_table, merge, parse, put, to_table
+from ganforge.run import Run, differences, new_folder, newest_good, read_recipe, write_recipe
+
+DEFAULT_RECIPE = "digits"
+Preparing = Callable[[int, int], None]
+"""Called with the number of pictures prepared and of all."""
+
+
+def describe(
+    recipe: str = DEFAULT_RECIPE,
+    *,
+    dataset: str | None = None,
+    data: str | Path | None = None,
+    overrides: Mapping[str, Any] | None = None,
+    assignments: tuple[str, ...] = (),
+) -> Recipe:
+    """The typed recipe: the named one with what is given laid on it.
+
+    Args:
+        recipe: a name, or the path of a TOML file.
+        dataset: another data set; the recipe's options for its own are then dropped.
+        data: where its pictures lie.
+        overrides: further values as nested tables, `{"training": {"batch_size": 32}}`.
+        assignments: the same as text, `training.batch_size=32`.
+    """
+    table = load_table(recipe, host())
+    if dataset is not None:
+        table = merge(table, {"data": {"set": dataset}})
+    if data is not None:
+        table = merge(table, {"data": {"path": str(Path(data).expanduser().resolve())}})
+    table = merge(table, overrides or {})
+    for assignment in assignments:
+        table = put(table, assignment)
+    return parse(table)
+
+
+def train(
+    recipe: str | Recipe = DEFAULT_RECIPE,
+    *,
+    backend: str | None = None,
+    dataset: str | None = None,
+    data: str | Path | None = None,
+    out: str | Path | None = None,
+    overrides: Mapping[str, Any] | None = None,
+    quiet: bool = True,
+    preparing: Preparing | None = None,
+) -> Run:
+    """Train a recipe from its first step to its last; returns the finished run.
+
+    Args:
+        recipe: a name, the path of a TOML file, or what `describe` gave.
+        backend: by default the first whose framework is installed.
+        dataset, data, overrides: see `describe`.
+        out: the run's folder, which must not exist; by default the next number under `runs`.
+        quiet: whether nothing is printed.
+        preparing: told how far the preparation of the pictures has come.
+
+    Raises:
+        GanforgeError: whatever of this cannot be; no folder has been made then.
+    """
+    given = recipe if isinstance(recipe, Recipe) else describe(recipe, dataset=dataset, data=data, overrides=overrides)
+    chosen = backend or given.run.backend or default_backend(host())
+    find_backend(chosen, host())
+    settled, prepared = _prepared(given, preparing)
+    steps = steps_in_all(settled, len(prepared.images))
+    settled = _with_run(settled, steps=steps, backend=chosen)
+    gan = assemble(settled, host())
+    session = open_session(gan, gan.initial_state(settled.run.seed), settled, chosen, host())
+    folder = new_folder(settled, chosen, Path(out) if out is not None else None)
+    write_recipe(folder, settled)
+    model = Model(recipe=settled, gan=gan, session=session)
+    run = Run(folder=folder, recipe=settled, model=model, data=prepared, host=host(), stop=steps, quiet=quiet)
+    run.go()
+    return run
+
+
+def resume(
+    folder: str | Path,
+    *,
+    backend: str | None = None,
+    steps: int | None = None,
+    data: str | Path | None = None,
+    quiet: bool = True,
+    preparing: Preparing | None = None,
+) -> Run:
+    """Go on with a run from its last checkpoint, in any framework; returns the finished run.
+
+    Args:
+        folder: the run's.
+        backend: by default the one that it ran on last.
+        steps: another number of steps in all.
+        data: where its pictures lie now, if they have moved.
+        quiet, preparing: see `train`.
+
+    Raises:
+        RunError: no run, nothing left to do, a checkpoint of another recipe, or other pictures than it began with.
+    """
+    folder = Path(folder)
+    recipe = read_recipe(folder)
+    chosen = backend or recipe.run.backend or default_backend(host())
+    find_backend(chosen, host())
+    recipe = _with_run(recipe, steps=steps or recipe.run.steps, backend=chosen)
+    if data is not None:
+        path = str(Path(data).expanduser().resolve())
+        recipe = msgspec.structs.replace(recipe, data=msgspec.structs.replace(recipe.data, path=path))
+    found = newest_good(folder, warnings.warn)
+    if found is not None:
+        _refuse_other_recipe(folder, recipe, found[0].recipe)
+    start = found[0].step if found else 0
+    stop = recipe.run.steps or 0
+    if start >= stop:
+        raise RunError(f"run {folder} has done its {start} steps; give --steps with a larger number to go on")
+    settled, prepared = _prepared(recipe, preparing)
+    if found is not None and found[0].data != picture_hash(prepared):
+        raise RunError(
+            f"the pictures of data set {recipe.data.set!r} are not those that run {folder} was trained on, so it "
+            "cannot go on exactly; give the old ones with --data, or train anew"
+        )
+    gan = assemble(settled, host())
+    state = found[1] if found else gan.initial_state(settled.run.seed)
+    session = open_session(gan, state, settled, chosen, host())
+    write_recipe(folder, settled)
+    run = Run(
+        folder=folder,
+        recipe=settled,
+        model=Model(recipe=settled, gan=gan, session=session),
+        data=prepared,
+        host=host(),
+        start=start,
+        step=start,
+        stop=stop,
+        seconds_before=found[0].seconds if found else 0.0,
+        quiet=quiet,
+    )
+    run.go()
+    return run
+
+
+def load(folder: str | Path, *, backend: str | None = None) -> Model:
+    """The trained model of a run, from its newest checkpoint; no pictures are needed.
+
+    Raises:
+        RunError: no run, or one without a checkpoint.
+    """
+    folder = Path(folder)
+    recipe = read_recipe(folder)
+    found = newest_good(folder, warnings.warn)
+    if found is None:
+        raise RunError(f"run {folder} has no checkpoint yet")
+    about, state = found
+    _refuse_other_recipe(folder, recipe, about.recipe)
+    gan = assemble(recipe, host())
+    chosen = backend or recipe.run.backend or default_backend(host())
+    session = open_session(gan, state, recipe, chosen, host())
+    return Model(recipe=recipe, gan=gan, session=session, step=about.step)
+
+
+def build(
+    recipe: str | Recipe,
+    *,
+    backend: str | None = None,
+    data: str | Path | None = None,
+    overrides: Mapping[str, Any] | None = None,
+) -> Model:
+    """A recipe's networks with initial weights, untrained.
+
+    Channels and class names that the recipe leaves open come from its data set, or from `overrides`, as
+    `{"channels": 1, "class_names": ["cat", "dog"]}`.
+    """
+    given = recipe if isinstance(recipe, Recipe) else describe(recipe, data=data, overrides=overrides)
+    if given.channels is None or (given.conditional and not given.class_names):
+        given = settle(given, open_data(given, host()))
+    gan = assemble(given, host())
+    chosen = backend or given.run.backend or default_backend(host())
+    session = open_session(gan, gan.initial_state(given.run.seed), given, chosen, host())
+    return Model(recipe=given, gan=gan, session=session)
+
+
+def default_backend(host: Host) -> str:
+    """The most preferred backend whose framework is installed.
+
+    Raises:
+        PluginError: none is; the message has the lines that install one.
+    """
+    entries = [provided.entry for provided in host.entries("ganforge_backends", BackendEntry).values()]
+    ready = [entry for entry in entries if not missing_modules(entry)]
+    if not ready:
+        lines = "".join(f"\n    pip install '{entry.install}'" for entry in entries)
+        raise PluginError(f"no framework is installed; run one of:{lines}")
+    return min(ready, key=lambda entry: entry.rank).name
+
+
+def _prepared(recipe: Recipe, preparing: Preparing | None) -> tuple[Recipe, Prepared]:
+    image_set = open_data(recipe, host())
+    settled = settle(recipe, image_set)
+    assert settled.channels is not None
+    assemble(settled, host())  # so that a network that cannot be is refused before the pictures are decoded
+    prepared = prepare(
+        image_set,
+        name=settled.data.set,
+        shape=(*settled.size, settled.channels),
+        fit=settled.data.fit,
+        max_bad=settled.data.max_bad,
+        progress=preparing,
+    )
+    return settled, prepared
+
+
+def _with_run(recipe: Recipe, *, steps: int | None, backend: str) -> Recipe:
+    run = msgspec.structs.replace(recipe.run, steps=steps, epochs=None, backend=backend)
+    return msgspec.structs.replace(recipe, run=run)
+
+
+def _refuse_other_recipe(folder: Path, recipe: Recipe, trained: dict[str, Any]) -> None:
+    table = to_table(recipe)
+    for each in (table, trained):
+        each["data"] = {key: value for key, value in each["data"].items() if key != "path"}
+    lines = differences(table, trained)
+    if lines:
+        listed = "".join(f"\n    {line}" for line in lines)
+        raise RunError(f"run {folder}: recipe.toml and the checkpoint's recipe differ:{listed}")

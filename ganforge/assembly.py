@@ -1,0 +1,153 @@
+"""From a recipe to what it names: the opened data set, the two networks, the loss. Names become things here alone."""
+
+from hashlib import sha256
+from importlib.util import find_spec
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from ganforge.architecture import ArchitectureEntry, Demand
+from ganforge.backend import BackendEntry, Session
+from ganforge.dataset import DatasetEntry, ImageSet
+from ganforge.errors import DataError, PluginError, RecipeError
+from ganforge.gan import Gan
+from ganforge.losses import LossEntry, PenaltyEntry
+from ganforge.parameters import State
+from ganforge.pipeline import Prepared, picture_channels
+from ganforge.plugins import Host
+from ganforge.protocol import TargetChoice
+from ganforge.recipe import ArchitectureSettings, Recipe, convert
+from ganforge.spec import Network
+
+
+def open_data(recipe: Recipe, host: Host) -> ImageSet:
+    """The recipe's data set, opened, not yet decoded.
+
+    Raises:
+        PluginError: no data set of that name. RecipeError: an option that it does not have. DataError: not there.
+    """
+    settings = recipe.data
+    entry = host.find("ganforge_datasets", DatasetEntry, settings.set, "data set")
+    options = convert(settings.options, entry.options, f"recipe {recipe.name!r}: data set {entry.name!r}")
+    path = Path(settings.path).expanduser() if settings.path is not None else None
+    if entry.needs_path and path is None:
+        raise DataError(f"data set {entry.name!r} needs to know where its pictures lie: --data PATH")
+    return entry.open(path, options)
+
+
+def settle(recipe: Recipe, image_set: ImageSet) -> Recipe:
+    """The recipe with what it leaves to the data: channels as the first picture, class names.
+
+    Raises:
+        DataError: labels are asked of a set that has none.
+    """
+    names = tuple(image_set.class_names)
+    if recipe.conditional and not names:
+        raise DataError(
+            f"recipe {recipe.name!r} trains on labels, but data set {recipe.data.set!r} has none here; "
+            "take a labelled set, or --set conditional=false"
+        )
+    channels = recipe.channels or (1 if picture_channels(image_set) == 1 else 3)
+    return msgspec.structs.replace(recipe, channels=channels, class_names=names if recipe.conditional else ())
+
+
+def assemble(recipe: Recipe, host: Host) -> Gan:
+    """The GAN that a settled recipe describes.
+
+    Raises:
+        PluginError: no architecture, loss or penalty of that name. RecipeError: a setting without effect, or unknown.
+        SpecError: networks that cannot be built.
+    """
+    training = recipe.training
+    loss = host.find("ganforge_losses", LossEntry, training.loss.name, "loss")
+    if training.targets != TargetChoice() and not loss.uses_targets:
+        raise RecipeError(f"recipe {recipe.name!r}: [training.targets] has no effect, as loss {loss.name!r} has none")
+    penalty = host.find("ganforge_losses", PenaltyEntry, training.penalty.name, "penalty") if training.penalty else None
+    if recipe.channels is None or recipe.conditional != bool(recipe.class_names):
+        raise RecipeError(f"recipe {recipe.name!r}: say channels, and class_names if it is conditional, or give data")
+    demand = Demand(
+        image_shape=(*recipe.size, recipe.channels),
+        classes=len(recipe.class_names),
+        latent=training.latent.size,
+        logits=loss.outputs,
+    )
+    generator, discriminator = _networks(recipe, demand, host)
+    gan = Gan(
+        generator_network=generator,
+        discriminator_network=discriminator,
+        protocol=training,
+        loss=loss,
+        penalty=penalty,
+    )
+    if gan.image_shape != demand.image_shape:
+        raise RecipeError(
+            f"recipe {recipe.name!r}: its generator makes pictures of {gan.image_shape}, image_size and channels say "
+            f"{demand.image_shape}"
+        )
+    return gan
+
+
+def _networks(recipe: Recipe, demand: Demand, host: Host) -> tuple[Network, Network]:
+    if recipe.generator is not None and recipe.discriminator is not None:
+        return (
+            Network(input=(demand.latent,), layers=recipe.generator, classes=demand.classes),
+            Network(input=demand.image_shape, layers=recipe.discriminator, classes=demand.classes),
+        )
+    settings = recipe.architecture or ArchitectureSettings()
+    entry = host.find("ganforge_architectures", ArchitectureEntry, settings.name, "architecture")
+    where = f"recipe {recipe.name!r}: architecture {entry.name!r}"
+    return entry.build(demand, convert(settings.options, entry.options, where))
+
+
+def find_backend(name: str, host: Host) -> BackendEntry:
+    """A backend whose framework is installed.
+
+    Raises:
+        PluginError: no such backend, or its framework is missing; the message has the line that installs it.
+    """
+    entry = host.find("ganforge_backends", BackendEntry, name, "backend")
+    missing = missing_modules(entry)
+    if missing:
+        raise PluginError(
+            f"backend {name!r} needs {' and '.join(missing)}, which is not installed; "
+            f"run: pip install '{entry.install}'"
+        )
+    return entry
+
+
+def missing_modules(entry: BackendEntry) -> list[str]:
+    """The modules that a backend needs and that are not installed; none is imported to find out."""
+    return [module for module in entry.modules if find_spec(module) is None]
+
+
+def open_session(gan: Gan, state: State, recipe: Recipe, backend: str, host: Host) -> Session:
+    """A session of `backend` that holds `state`, in the recipe's precision and on its device."""
+    return find_backend(backend, host).open(gan, state, recipe.run.precision, recipe.run.device)
+
+
+def steps_in_all(recipe: Recipe, pictures: int) -> int:
+    """How many steps a run of the recipe takes on so many pictures.
+
+    Raises:
+        DataError: fewer pictures than a batch.
+    """
+    batch = recipe.training.batch_size
+    if pictures < batch:
+        raise DataError(
+            f"data set {recipe.data.set!r} has {pictures} pictures, fewer than a batch of {batch}; "
+            f"take --batch-size {max(pictures, 1)} or less, or more pictures"
+        )
+    if recipe.run.steps is not None:
+        return recipe.run.steps
+    return max(1, (recipe.run.epochs or 1) * (pictures // batch) // recipe.training.discriminator.updates)
+
+
+def picture_hash(prepared: Prepared) -> str:
+    """A hash that tells one prepared set from another: its shape, all labels, a thousand pictures spread over it."""
+    digest = sha256(str(prepared.images.shape).encode())
+    spread = np.linspace(0, len(prepared.images) - 1, min(len(prepared.images), 1000)).astype(np.int64)
+    digest.update(np.ascontiguousarray(prepared.images[spread]).tobytes())
+    if prepared.labels is not None:
+        digest.update(np.ascontiguousarray(prepared.labels).tobytes())
+    return digest.hexdigest()[:32]

@@ -1,0 +1,94 @@
+"""What step number k is fed: pictures, labels, latents, targets and keys, all of it a function of (seed, k)."""
+
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+
+from ganforge import streams
+from ganforge.backend import DiscriminatorInputs, GeneratorInputs, Labels, Pictures, StepInputs
+from ganforge.gan import Gan
+from ganforge.parameters import Array
+from ganforge.protocol import Latent, TargetChoice, average_weight, scale
+
+_BLOCK = 4096
+"""Positions of a shuffle computed at a time: enough to make their cost per step vanish, too few to matter in memory."""
+
+
+def draw_step(gan: Gan, images: Pictures, labels: Labels | None, *, seed: int, step: int) -> StepInputs:
+    """All inputs of step `step`, counted from 0.
+
+    images: (N, height, width, channels), N at least a batch; labels: (N,), for a conditional GAN.
+    """
+    protocol, batch = gan.protocol, gan.protocol.batch_size
+    discriminator: list[DiscriminatorInputs] = []
+    for number in range(step * protocol.discriminator.updates, (step + 1) * protocol.discriminator.updates):
+        chosen = batch_indices(len(images), batch, number, seed=seed, shuffled=protocol.order == "shuffled")
+        real_targets, fake_targets = _targets(protocol.targets, batch, seed=seed, number=number)
+        discriminator.append(
+            DiscriminatorInputs(
+                images=images[chosen],
+                labels=labels[chosen] if labels is not None and gan.classes else None,
+                latents=draw_latents(protocol.latent, batch, seed, "latent/discriminator", number),
+                real_targets=real_targets,
+                fake_targets=fake_targets,
+                mix=streams.generator(seed, "mix", number).random((batch, 1, 1, 1)),
+                key=streams.key(seed, "dropout/discriminator", number),
+                scale=scale(protocol.discriminator.optimizer, number),
+            )
+        )
+    last = discriminator[-1]
+    generator = tuple(
+        GeneratorInputs(
+            images=last.images,
+            labels=last.labels,
+            latents=last.latents
+            if protocol.latents == "shared"
+            else draw_latents(protocol.latent, batch, seed, "latent/generator", number),
+            targets=np.full((batch, 1), protocol.targets.real),
+            key=streams.key(seed, "dropout/generator", number),
+            scale=scale(protocol.generator.optimizer, number),
+        )
+        for number in range(step * protocol.generator.updates, (step + 1) * protocol.generator.updates)
+    )
+    return StepInputs(
+        discriminator=tuple(discriminator), generator=generator, average=average_weight(protocol.average, step)
+    )
+
+
+def draw_latents(latent: Latent, count: int, seed: int, purpose: str, *counters: int) -> Array:
+    """(count, latent size) in float64."""
+    stream = streams.generator(seed, purpose, *counters)
+    if latent.distribution == "normal":
+        return stream.standard_normal((count, latent.size))
+    return stream.uniform(latent.low, latent.high, (count, latent.size))
+
+
+def batch_indices(count: int, batch: int, number: int, *, seed: int, shuffled: bool) -> npt.NDArray[np.int64]:
+    """(batch,) indices of batch `number` of `count` pictures: epoch after epoch, each without what is left over."""
+    epoch, place = divmod(number, count // batch)
+    first = place * batch
+    if not shuffled:
+        return np.arange(first, first + batch)
+    blocks = range(first // _BLOCK, (first + batch - 1) // _BLOCK + 1)
+    found = np.concatenate([_shuffled_block(seed, epoch, count, block) for block in blocks])
+    offset = first - blocks[0] * _BLOCK
+    return found[offset : offset + batch]
+
+
+@lru_cache(maxsize=4)
+def _shuffled_block(seed: int, epoch: int, count: int, block: int) -> npt.NDArray[np.int64]:
+    positions = np.arange(block * _BLOCK, min((block + 1) * _BLOCK, count))
+    return streams.shuffled(seed, epoch, count, positions)
+
+
+def _targets(choice: TargetChoice, batch: int, *, seed: int, number: int) -> tuple[Array, Array]:
+    """Targets of the real and of the fake pictures, (batch, 1) each: first some exchanged, then noise added."""
+    real, fake = np.full((batch, 1), choice.real), np.full((batch, 1), choice.fake)
+    if choice.flip:
+        flipped = streams.generator(seed, "flip", number).random((2, batch, 1)) < choice.flip
+        real, fake = np.where(flipped[0], choice.fake, real), np.where(flipped[1], choice.real, fake)
+    if choice.noise:
+        noise = choice.noise * streams.generator(seed, "target-noise", number).random((2, batch, 1))
+        real, fake = real + noise[0], fake + noise[1]
+    return real, fake

@@ -1,0 +1,89 @@
+"""A GAN to take pictures from: the networks of a recipe with weights, in one framework."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ganforge import streams
+from ganforge.backend import Labels, Pictures, Session
+from ganforge.errors import GanforgeError
+from ganforge.gan import Gan
+from ganforge.images import to_pixels
+from ganforge.parameters import Array
+from ganforge.protocol import Latent
+from ganforge.recipe import Recipe
+
+
+@dataclass(frozen=True, kw_only=True)
+class Model:
+    """The networks of a recipe with weights, in one framework."""
+
+    recipe: Recipe
+    gan: Gan
+    session: Session
+    step: int = 0
+    """Steps of training behind the weights."""
+
+    @property
+    def averaged(self) -> bool:
+        """Whether there are averaged (EMA) weights, which pictures are then drawn with."""
+        return self.gan.protocol.average is not None
+
+    def sample(
+        self, count: int = 64, *, seeds: Sequence[int] | None = None, labels: Sequence[int] | None = None
+    ) -> Pictures:
+        """Generated pictures: uint8 (N, height, width, channels).
+
+        The picture of a seed (and label) is the same whatever else is asked for beside it.
+
+        Args:
+            count: how many, of the seeds 0 .. count - 1, where `seeds` is not given.
+            seeds: one for each picture.
+            labels: one for each picture of a conditional GAN; by default the seed modulo the number of classes.
+
+        Raises:
+            GanforgeError: labels asked of an unconditional GAN, out of range, or not as many as seeds.
+        """
+        chosen = list(range(count)) if seeds is None else list(seeds)
+        if not chosen:
+            raise GanforgeError("no seed is given, so there is nothing to draw")
+        given = self._labels(chosen, labels)
+        return self.draw(latents_of(self.gan.protocol.latent, chosen), given)
+
+    def draw(self, latents: Array, labels: Labels | None) -> Pictures:
+        """Pictures of given latents (N, latent size) and labels (N,): uint8 (N, height, width, channels)."""
+        made = self.session.generate(latents, labels, averaged=self.averaged)
+        return to_pixels(made, self.gan.pixel_range)
+
+    def _labels(self, seeds: Sequence[int], labels: Sequence[int] | None) -> Labels | None:
+        classes = self.gan.classes
+        if not classes:
+            if labels is not None:
+                raise GanforgeError(f"recipe {self.recipe.name!r} is not conditional: it cannot be asked for a label")
+            return None
+        given = np.asarray([seed % classes for seed in seeds] if labels is None else labels, dtype=np.int64)
+        if len(given) != len(seeds):
+            raise GanforgeError(f"{len(given)} labels are given for {len(seeds)} seeds; give one for each")
+        wrong = given[(given < 0) | (given >= classes)]
+        if wrong.size:
+            raise GanforgeError(f"there is no label {wrong[0]}; labels are 0 to {classes - 1}")
+        return given
+
+    @property
+    def generator(self) -> Any:
+        """The framework's own generator module, averaged weights where there are any; yours to keep."""
+        return self.session.native("generator", averaged=self.averaged)
+
+    @property
+    def discriminator(self) -> Any:
+        """The framework's own discriminator module; yours to keep."""
+        return self.session.native("discriminator")
+
+
+def latents_of(latent: Latent, seeds: Sequence[int]) -> Array:
+    """The latent of each seed, (len(seeds), latent size): a function of the seed alone."""
+    if latent.distribution == "normal":
+        return np.stack([streams.generator(seed, "sample").standard_normal(latent.size) for seed in seeds])
+    return np.stack([streams.generator(seed, "sample").uniform(latent.low, latent.high, latent.size) for seed in seeds])

@@ -1,0 +1,221 @@
+"""The plugin host: finds plugins, checks each on its own, and keeps what is wrong with one from taking down the rest.
+
+Everything comes in by the same door, our own backends and data sets too: modules of the entry point group `ganforge`,
+and the default plugins below. GANFORGE_PLUGINS=a,b loads only these entry points (empty: none), GANFORGE_STRICT=1
+raises at the first thing wrong.
+"""
+
+import os
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from functools import cache, partial
+from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any, Generic, Protocol, TypeVar
+
+import pluggy
+
+from ganforge import hookspecs
+from ganforge.errors import GanforgeError, PluginError, near_names
+
+DEFAULT_PLUGINS = (
+    "ganforge.losses",
+    "ganforge.architecture",
+    "ganforge.recipes",
+    "ganforge.testing.plugin",
+    "ganforge.default_plugins.progress",
+    "ganforge.default_plugins.journal",
+    "ganforge.default_plugins.snapshots",
+)
+
+
+class Named(Protocol):
+    """What every entry has."""
+
+    @property
+    def name(self) -> str:
+        """The name it is asked for by."""
+        ...
+
+
+E = TypeVar("E", bound=Named)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failure:
+    """A plugin, or one of its entries, that is left out, and why."""
+
+    plugin: str
+    distribution: str
+    reason: str
+
+    def __str__(self) -> str:
+        """One line for stderr."""
+        origin = f" ({self.distribution})" if self.distribution else ""
+        return f"plugin {self.plugin!r}{origin} is left out: {self.reason}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Loaded:
+    """A plugin that works."""
+
+    name: str
+    distribution: str
+    """Name and version of the distribution it comes from."""
+    hooks: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Provided(Generic[E]):
+    """An entry and the plugin it comes from."""
+
+    entry: E
+    plugin: str
+
+
+@dataclass(kw_only=True)
+class Host:
+    """The plugins of this process."""
+
+    manager: pluggy.PluginManager
+    strict: bool = False
+    warn: Callable[[str], None] = lambda line: print(line, file=sys.stderr)
+    loaded: list[Loaded] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
+
+    def add(self, name: str, load: Callable[[], object], distribution: str = "") -> None:
+        """Load, register and check one plugin; a failure is kept and said, never raised unless strict."""
+        try:
+            plugin = load()
+            self.manager.register(plugin, name)
+        except BaseException as error:  # a plugin may call sys.exit() at import; only an interruption is the user's
+            if isinstance(error, KeyboardInterrupt):
+                raise
+            self.fail(name, distribution, f"{type(error).__name__}: {error}", error)
+            return
+        hooks = tuple(sorted(caller.name for caller in self.manager.get_hookcallers(plugin) or ()))
+        try:
+            self.manager.check_pending()
+        except pluggy.PluginValidationError as error:
+            self.manager.unregister(plugin)
+            known = [each for each in dir(self.manager.hook) if each.startswith("ganforge_")]
+            unknown = next((each for each in hooks if each not in known), "")
+            self.fail(name, distribution, f"no such hook as {unknown!r}; {near_names(unknown, known)}", error)
+            return
+        if not hooks:
+            self.manager.unregister(plugin)
+            self.fail(name, distribution, "it implements no hook; mark its functions with @ganforge.hookimpl")
+            return
+        self.loaded.append(Loaded(name=name, distribution=distribution, hooks=hooks))
+
+    def fail(self, plugin: str, distribution: str, reason: str, error: BaseException | None = None) -> None:
+        """Keep and say that a plugin is left out."""
+        failure = Failure(plugin=plugin, distribution=distribution, reason=reason)
+        if self.strict:
+            raise PluginError(str(failure)) from error
+        self.failures.append(failure)
+        self.warn(f"ganforge: {failure}")
+
+    def entries(self, hook: str, kind: type[E]) -> dict[str, Provided[E]]:
+        """The entries of type `kind` that plugins give for a registration hook, by name.
+
+        Raises:
+            PluginError: two plugins give an entry of the same name; both are named.
+        """
+        found: dict[str, Provided[E]] = {}
+        for name, entry in self._given(hook):
+            if not isinstance(entry, kind):
+                continue
+            if entry.name in found:
+                raise PluginError(
+                    f"{kind.__name__} {entry.name!r} is given by two plugins, {found[entry.name].plugin!r} and "
+                    f"{name!r}; uninstall one, or choose with GANFORGE_PLUGINS"
+                )
+            found[entry.name] = Provided(entry=entry, plugin=name)
+        return found
+
+    def find(self, hook: str, kind: type[E], name: str, word: str) -> E:
+        """The entry of that name.
+
+        Raises:
+            PluginError: there is none; the message suggests near names and names plugins that failed.
+        """
+        entries = self.entries(hook, kind)
+        if name not in entries:
+            broken = "".join(f"\n{failure}" for failure in self.failures)
+            raise PluginError(f"unknown {word} {name!r}; {near_names(name, entries)}{broken}")
+        return entries[name].entry
+
+    def _given(self, hook: str) -> list[tuple[str, object]]:
+        found: list[tuple[str, object]] = []
+        for implementation in list(getattr(self.manager.hook, hook).get_hookimpls()):
+            name = implementation.plugin_name
+            try:
+                found += [(name, entry) for entry in implementation.function()]
+            except Exception as error:
+                self._drop(implementation.plugin, name, f"its {hook} raised {type(error).__name__}: {error}", error)
+        return found
+
+    def event(self, hook: str, **arguments: Any) -> None:
+        """Tell every plugin of an event of a run.
+
+        A plugin that raises is named, switched off, and the run goes on; unless it raises a `GanforgeError`, which
+        stops the run.
+        """
+        for implementation in list(getattr(self.manager.hook, hook).get_hookimpls()):
+            wanted = {name: arguments[name] for name in implementation.argnames}
+            try:
+                implementation.function(**wanted)
+            except GanforgeError:
+                raise
+            except Exception as error:
+                name = implementation.plugin_name
+                self._drop(implementation.plugin, name, f"its {hook} raised {type(error).__name__}: {error}", error)
+
+    def _drop(self, plugin: object, name: str, reason: str, error: Exception) -> None:
+        distribution = next((each.distribution for each in self.loaded if each.name == name), "")
+        self.manager.unregister(plugin)
+        self.loaded[:] = [each for each in self.loaded if each.name != name]
+        self.fail(name, distribution, reason, error)
+
+
+def new_host(entries: Iterable[EntryPoint] | None = None, *, strict: bool = False) -> Host:
+    """A host with the default plugins and those of `entries` (default: what is installed)."""
+    manager = pluggy.PluginManager("ganforge")
+    manager.add_hookspecs(hookspecs)
+    host = Host(manager=manager, strict=strict)
+    for name in DEFAULT_PLUGINS:
+        host.add(name, partial(import_module, name), "ganforge")
+    for entry in _chosen(entry_points(group="ganforge") if entries is None else entries):
+        distribution = f"{entry.dist.name} {entry.dist.version}" if entry.dist else ""
+        host.add(entry.name, partial(_load, entry), distribution)
+    return host
+
+
+@cache
+def host() -> Host:
+    """The host of this process, made when first asked for."""
+    return new_host(strict=os.environ.get("GANFORGE_STRICT") == "1")
+
+
+def _chosen(entries: Iterable[EntryPoint]) -> list[EntryPoint]:
+    named = os.environ.get("GANFORGE_PLUGINS")
+    ordered = sorted(entries, key=lambda entry: (entry.name, entry.value))
+    if named is None:
+        return ordered
+    wanted = [name.strip() for name in named.split(",") if name.strip()]
+    unknown = [name for name in wanted if name not in {entry.name for entry in ordered}]
+    if unknown:
+        raise PluginError(
+            f"GANFORGE_PLUGINS names {unknown[0]!r}, which is not installed; "
+            f"{near_names(unknown[0], (entry.name for entry in ordered))}"
+        )
+    return [entry for entry in ordered if entry.name in wanted]
+
+
+def _load(entry: EntryPoint) -> object:
+    plugin: object = entry.load()
+    if isinstance(plugin, type):
+        raise PluginError(f"the entry point is the class {plugin.__name__}; give a module, or an instance of it")
+    return plugin

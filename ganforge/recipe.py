@@ -1,0 +1,269 @@
+"""A recipe: data set, architecture and way of training in one TOML file; nothing about a system is code.
+
+Reading goes in four steps: find the file, lay it over the one that it extends, put `--set key.path=value` on top, and
+convert the result to types, where every unknown key and wrong value is refused with its place and the near names.
+"""
+
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+import msgspec
+from msgspec import Meta, inspect
+
+from ganforge.errors import RecipeError, near_names
+from ganforge.plugins import Host
+from ganforge.protocol import Protocol
+from ganforge.spec import Count, Layer
+
+T = TypeVar("T")
+Table = dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecipeEntry:
+    """A recipe that can be asked for by name."""
+
+    name: str
+    path: Path
+    """Its TOML file."""
+
+
+class RunSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How long a run takes and what it leaves behind."""
+
+    steps: Count | None = None
+    """Steps in all; None: by `epochs`."""
+    epochs: Count | None = None
+    """Passes of the discriminator over the data set, where `steps` is not given."""
+    seed: Annotated[int, Meta(ge=0)] = 0
+    precision: Literal["float32", "float64"] = "float32"
+    device: str = "auto"
+    backend: str | None = None
+    """None: the first whose framework is installed."""
+    log_every: Count = 50
+    sample_every: Count = 500
+    checkpoint_every: Count = 1000
+    keep: Count = 3
+    """Newest checkpoints that are kept."""
+
+
+class DataSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Where pictures come from. Keys beside these are the data set's own options."""
+
+    set: str = "digits"
+    path: str | None = None
+    fit: Literal["cover", "stretch", "pad"] = "cover"
+    """Fill the picture and cut what is over, ignore its proportions, or show all of it on black."""
+    max_bad: Annotated[int, Meta(ge=0)] = 10
+    """Pictures that may be unreadable before that is an error."""
+    options: Table = {}
+    """The data set's own, as given; checked when it is opened."""
+
+
+class ArchitectureSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """A named architecture. Keys beside `name` are its own options."""
+
+    name: str = "dcgan"
+    options: Table = {}
+
+
+class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """All that decides what is trained, on what and how. One line each in the TOML file."""
+
+    name: str
+    summary: str = ""
+    image_size: int | str | tuple[Count, Count] = 64
+    """One number, "HEIGHTxWIDTH", or [height, width]."""
+    channels: Literal[1, 3] | None = None
+    """None: as the first picture of the data set."""
+    conditional: bool = False
+    """Whether both networks are given the label."""
+    class_names: tuple[str, ...] = ()
+    """Of a conditional recipe; filled in from the data set."""
+    data: DataSettings = DataSettings()
+    architecture: ArchitectureSettings | None = None
+    generator: tuple[Layer, ...] | None = None
+    """Its layers, written out instead of an architecture."""
+    discriminator: tuple[Layer, ...] | None = None
+    training: Protocol = Protocol()
+    run: RunSettings = RunSettings()
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width)."""
+        match self.image_size:
+            case int(side):
+                return side, side
+            case str(text):
+                height, _, width = text.partition("x")
+                return int(height), int(width)
+            case sides:
+                return sides
+
+
+def load_table(name: str, host: Host) -> Table:
+    """The table of a recipe, by name or by the path of a TOML file, laid over those that it extends.
+
+    Raises:
+        RecipeError: no such recipe, no TOML, or one that extends itself.
+    """
+    return _load(name, host, ())
+
+
+def _load(name: str, host: Host, seen: tuple[str, ...]) -> Table:
+    path = _find(name, host)
+    if str(path) in seen:
+        raise RecipeError(f"recipe {path} extends itself, by way of {' -> '.join(seen)}")
+    try:
+        table: Table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise RecipeError(f"recipe {path} cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise RecipeError(f"recipe {path} is not TOML: {error}") from error
+    table.setdefault("name", path.stem)
+    extends = table.pop("extends", None)
+    if extends is None:
+        return table
+    if not isinstance(extends, str):
+        raise RecipeError(f"recipe {path}: extends must be the name of a recipe, not {extends!r}")
+    return merge(_load(extends, host, (*seen, str(path))), table)
+
+
+def _find(name: str, host: Host) -> Path:
+    if name.endswith(".toml") or "/" in name:
+        path = Path(name).expanduser()
+        if not path.is_file():
+            raise RecipeError(f"there is no recipe file {path}")
+        return path
+    entries = host.entries("ganforge_recipes", RecipeEntry)
+    if name not in entries:
+        raise RecipeError(
+            f"unknown recipe {name!r}; {near_names(name, entries)} A file is given by its path, as ./{name}.toml"
+        )
+    return entries[name].entry.path
+
+
+def merge(base: Table, over: Mapping[str, Any]) -> Table:
+    """`base` with `over` laid on it: tables key by key, everything else replaced.
+
+    A table that names another kind of thing (another data set, architecture, loss or optimizer) replaces the old one
+    whole, since the options of one mean nothing to the other.
+    """
+    merged = dict(base)
+    for key, value in over.items():
+        old = merged.get(key)
+        if isinstance(old, dict) and isinstance(value, Mapping) and not _other_kind(old, value):
+            value = merge(old, value)
+        merged[key] = value
+    return merged
+
+
+def _other_kind(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
+    return any(key in old and key in new and old[key] != new[key] for key in ("set", "name", "kind"))
+
+
+def put(table: Table, assignment: str) -> Table:
+    """`table` with one `key.path=value` of the command line laid on it; the value is TOML, or else plain text."""
+    path, equals, text = assignment.partition("=")
+    keys = [key.strip() for key in path.split(".")]
+    if not equals or not all(keys):
+        raise RecipeError(f"--set takes key.path=value, as training.latent.size=64, not {assignment!r}")
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text
+    for key in reversed(keys):
+        value = {key: value}
+    return merge(table, value)
+
+
+def parse(table: Mapping[str, Any]) -> Recipe:
+    """The typed recipe of a table.
+
+    Raises:
+        RecipeError: an unknown key or a wrong value; the message names its place and the near names.
+    """
+    prepared = dict(table)
+    name = str(prepared.get("name", "recipe"))
+    for section, settings in (("data", DataSettings), ("architecture", ArchitectureSettings)):
+        if isinstance(prepared.get(section), dict):
+            prepared[section] = _split(prepared[section], settings)
+    recipe = convert(prepared, Recipe, f"recipe {name!r}")
+    layers = recipe.generator is not None, recipe.discriminator is not None
+    if any(layers) and (not all(layers) or recipe.architecture is not None):
+        raise RecipeError(f"recipe {name!r}: give either [architecture], or both [[generator]] and [[discriminator]]")
+    if not any(layers) and recipe.architecture is None:
+        recipe = msgspec.structs.replace(recipe, architecture=ArchitectureSettings())
+    if isinstance(recipe.image_size, str) and not re.fullmatch(r"[1-9]\d{0,4}x[1-9]\d{0,4}", recipe.image_size):
+        raise RecipeError(f"image_size takes one number or HEIGHTxWIDTH, as 96x64, not {recipe.image_size!r}")
+    if min(recipe.size) < 1:
+        raise RecipeError(f"image_size must be at least 1, not {recipe.image_size!r}")
+    return recipe
+
+
+def _split(table: Table, settings: type[msgspec.Struct]) -> Table:
+    """A section whose further keys are options of what it names."""
+    own = {key: value for key, value in table.items() if key in settings.__struct_fields__ and key != "options"}
+    return {**own, "options": {key: value for key, value in table.items() if key not in own}}
+
+
+def to_table(recipe: Recipe) -> Table:
+    """The inverse of `parse`: plain data without empty values, ready to be written as TOML."""
+    table: Table = _without_none(msgspec.to_builtins(recipe))
+    for section in ("data", "architecture"):
+        if section in table:
+            table[section] |= table[section].pop("options")
+    return table
+
+
+def _without_none(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_none(each) for key, each in value.items() if each is not None}
+    return [_without_none(each) for each in value] if isinstance(value, list | tuple) else value
+
+
+def convert(table: object, kind: type[T], where: str) -> T:
+    """`table` as a `kind`; what does not fit is a RecipeError that names `where` and the key's place in it."""
+    try:
+        return msgspec.convert(table, kind)
+    except msgspec.ValidationError as error:
+        raise RecipeError(f"{where}: {_worded(str(error), kind)}") from error
+    except RecursionError as error:
+        raise RecipeError(f"{where}: nested too deeply") from error
+
+
+def _worded(message: str, kind: type) -> str:
+    """msgspec's message with the place in a recipe's own writing and the near names of an unknown key."""
+    text, _, place = message.partition(" - at `")
+    place = place.rstrip("`").removeprefix("$").removeprefix(".")
+    unknown = re.search(r"unknown field `(.*)`", text)
+    if unknown is None:
+        return f"{text}{f', at {place}' if place else ''}"
+    inside = f" in [{place}]" if place else ""
+    return f"unknown key {unknown[1]!r}{inside}; {near_names(unknown[1], _keys_at(kind, place))}"
+
+
+def _keys_at(kind: type, place: str) -> set[str]:
+    """The keys that may stand at a place such as `training.generator` of a type."""
+    types: list[inspect.Type] = [inspect.type_info(kind)]
+    for part in re.findall(r"[^.\[\]]+|\[", place):
+        types = [inner for each in types for inner in _step(each, part)]
+    return {field.encode_name for each in types for field in _fields(each)}
+
+
+def _flat(each: inspect.Type) -> Iterable[inspect.Type]:
+    return [leaf for option in each.types for leaf in _flat(option)] if isinstance(each, inspect.UnionType) else [each]
+
+
+def _fields(each: inspect.Type) -> Iterable[inspect.Field]:
+    return [field for leaf in _flat(each) if isinstance(leaf, inspect.StructType) for field in leaf.fields]
+
+
+def _step(each: inspect.Type, part: str) -> Iterable[inspect.Type]:
+    if part == "[":
+        return [leaf.item_type for leaf in _flat(each) if isinstance(leaf, inspect.VarTupleType | inspect.ListType)]
+    return [field.type for field in _fields(each) if field.encode_name == part]

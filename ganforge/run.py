@@ -1,0 +1,243 @@
+"""A run: its folder, what it trains, and what happens beside the steps.
+
+runs/00003-frogs-torch/recipe.toml                the recipe with every value settled
+                       journal.jsonl              one line a logged step
+                       samples/step-00000500.png
+                       checkpoints/step-00012000/
+"""
+
+import signal
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import perf_counter
+from types import FrameType
+
+import msgspec
+import numpy as np
+import tomli_w
+
+from ganforge import checkpoint
+from ganforge.assembly import picture_hash
+from ganforge.backend import Pictures
+from ganforge.errors import RunError
+from ganforge.files import write_whole
+from ganforge.model import Model
+from ganforge.parameters import State
+from ganforge.pipeline import Prepared
+from ganforge.plugins import Host
+from ganforge.recipe import Recipe, Table, parse, to_table
+from ganforge.training import Schedule, train
+
+RECIPE, CHECKPOINTS = "recipe.toml", "checkpoints"
+
+
+@dataclass(kw_only=True)
+class Run:
+    """A run in progress, or done. What plugins are given in run events."""
+
+    folder: Path
+    recipe: Recipe
+    model: Model
+    data: Prepared
+    host: Host
+    start: int = 0
+    """Steps done when this process took the run up."""
+    step: int = 0
+    """Steps done so far."""
+    stop: int = 0
+    """Steps in all."""
+    seconds_before: float = 0.0
+    """Spent on training by earlier processes."""
+    quiet: bool = False
+    """Whether plugins should keep off the terminal."""
+    _asked: bool = field(default=False, init=False)
+    _pictures: str = field(default="", init=False)
+    _begun: float = field(default_factory=perf_counter, init=False)
+
+    @property
+    def seconds(self) -> float:
+        """Spent on training so far."""
+        return self.seconds_before + perf_counter() - self._begun
+
+    @property
+    def batch_images(self) -> int:
+        """Real pictures that a step takes."""
+        return self.recipe.training.batch_size * self.recipe.training.discriminator.updates
+
+    @property
+    def epoch(self) -> float:
+        """Passes over the data set so far."""
+        return self.step * self.batch_images / len(self.data.images)
+
+    def go(self) -> None:
+        """Train to the last step, or until SIGINT or SIGTERM asks to stop; a checkpoint is saved either way.
+
+        Raises:
+            KeyboardInterrupt: stopped when asked to; everything is saved.
+            RunError: training diverged, or a file could not be written.
+        """
+        settings = self.recipe.run
+        schedule = Schedule(
+            seed=settings.seed,
+            start=self.start,
+            stop=self.stop,
+            log_every=settings.log_every,
+            checkpoint_every=settings.checkpoint_every,
+        )
+        self._begun = perf_counter()
+        self._pictures = picture_hash(self.data)
+        error: BaseException | None = None
+        try:
+            with self._stopping_when_asked():
+                self.host.event("ganforge_run_started", run=self)
+                done = train(self.model.gan, self.model.session, self.data.images, self.data.labels, schedule, self)
+                if done < self.stop:
+                    raise KeyboardInterrupt
+        except BaseException as raised:
+            error = raised
+            raise
+        finally:
+            self.host.event("ganforge_run_finished", run=self, error=error)
+
+    def step_finished(self, step: int, scalars: Mapping[str, float] | None) -> None:
+        """Tell the plugins."""
+        self.step = step
+        self.host.event("ganforge_step_finished", run=self, step=step, scalars=scalars)
+
+    def save(self, step: int) -> None:
+        """Save a checkpoint and tell the plugins.
+
+        Raises:
+            RunError: it cannot be written, or the weights are no longer finite; earlier checkpoints are untouched.
+        """
+        state = self.model.session.state()
+        wrong = next((name for name, array in state.items() if not np.isfinite(array).all()), None)
+        if wrong is not None:
+            raise RunError(
+                f"step {step}: {wrong} holds values that are not finite, so no checkpoint is saved; the last one is "
+                "from before it. Try lower rates or a clip"
+            )
+        about = checkpoint.About(
+            format=checkpoint.FORMAT,
+            step=step,
+            recipe=to_table(self.recipe),
+            data=self._pictures,
+            seconds=self.seconds,
+            sha256="",
+        )
+        path = checkpoint.save(self.folder / CHECKPOINTS, state, about, keep=self.recipe.run.keep)
+        self.host.event("ganforge_checkpoint_saved", run=self, path=path)
+
+    def stop_asked(self) -> bool:
+        """Whether a signal asked to stop."""
+        return self._asked
+
+    def sample(self, count: int = 64) -> Pictures:
+        """Generated pictures, as `Model.sample`."""
+        return self.model.sample(count)
+
+    @contextmanager
+    def _stopping_when_asked(self) -> Iterator[None]:
+        """The first SIGINT or SIGTERM finishes the step and saves; a second one ends the process as usual."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {name: signal.getsignal(name) for name in (signal.SIGINT, signal.SIGTERM)}
+
+        def ask(number: int, frame: FrameType | None) -> None:
+            self._asked = True
+            for name, handler in before.items():
+                signal.signal(name, handler)
+
+        for name in before:
+            signal.signal(name, ask)
+        try:
+            yield
+        finally:
+            for name, handler in before.items():
+                signal.signal(name, handler)
+
+
+def new_folder(recipe: Recipe, backend: str, out: Path | None) -> Path:
+    """An empty folder for a run: `out`, or the next number under `runs`.
+
+    Raises:
+        RunError: `out` is there already, or a folder cannot be made.
+    """
+    try:
+        if out is not None:
+            if out.exists() and (not out.is_dir() or any(out.iterdir())):
+                raise RunError(f"{out} is there already; choose another --out, or go on with it: ganforge resume {out}")
+            out.mkdir(parents=True, exist_ok=True)
+            return out
+        parent = Path("runs")
+        parent.mkdir(exist_ok=True)
+        numbers = [int(path.name[:5]) for path in parent.iterdir() if path.name[:5].isdecimal()]
+        number = max(numbers, default=-1) + 1
+        while True:  # another process may take the number first
+            folder = parent / f"{number:05d}-{recipe.name}-{backend}"
+            try:
+                if any(parent.glob(f"{number:05d}-*")):
+                    raise FileExistsError
+                folder.mkdir()
+                return folder
+            except FileExistsError:
+                number += 1
+    except OSError as error:
+        raise RunError(f"no folder for the run can be made: {error.filename}: {error.strerror}") from error
+
+
+def write_recipe(folder: Path, recipe: Recipe) -> None:
+    """Write the settled recipe into a run's folder."""
+    write_whole(folder / RECIPE, tomli_w.dumps(to_table(recipe)).encode())
+
+
+def read_recipe(folder: Path) -> Recipe:
+    """The settled recipe of a run.
+
+    Raises:
+        RunError: the folder is not that of a run, or its recipe is damaged.
+    """
+    path = folder / RECIPE
+    if not folder.is_dir():
+        raise RunError(f"there is no run at {folder}")
+    try:
+        return parse(msgspec.toml.decode(path.read_bytes(), type=dict))
+    except FileNotFoundError as error:
+        raise RunError(f"{folder} is not the folder of a run: it has no {RECIPE}") from error
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise RunError(f"{path} cannot be read: {error}") from error
+
+
+def newest_good(folder: Path, warn: Callable[[str], None]) -> tuple[checkpoint.About, State] | None:
+    """The newest checkpoint of a run that is whole; damaged ones are reported and passed by. None: it has none at all.
+
+    Raises:
+        RunError: there are checkpoints, but all are damaged.
+    """
+    paths = checkpoint.checkpoints(folder / CHECKPOINTS)
+    for path in reversed(paths):
+        try:
+            return checkpoint.load(path)
+        except RunError as error:
+            warn(str(error))
+    if paths:
+        raise RunError(f"all {len(paths)} checkpoints of {folder} are damaged; nothing is left to go on from")
+    return None
+
+
+def differences(recipe: Table, other: Table, prefix: str = "") -> list[str]:
+    """What differs between two recipes, one line a field: `training.batch_size: 64, 32`. [run] is not compared."""
+    lines: list[str] = []
+    for key in sorted(set(recipe) | set(other)):
+        ours, theirs = recipe.get(key), other.get(key)
+        if ours == theirs or (not prefix and key == "run"):
+            continue
+        if isinstance(ours, dict) and isinstance(theirs, dict):
+            lines += differences(ours, theirs, f"{prefix}{key}.")
+        else:
+            lines.append(f"{prefix}{key}: {ours!r}, {theirs!r}")
+    return lines
