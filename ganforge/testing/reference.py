@@ -1,0 +1,147 @@
+"""A whole session in plain NumPy: slow, obvious, and the judge of all others.
+
+Layers, losses and optimizers are written out as docs/semantics.md says them; derivatives are autograd's. It answers
+the question that a comparison of two frameworks leaves open: which of them is wrong.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from ganforge.backend import Labels, Precision, Scalars, StepInputs
+from ganforge.errors import PluginError
+from ganforge.gan import Gan, NetworkName
+from ganforge.parameters import Array, State
+from ganforge.protocol import Scale
+from ganforge.shapes import walk
+from ganforge.spec import BatchNorm
+from ganforge.testing.forms import Forms
+from ganforge.testing.layers import Pass, Statistics, forward
+from ganforge.testing.updates import Outcome, Updates
+
+
+class ReferenceSession:
+    """See `ganforge.backend.Session`."""
+
+    def __init__(self, gan: Gan, state: State, precision: Precision, forms: Forms) -> None:
+        self._gan = gan
+        self._forms = forms
+        self._updates = Updates(gan=gan, forms=forms, dtype=np.dtype(precision))
+        self.load_state(state)
+
+    def step(self, inputs: StepInputs) -> Scalars:
+        """All updates of the discriminator, all of the generator, then the average."""
+        judge = dict(self._state)
+        scalars: dict[str, Any] = {}
+        for fed in inputs.discriminator:
+            weights = self._trained("discriminator")
+            outcome = self._updates.discriminator(self._state, weights, fed)
+            self._apply("discriminator", self._updates.gradients("discriminator", self._state, fed), fed.scale, outcome)
+            scalars |= outcome.scalars
+        for made in inputs.generator:
+            seen = self._state if self._forms.alternating else self._state | _only(judge, "discriminator/")
+            outcome = self._updates.generator(seen, self._trained("generator"), made)
+            self._apply("generator", self._updates.gradients("generator", seen, made), made.scale, outcome)
+            scalars |= outcome.scalars
+        self._average(inputs.average)
+        return scalars
+
+    def gradients(self, inputs: StepInputs) -> State:
+        """Gradients of the first update of each network, before clipping."""
+        generator = self._updates.gradients("generator", self._state, inputs.generator[0])
+        discriminator = self._updates.gradients("discriminator", self._state, inputs.discriminator[0])
+        return {f"generator/{name}": each for name, each in generator.items()} | {
+            f"discriminator/{name}": each for name, each in discriminator.items()
+        }
+
+    def generate(self, latents: Array, labels: Labels | None, *, averaged: bool = False) -> Array:
+        """Pictures by running statistics, one by one, so that none can depend on another."""
+        arrays = self._updates.arrays(self._state, "generator")
+        if averaged:
+            arrays |= self._updates.arrays(self._state, "averaged") | self._running
+        pictures = [
+            forward(
+                self._gan.generator,
+                self._updates.cast(latents[i : i + 1]),
+                Pass(arrays=arrays, labels=None if labels is None else labels[i : i + 1], key=None, forms=self._forms),
+            )
+            for i in range(len(latents))
+        ]
+        return np.concatenate([np.zeros((0, *self._gan.image_shape), self._updates.dtype), *pictures])
+
+    def trace(self, network: NetworkName, inputs: Array, labels: Labels | None, *, key: int | None = None) -> State:
+        """The output of every node."""
+        arrays = self._updates.arrays(self._state, network)
+        run = Pass(arrays=arrays, labels=labels, key=key, forms=self._forms)
+        forward(self._gan.nodes(network), self._updates.cast(inputs), run)
+        return run.outputs
+
+    def state(self) -> State:
+        """A copy of every array."""
+        return {name: each.copy() for name, each in self._state.items()}
+
+    def load_state(self, state: State) -> None:
+        """Take over `state`."""
+        self._gan.check_state(state)
+        self._state = {name: np.array(state[name], self._updates.dtype) for name in self._gan.shapes}
+        self._running: State = {}
+
+    def native(self, network: NetworkName, *, averaged: bool = False) -> Any:
+        """There is none: NumPy has no modules."""
+        raise PluginError("the NumPy reference has no module to take away; ask a framework's backend for one")
+
+    def _trained(self, network: NetworkName) -> State:
+        return {
+            each.name: self._state[f"{network}/{each.name}"] for each in self._gan.parameters(network) if each.trained
+        }
+
+    def _apply(self, network: NetworkName, gradients: State, scale: Scale, outcome: Outcome) -> None:
+        optimizer = self._forms.protocol(self._gan.protocol).player(network).optimizer
+        for name, gradient in gradients.items():
+            place, prefix = f"{network}/{name}", f"optimizer/{network}/"
+            slots = {
+                full.removeprefix(prefix).partition("/")[0]: each
+                for full, each in self._state.items()
+                if full.startswith(prefix) and full.removeprefix(prefix).partition("/")[2] == name
+            }
+            self._state[place], slots = self._forms.update(optimizer, self._state[place], gradient, slots, scale)
+            self._state |= {f"{prefix}{slot}/{name}": each for slot, each in slots.items()}
+        for moved, statistics in outcome.statistics:
+            for node in walk(self._gan.nodes(moved)):
+                if node.name in statistics:
+                    self._move(f"{moved}/{node.name}", self._forms.node(node).layer, statistics[node.name])
+
+    def _move(self, place: str, layer: Any, seen: Statistics) -> None:
+        assert isinstance(layer, BatchNorm)
+        unbiased = seen.variance * self._forms.bessel(seen.values)
+        for name, value in ((f"{place}/mean", seen.mean), (f"{place}/variance", unbiased)):
+            self._state[name] = layer.decay * self._state[name] + (1.0 - layer.decay) * value
+
+    def _average(self, fraction: float) -> None:
+        for name in _only(self._state, "averaged/"):
+            weights = self._state[f"generator/{name.removeprefix('averaged/')}"]
+            self._state[name] = self._forms.average(self._state[name], weights, fraction)
+        if self._forms.average_running and self._gan.protocol.average:
+            running = {each.name for each in self._gan.parameters("generator") if not each.trained}
+            now = {name: self._state[f"generator/{name}"] for name in running}
+            self._running = {
+                name: self._forms.average(self._running.get(name, now[name]), now[name], fraction) for name in running
+            }
+
+
+def _only(state: State, prefix: str) -> State:
+    return {name: each for name, each in state.items() if name.startswith(prefix)}
+
+
+def open_reference(
+    gan: Gan, state: State, precision: Precision = "float64", device: str = "auto", *, forms: Forms | None = None
+) -> ReferenceSession:
+    """A session of the reference; `forms` to compute something wrong on purpose (`ganforge.testing.traps`).
+
+    Raises:
+        PluginError: any device but the CPU.
+        StateError: `state` is not that of `gan`.
+    """
+    if device not in ("auto", "cpu"):
+        raise PluginError(f"the NumPy reference has no device {device!r}; it runs on 'cpu'")
+    return ReferenceSession(gan, state, precision, Forms() if forms is None else forms)

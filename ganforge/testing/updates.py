@@ -1,0 +1,146 @@
+"""The two losses of a GAN as plain functions of one network's trained arrays.
+
+What docs/semantics.md says under "A step", top to bottom: the forward passes, the loss, and what they leave behind.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy
+
+from ganforge.backend import (
+    FAKE_PASS,
+    GENERATOR_PASS,
+    PENALTY_PASS,
+    REAL_PASS,
+    DiscriminatorInputs,
+    GeneratorInputs,
+    Labels,
+    Pictures,
+)
+from ganforge.gan import Gan, NetworkName
+from ganforge.losses import Targets
+from ganforge.parameters import Array, State
+from ganforge.testing.differentiable import Tensor, grad, np
+from ganforge.testing.forms import Forms
+from ganforge.testing.layers import Pass, Statistics, forward
+from ganforge.testing.ops import NumpyOps
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What an update computed before it changes anything."""
+
+    loss: Tensor
+    scalars: dict[str, Tensor]
+    statistics: tuple[tuple[NetworkName, dict[str, Statistics]], ...]
+    """Of the passes that move running values, in order."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Updates:
+    """The losses of `gan` at given arrays."""
+
+    gan: Gan
+    forms: Forms
+    dtype: Any
+
+    def discriminator(self, state: State, weights: Mapping[str, Tensor], inputs: DiscriminatorInputs) -> Outcome:
+        """The discriminator's loss; `weights`, its trained arrays, stand in for those of `state`."""
+        protocol = self.forms.protocol(self.gan.protocol)
+        arrays = self.arrays(state, "discriminator") | dict(weights)
+        run = self._runner("discriminator", inputs.key)
+        fake = run(
+            "generator", GENERATOR_PASS, self.arrays(state, "generator"), inputs.labels, self.cast(inputs.latents)
+        )
+        real = self.pictures(inputs.images)
+        if protocol.batches == "joint":
+            labels = None if inputs.labels is None else numpy.concatenate([inputs.labels, inputs.labels])
+            logits = run("discriminator", REAL_PASS, arrays, labels, np.concatenate([fake, real]))
+            fake_logits, real_logits = logits[: len(fake)], logits[len(fake) :]
+        else:
+            real_logits = run("discriminator", REAL_PASS, arrays, inputs.labels, real)
+            fake_logits = run("discriminator", FAKE_PASS, arrays, inputs.labels, fake)
+        targets = Targets(self.cast(inputs.real_targets), self.cast(inputs.fake_targets))
+        seen = self.forms.logits(real_logits), self.forms.logits(fake_logits)
+        real_term, fake_term = self.gan.loss.discriminator(self._ops, *seen, targets)
+        loss = protocol.loss.discriminator_scale * (real_term + fake_term)
+        scalars = {"d_loss_real": real_term, "d_loss_fake": fake_term}
+        scalars |= {"d_real": np.mean(real_logits), "d_fake": np.mean(fake_logits)}
+        if self.gan.penalty and protocol.penalty:
+
+            def critic(x: Tensor) -> Tensor:
+                return run("discriminator", PENALTY_PASS, arrays, inputs.labels, x)
+
+            penalty = self.gan.penalty.penalty(self._ops, critic, real, fake, self.cast(inputs.mix))
+            loss = loss + protocol.penalty.weight * penalty
+            scalars["d_penalty"] = penalty
+        return Outcome(loss=loss, scalars={"d_loss": loss, **scalars}, statistics=run.moved)
+
+    def generator(self, state: State, weights: Mapping[str, Tensor], inputs: GeneratorInputs) -> Outcome:
+        """The generator's loss; `weights`, its trained arrays, stand in for those of `state`."""
+        arrays, judge = self.arrays(state, "generator") | dict(weights), self.arrays(state, "discriminator")
+        run = self._runner("generator", inputs.key)
+        fake = run("generator", GENERATOR_PASS, arrays, inputs.labels, self.cast(inputs.latents))
+        fake_logits = self.forms.logits(run("discriminator", FAKE_PASS, judge, inputs.labels, fake))
+        real_logits = None
+        if self.gan.loss.generator_sees_real:
+            pictures = self.pictures(inputs.images)
+            real_logits = self.forms.logits(run("discriminator", REAL_PASS, judge, inputs.labels, pictures))
+        targets = self.cast(inputs.targets)
+        loss = self.gan.loss.generator(self._ops, real_logits, fake_logits, Targets(targets, targets))
+        return Outcome(loss=loss, scalars={"g_loss": loss}, statistics=run.moved)
+
+    def gradients(self, network: NetworkName, state: State, inputs: Any) -> State:
+        """Derivatives of an update's loss by its trained arrays, named without the network."""
+        update: Callable[..., Outcome] = self.discriminator if network == "discriminator" else self.generator
+        parameters = {each.name: each for each in self.gan.parameters(network) if each.trained}
+        weights = {name: state[f"{network}/{name}"] for name in parameters}
+        found = grad(lambda trained: update(state, trained, inputs).loss)(weights)
+        return {name: self.forms.gradient(parameters[name], found[name]) for name in parameters}
+
+    def arrays(self, state: State, prefix: str) -> dict[str, Array]:
+        """The arrays of one network, named without it."""
+        return {name.removeprefix(f"{prefix}/"): each for name, each in state.items() if name.startswith(f"{prefix}/")}
+
+    def cast(self, x: Any) -> Array:
+        """In the session's precision."""
+        return numpy.asarray(x, self.dtype)
+
+    def pictures(self, images: Pictures) -> Array:
+        """uint8 in the GAN's pixel range."""
+        return self.forms.pixels(images, self.gan.pixel_range[0], self.dtype)
+
+    @property
+    def _ops(self) -> NumpyOps:
+        return NumpyOps(self.forms.softplus)
+
+    def _runner(self, updated: NetworkName, key: int) -> "_Runner":
+        return _Runner(gan=self.gan, forms=self.forms, updated=updated, key=key, found=[])
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Runner:
+    """Forward passes in one update; remembers the statistics of those that move running values."""
+
+    gan: Gan
+    forms: Forms
+    updated: NetworkName
+    key: int
+    found: list[tuple[NetworkName, dict[str, Statistics]]]
+
+    def __call__(
+        self, network: NetworkName, number: int, arrays: Mapping[str, Tensor], labels: Labels | None, x: Tensor
+    ) -> Tensor:
+        place = (self.updated, number)
+        key = None if place in self.forms.by_running else self.forms.pass_key(self.key, number)
+        run = Pass(arrays=arrays, labels=labels, key=key, forms=self.forms)
+        result = forward(self.gan.nodes(network), x, run)
+        if place in self.forms.moving:
+            self.found.append((network, run.statistics))
+        return result
+
+    @property
+    def moved(self) -> tuple[tuple[NetworkName, dict[str, Statistics]], ...]:
+        return tuple(self.found)
