@@ -41,8 +41,7 @@ def fit_picture(pixels: Pixels, shape: Shape, fit: Fit) -> Pixels:
 
 def _cover(picture: Image.Image, size: tuple[int, int]) -> Image.Image:
     scale = max(size[0] / picture.width, size[1] / picture.height)
-    kept_width = min(size[0] / scale, picture.width)
-    kept_height = min(size[1] / scale, picture.height)
+    kept_width, kept_height = size[0] / scale, size[1] / scale
     # Whole pixels: at scale 1 the crop is then exact, not softened by half a pixel.
     left = int((picture.width - kept_width) / 2)
     top = int((picture.height - kept_height) / 2)

@@ -8,7 +8,7 @@ import hashlib
 import math
 import os
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ __all__ = ["Prepared", "Skipped", "picture_channels", "prepare"]
 
 _FORMAT = 1  # raise it whenever the same source would be prepared differently
 _CHUNK_BYTES = 4 << 20  # small enough that memory stays small at 1024x1024,
-_CHUNK_PICTURES = 256  # large enough that handing out work costs nothing at 28x28
+_CHUNK_PICTURES = 64  # large enough that handing out work costs little at 28x28
 _SHOWN = 3  # bad pictures that an error names
 
 
@@ -134,8 +134,9 @@ def _make(
         with (
             closing(RowFile(made / "images.npy", np.uint8, wanted.shape)) as images,
             closing(RowFile(made / "labels.npy", np.int64, ())) as labels,
+            closing(_decode_all(partial(_decode, image_set, wanted), total, wanted.shape)) as chunks,
         ):
-            for chunk in _decode_all(partial(_decode, image_set, wanted), total, wanted.shape):
+            for chunk in chunks:
                 images.append(chunk.images)
                 labels.append(chunk.labels)
                 skipped += chunk.skipped
@@ -151,18 +152,21 @@ def _make(
         return publish(made, place, msgspec.structs.replace(wanted, count=count, skipped=tuple(skipped)))
 
 
-def _decode_all(decode: Callable[[range], _Chunk], total: int, shape: Shape) -> Iterator[_Chunk]:
+def _decode_all(decode: Callable[[range], _Chunk], total: int, shape: Shape) -> Generator[_Chunk, None, None]:
     """All pictures in order, decoded side by side, never more than a few chunks ahead of the one that is taken."""
     size = max(1, min(_CHUNK_PICTURES, _CHUNK_BYTES // math.prod(shape)))
     workers = os.cpu_count() or 1
     ahead: deque[Future[_Chunk]] = deque()
-    with ThreadPoolExecutor(workers) as pool:  # threads do: Pillow decodes and resizes outside the interpreter's lock
+    pool = ThreadPoolExecutor(workers)  # threads do: Pillow decodes and resizes outside the interpreter's lock
+    try:
         for start in range(0, total, size):
             ahead.append(pool.submit(decode, range(start, min(start + size, total))))
             if len(ahead) > 2 * workers:
                 yield ahead.popleft().result()
         while ahead:
             yield ahead.popleft().result()
+    finally:  # an error or Ctrl-C waits for what is being decoded, not for what is queued
+        pool.shutdown(cancel_futures=True)
 
 
 def _decode(image_set: ImageSet, wanted: Meta, indices: range) -> _Chunk:

@@ -153,13 +153,19 @@ def test_truncated(form: str) -> None:
 
 @pytest.mark.parametrize(
     ("content", "reason"),
-    [(b"", "empty"), (b"no picture, just text\n", "not a picture"), (b"%!PS-Adobe-3.0 EPSF-3.0\n", "not a picture")],
+    [(b"", "empty"), (b"no picture, just text\n", "not a picture")],
 )
 def test_no_picture(tmp_path: Path, content: bytes, reason: str) -> None:
     file = tmp_path / "named.png"
     file.write_bytes(content)
     with pytest.raises(DataError, match=rf"^named\.png: .*{reason}"):
         read_picture(file, "named.png")
+
+
+def test_postscript_is_not_run() -> None:
+    """Pillow would hand it to Ghostscript, a program for programs."""
+    with pytest.raises(DataError, match="not a picture in any format"):
+        read_picture(saved(colours(), "EPS"), "x")
 
 
 def test_missing_file(tmp_path: Path) -> None:

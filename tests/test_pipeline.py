@@ -138,6 +138,33 @@ def test_progress_ends_at_the_total(tmp_path: Path) -> None:
     assert seen == sorted(seen) and seen[-1] == (600, 600) and len(seen) > 1
 
 
+def test_order_and_memory_hold_whatever_is_decoded_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Chunks of one picture, some of them slow: the rows stay in order, and reading never runs far ahead."""
+    monkeypatch.setattr("ganforge.pipeline._CHUNK_PICTURES", 1)
+    workers = os.cpu_count() or 1
+    image_set = Counting(count=20 * workers + 100)
+    image_set.before_read = lambda: time.sleep(0.005 if image_set.reads % 7 == 0 else 0)
+    ahead: list[int] = []
+    prepared = made(image_set, tmp_path, progress=lambda done, total: ahead.append(image_set.reads - done))
+    np.testing.assert_array_equal(prepared.images[:, 0, 0, 0], np.arange(len(image_set)) % 251)
+    assert max(ahead) <= 2 * workers + 1
+
+
+def test_an_error_does_not_wait_for_what_is_queued(tmp_path: Path) -> None:
+    """Ctrl-C, for one."""
+
+    def interrupt(done: int, total: int) -> None:
+        raise KeyboardInterrupt
+
+    image_set = Counting(count=20_000, before_read=lambda: time.sleep(0.0002))
+    with pytest.raises(KeyboardInterrupt):
+        made(image_set, tmp_path, progress=interrupt)
+    reads = image_set.reads
+    time.sleep(0.05)
+    assert image_set.reads == reads < len(image_set), "no thread goes on behind our back"
+    assert not list(tmp_path.iterdir())
+
+
 def cut_short(folder: Path) -> None:
     images = folder / "images.npy"
     os.truncate(images, images.stat().st_size - 1)
