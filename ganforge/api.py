@@ -18,7 +18,9 @@ from ganforge.assembly import (
     steps_in_all,
 )
 from ganforge.backend import BackendEntry
+from ganforge.dataset import ImageSet
 from ganforge.errors import PluginError, RunError
+from ganforge.gan import Gan
 from ganforge.model import Model
 from ganforge.pipeline import Prepared, prepare
 from ganforge.plugins import Host, host
@@ -58,6 +60,12 @@ def describe(
     return parse(table)
 
 
+def plan(recipe: Recipe) -> tuple[Recipe, Gan]:
+    """The settled recipe and its GAN, from the data set's first picture and its labels; nothing is decoded or built."""
+    settled = settle(recipe, open_data(recipe, host()))
+    return settled, assemble(settled, host())
+
+
 def train(
     recipe: str | Recipe = DEFAULT_RECIPE,
     *,
@@ -85,15 +93,17 @@ def train(
     given = recipe if isinstance(recipe, Recipe) else describe(recipe, dataset=dataset, data=data, overrides=overrides)
     chosen = backend or given.run.backend or default_backend(host())
     find_backend(chosen, host())
-    settled, prepared = _prepared(given, preparing)
-    steps = steps_in_all(settled, len(prepared.images))
-    settled = _with_run(settled, steps=steps, backend=chosen)
+    image_set = open_data(given, host())
+    settled = settle(given, image_set)
     gan = assemble(settled, host())
+    pictures = prepared(settled, image_set, preparing)
+    steps = steps_in_all(settled, len(pictures.images))
+    settled = _with_run(settled, steps=steps, backend=chosen)
     session = open_session(gan, gan.initial_state(settled.run.seed), settled, chosen, host())
     folder = new_folder(settled, chosen, Path(out) if out is not None else None)
     write_recipe(folder, settled)
     model = Model(recipe=settled, gan=gan, session=session)
-    run = Run(folder=folder, recipe=settled, model=model, data=prepared, host=host(), stop=steps, quiet=quiet)
+    run = Run(folder=folder, recipe=settled, model=model, data=pictures, host=host(), stop=steps, quiet=quiet)
     run.go()
     return run
 
@@ -134,13 +144,15 @@ def resume(
     stop = recipe.run.steps or 0
     if start >= stop:
         raise RunError(f"run {folder} has done its {start} steps; give --steps with a larger number to go on")
-    settled, prepared = _prepared(recipe, preparing)
-    if found is not None and found[0].data != picture_hash(prepared):
+    image_set = open_data(recipe, host())
+    settled = settle(recipe, image_set)
+    gan = assemble(settled, host())
+    pictures = prepared(settled, image_set, preparing)
+    if found is not None and found[0].data != picture_hash(pictures):
         raise RunError(
             f"the pictures of data set {recipe.data.set!r} are not those that run {folder} was trained on, so it "
             "cannot go on exactly; give the old ones with --data, or train anew"
         )
-    gan = assemble(settled, host())
     state = found[1] if found else gan.initial_state(settled.run.seed)
     session = open_session(gan, state, settled, chosen, host())
     write_recipe(folder, settled)
@@ -148,7 +160,7 @@ def resume(
         folder=folder,
         recipe=settled,
         model=Model(recipe=settled, gan=gan, session=session),
-        data=prepared,
+        data=pictures,
         host=host(),
         start=start,
         step=start,
@@ -214,20 +226,17 @@ def default_backend(host: Host) -> str:
     return min(ready, key=lambda entry: entry.rank).name
 
 
-def _prepared(recipe: Recipe, preparing: Preparing | None) -> tuple[Recipe, Prepared]:
-    image_set = open_data(recipe, host())
-    settled = settle(recipe, image_set)
-    assert settled.channels is not None
-    assemble(settled, host())  # so that a network that cannot be is refused before the pictures are decoded
-    prepared = prepare(
+def prepared(recipe: Recipe, image_set: ImageSet, preparing: Preparing | None = None) -> Prepared:
+    """The pictures of a settled recipe's data set, decoded or from the cache."""
+    assert recipe.channels is not None, "settle the recipe first"
+    return prepare(
         image_set,
-        name=settled.data.set,
-        shape=(*settled.size, settled.channels),
-        fit=settled.data.fit,
-        max_bad=settled.data.max_bad,
+        name=recipe.data.set,
+        shape=(*recipe.size, recipe.channels),
+        fit=recipe.data.fit,
+        max_bad=recipe.data.max_bad,
         progress=preparing,
     )
-    return settled, prepared
 
 
 def _with_run(recipe: Recipe, *, steps: int | None, backend: str) -> Recipe:

@@ -211,6 +211,13 @@ def _split(table: Table, settings: type[msgspec.Struct]) -> Table:
     return {**own, "options": {key: value for key, value in table.items() if key not in own}}
 
 
+def set_run_length(recipe: Recipe, *, steps: int | None = None, epochs: int | None = None) -> Recipe:
+    """The recipe with another number of steps or of epochs; unchanged where neither is given."""
+    if steps is None and epochs is None:
+        return recipe
+    return msgspec.structs.replace(recipe, run=msgspec.structs.replace(recipe.run, steps=steps, epochs=epochs))
+
+
 def to_table(recipe: Recipe) -> Table:
     """The inverse of `parse`: plain data without empty values, ready to be written as TOML."""
     table: Table = _without_none(msgspec.to_builtins(recipe))

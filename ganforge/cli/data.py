@@ -1,0 +1,96 @@
+"""`ganforge data info | preview`: look at a data set before training on it."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ganforge.cli.show import listing, preparing
+
+if TYPE_CHECKING:
+    from ganforge.recipe import Recipe
+
+
+@click.group()
+def data() -> None:
+    """Look at data sets."""
+
+
+@data.command()
+@click.argument("dataset")
+@click.option("--data", "path", help="Where its pictures lie.")
+@click.option("--set", "assignments", multiple=True, metavar="KEY.PATH=VALUE", help="An option, as data.split=test.")
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+def info(dataset: str, path: str | None, assignments: tuple[str, ...], as_json: bool) -> None:
+    """What a DATASET is, its terms, and what lies at --data."""
+    from ganforge.assembly import open_data
+    from ganforge.dataset import DatasetEntry
+    from ganforge.pipeline import picture_channels
+    from ganforge.plugins import host
+
+    entry = host().find("ganforge_datasets", DatasetEntry, dataset, "data set")
+    facts: dict[str, Any] = {
+        "data set": entry.name,
+        "summary": entry.summary,
+        "license": entry.license,
+        "source": entry.source,
+    }
+    if path is not None or not entry.needs_path:
+        image_set = open_data(_recipe(dataset, path, assignments), host())
+        facts["pictures"] = len(image_set)
+        facts["channels"] = picture_channels(image_set)
+        counts = [0] * len(image_set.class_names)
+        for index in range(len(image_set)) if counts else ():
+            counts[image_set.label(index)] += 1
+        facts["classes"] = dict(zip(image_set.class_names, counts, strict=True))
+    if as_json:
+        listing([facts], as_json=True, empty="")
+        return
+    for name, value in facts.items():
+        shown = ", ".join(f"{each} {count:,}" for each, count in value.items()) if isinstance(value, dict) else value
+        click.echo(f"{name}: {shown if shown != '' else 'none'}")
+
+
+@data.command()
+@click.argument("dataset")
+@click.option("--data", "path", help="Where its pictures lie.")
+@click.option("--image-size", default="64", show_default=True, help="One number, or HEIGHTxWIDTH.")
+@click.option("--count", type=click.IntRange(min=1), default=64, show_default=True, help="Pictures in the grid.")
+@click.option("--set", "assignments", multiple=True, metavar="KEY.PATH=VALUE", help="An option, as data.split=test.")
+@click.option("--out", type=click.Path(path_type=Path), default=Path("preview.png"), show_default=True)
+def preview(
+    dataset: str, path: str | None, image_size: str, count: int, assignments: tuple[str, ...], out: Path
+) -> None:
+    """A grid of a DATASET's pictures, prepared as for training, spread over the set."""
+    import numpy as np
+
+    from ganforge.api import prepared
+    from ganforge.assembly import open_data, settle
+    from ganforge.images import grid, save_png
+    from ganforge.plugins import host
+
+    if out.suffix != ".png":
+        raise click.BadParameter(f"{out} must end in .png", param_hint="--out")
+    recipe = _recipe(dataset, path, (*assignments, f"image_size={image_size}"))
+    image_set = open_data(recipe, host())
+    with preparing() as tell:
+        ready = prepared(settle(recipe, image_set), image_set, tell)
+    for skipped in ready.skipped:
+        click.echo(f"skipped {skipped.where}: {skipped.reason}", err=True)
+    chosen = np.linspace(0, len(ready.images) - 1, min(count, len(ready.images))).astype(np.int64)
+    columns = int(np.ceil(np.sqrt(len(chosen))))
+    caption = f"{dataset}: {len(chosen)} of {len(ready.images):,} pictures"
+    save_png(grid(ready.images[chosen], columns=columns, caption=caption), out)
+    click.echo(f"{out}: {len(chosen)} of {len(ready.images):,} pictures; {len(ready.skipped)} skipped")
+
+
+def _recipe(dataset: str, path: str | None, assignments: tuple[str, ...]) -> "Recipe":
+    """An unconditional recipe that names the data set, of the plainest kind."""
+    from ganforge.recipe import merge, parse, put
+
+    table: dict[str, Any] = {"name": "preview", "data": {"set": dataset}}
+    if path is not None:
+        table = merge(table, {"data": {"path": str(Path(path).expanduser().resolve())}})
+    for assignment in assignments:
+        table = put(table, assignment)
+    return parse(table)

@@ -1,0 +1,96 @@
+"""`ganforge recipes | datasets | backends | plugins`: what there is."""
+
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import click
+
+from ganforge.cli.show import listing
+
+as_json = click.option("--json", "as_json", is_flag=True, help="As JSON.")
+
+
+@click.command()
+@as_json
+def recipes(as_json: bool) -> None:
+    """List the recipes."""
+    from ganforge.plugins import host
+    from ganforge.recipe import RecipeEntry, load_table
+
+    rows = []
+    for name, provided in sorted(host().entries("ganforge_recipes", RecipeEntry).items()):
+        table = load_table(name, host())
+        rows.append({"recipe": name, "plugin": provided.plugin, "summary": table.get("summary", "")})
+    listing(rows, as_json=as_json, empty="no recipe is installed")
+
+
+@click.command()
+@as_json
+def datasets(as_json: bool) -> None:
+    """List the data sets."""
+    from ganforge.dataset import DatasetEntry
+    from ganforge.plugins import host
+
+    rows = [
+        {
+            "data set": name,
+            "plugin": provided.plugin,
+            "needs --data": "yes" if provided.entry.needs_path else "no",
+            "summary": provided.entry.summary,
+        }
+        for name, provided in sorted(host().entries("ganforge_datasets", DatasetEntry).items())
+    ]
+    listing(rows, as_json=as_json, empty="no data set is installed")
+
+
+@click.command()
+@as_json
+def backends(as_json: bool) -> None:
+    """List the backends, and how to install those that are missing."""
+    from ganforge.assembly import missing_modules
+    from ganforge.backend import BackendEntry
+    from ganforge.plugins import host
+
+    rows: list[dict[str, Any]] = []
+    for name, provided in sorted(host().entries("ganforge_backends", BackendEntry).items()):
+        entry = provided.entry
+        missing = missing_modules(entry)
+        rows.append(
+            {
+                "backend": name,
+                "plugin": provided.plugin,
+                "installed": f"missing: pip install '{entry.install}'" if missing else _versions(entry.modules),
+                "summary": entry.summary,
+            }
+        )
+    listing(rows, as_json=as_json, empty="no backend is installed")
+
+
+@click.group(invoke_without_command=True)
+@as_json
+@click.pass_context
+def plugins(ctx: click.Context, as_json: bool) -> None:
+    """List the plugins, those left out with the reason."""
+    if ctx.invoked_subcommand is not None:
+        return
+    from ganforge.plugins import host
+
+    rows = [
+        {"plugin": each.name, "from": each.distribution, "state": "ok", "hooks": " ".join(each.hooks)}
+        for each in host().loaded
+    ]
+    rows += [
+        {"plugin": each.plugin, "from": each.distribution, "state": f"left out: {each.reason}", "hooks": ""}
+        for each in host().failures
+    ]
+    listing(rows, as_json=as_json, empty="no plugin is loaded")
+
+
+def _versions(modules: tuple[str, ...]) -> str:
+    found = []
+    for module in modules:
+        try:
+            found.append(f"{module} {version(module)}")
+        except PackageNotFoundError:  # a module whose distribution has another name
+            found.append(module)
+    return ", ".join(found)

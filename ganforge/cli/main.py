@@ -1,0 +1,59 @@
+"""`ganforge`: the group of all commands, and the one place where errors become words and exit codes."""
+
+import sys
+from typing import Any
+
+import click
+
+from ganforge import __version__
+from ganforge.cli.data import data
+from ganforge.cli.listings import backends, datasets, plugins, recipes
+from ganforge.cli.resume import resume
+from ganforge.cli.sample import sample
+from ganforge.cli.train import train
+from ganforge.errors import GanforgeError
+
+
+class Cli(click.Group):
+    """The group of all commands; a `GanforgeError` in any of them is its message on stderr and exit code 1."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the chosen command."""
+        try:
+            return super().invoke(ctx)
+        except GanforgeError as error:
+            raise click.ClickException(str(error)) from error
+
+
+@click.group(cls=Cli, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, prog_name="ganforge")
+def cli() -> None:
+    """One description of a GAN; any framework trains it; the numbers agree."""
+
+
+for command in (train, resume, sample, recipes, datasets, backends, plugins, data):
+    cli.add_command(command)
+
+
+def main() -> None:
+    """The command's entry point."""
+    from ganforge.plugins import host
+
+    try:
+        host().event("ganforge_commands", cli=cli)
+    except GanforgeError as error:
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(1)
+    try:
+        cli.main(prog_name="ganforge", standalone_mode=False)
+    except click.exceptions.Exit as stop:
+        sys.exit(stop.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

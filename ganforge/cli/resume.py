@@ -1,0 +1,20 @@
+"""`ganforge resume`: go on with a run, in the same framework or another."""
+
+from pathlib import Path
+
+import click
+
+from ganforge.cli.show import preparing
+
+
+@click.command()
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option("--backend", help="Framework to go on with. [default: the one it ran on last]")
+@click.option("--steps", type=click.IntRange(min=1), help="Another number of steps in all.")
+@click.option("--data", "path", help="Where the data set's pictures lie now, if they have moved.")
+def resume(run: Path, backend: str | None, steps: int | None, path: str | None) -> None:
+    """Go on with a RUN from its last checkpoint, exactly as if it had never stopped."""
+    from ganforge import api
+
+    with preparing() as tell:
+        api.resume(run, backend=backend, steps=steps, data=path, quiet=False, preparing=tell)

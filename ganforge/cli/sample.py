@@ -1,0 +1,34 @@
+"""`ganforge sample`: draw pictures with a trained run."""
+
+from pathlib import Path
+
+import click
+
+from ganforge.cli.ranges import RANGES
+
+
+@click.command()
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option("--seeds", type=RANGES, default="0-63", show_default=True, help="One picture each, as 0-63 or 3,8,21.")
+@click.option("--labels", type=RANGES, help="Draw every seed once for each of these labels, as 0-9.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="grid.png, or samples.npz for arrays images and labels.",
+)
+@click.option("--backend", help="Framework to draw with. [default: the one it ran on last]")
+def sample(run: Path, seeds: list[int], labels: list[int] | None, out: Path, backend: str | None) -> None:
+    """Draw pictures with a RUN. The picture of a seed is the same whatever else is asked for.
+
+    Without --labels a conditional run draws label (seed modulo the number of classes).
+    """
+    from ganforge import api
+    from ganforge.sampling import save_grid, save_npz
+
+    if out.suffix not in (".png", ".npz"):
+        raise click.BadParameter(f"{out} must end in .png or .npz", param_hint="--out")
+    model = api.load(run, backend=backend)
+    save = save_grid if out.suffix == ".png" else save_npz
+    count = save(model, seeds, labels, out)
+    click.echo(f"{out}: {count} pictures, drawn after {model.step:,} steps")

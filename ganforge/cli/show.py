@@ -1,0 +1,85 @@
+"""What commands show: tables, JSON, a recipe's plan, the progress of preparing pictures."""
+
+import json
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from ganforge.gan import Gan
+    from ganforge.recipe import Recipe
+
+
+def listing(rows: Sequence[Mapping[str, Any]], *, as_json: bool, empty: str) -> None:
+    """Print rows as a table with the keys as its head, or as a JSON list."""
+    if as_json:
+        click.echo(json.dumps(list(rows), indent=2))
+        return
+    if not rows:
+        click.echo(empty)
+        return
+    click.echo(table([[str(value) for value in row.values()] for row in rows], head=list(rows[0])))
+
+
+def table(rows: Sequence[Sequence[str]], *, head: Sequence[str]) -> str:
+    """Rows in columns as wide as their widest entry."""
+    widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]
+    lines = [head, ["-" * width for width in widths], *rows]
+    return "\n".join(
+        "  ".join(value.ljust(width) for value, width in zip(line, widths, strict=True)).rstrip() for line in lines
+    )
+
+
+def plan(recipe: "Recipe", gan: "Gan") -> str:
+    """The settled recipe, the layer table of both networks, and what a step costs."""
+    import tomli_w
+
+    from ganforge.costs import network_costs, step_operations
+    from ganforge.gan import NETWORKS
+    from ganforge.recipe import to_table
+
+    parts = [tomli_w.dumps(to_table(recipe)).rstrip()]
+    for network in NETWORKS:
+        costs = network_costs(gan, network)
+        rows = [
+            [
+                each.name,
+                " x ".join(map(str, each.output)),
+                each.settings,
+                f"{each.parameters:,}" if each.parameters else "",
+            ]
+            for each in costs
+        ]
+        total = sum(each.parameters for each in costs)
+        parts.append(
+            f"{network}: {total:,} parameters\n" + table(rows, head=["layer", "output", "settings", "parameters"])
+        )
+    operations = step_operations(gan)
+    batch = gan.protocol.batch_size
+    parts.append(
+        f"A step of batch {batch} costs about {operations / 1e9:,.2f} GFLOP, {operations / batch / 1e9:,.3f} a picture."
+    )
+    return "\n\n".join(parts)
+
+
+@contextmanager
+def preparing() -> Iterator[Callable[[int, int], None]]:
+    """A function to tell how far preparing the pictures has come; a bar on a terminal, nothing elsewhere."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
+        task = None
+
+        def tell(done: int, total: int) -> None:
+            nonlocal task
+            if task is None:
+                task = bar.add_task("preparing pictures", total=total)
+            bar.update(task, completed=done, visible=done < total)
+            if done == total:
+                bar.stop()
+
+        yield tell

@@ -1,0 +1,1 @@
+"""What happens beside the steps by default, through the same hooks as anybody's plugin."""

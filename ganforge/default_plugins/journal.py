@@ -1,0 +1,60 @@
+"""The journal: `journal.jsonl` in the run's folder, one line of JSON for each logged step.
+
+{"step": 500, "images": 32000, "epoch": 17.8, "seconds": 4.1, "d_loss": 1.19, ...}
+"""
+
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from ganforge.errors import RunError
+from ganforge.files import write_whole
+from ganforge.hookspecs import hookimpl
+
+if TYPE_CHECKING:
+    from ganforge.run import Run
+
+NAME = "journal.jsonl"
+
+
+@hookimpl
+def ganforge_run_started(run: "Run") -> None:
+    """Cut off lines of steps that a killed process did after its last checkpoint: they will be done again."""
+    path = run.folder / NAME
+    if not path.exists():
+        return
+    try:
+        lines = path.read_bytes().splitlines(keepends=True)
+    except OSError as error:
+        raise RunError(f"{path} cannot be read: {error.strerror}") from error
+    kept = [line for line in lines if _step(line) <= run.start]
+    if kept != lines:
+        write_whole(path, b"".join(kept))
+
+
+@hookimpl
+def ganforge_step_finished(run: "Run", step: int, scalars: Mapping[str, float] | None) -> None:
+    """Add a line on logged steps."""
+    if scalars is None:
+        return
+    line = {
+        "step": step,
+        "images": step * run.batch_images,
+        "epoch": round(run.epoch, 4),
+        "seconds": round(run.seconds, 3),
+        **scalars,
+    }
+    path = run.folder / NAME
+    try:
+        with path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
+    except OSError as error:
+        raise RunError(f"{path} cannot be written: {error.strerror}") from error
+
+
+def _step(line: bytes) -> float:
+    """The step of a line; one that was cut short counts as after everything, and is dropped."""
+    try:
+        return int(json.loads(line)["step"]) if line.endswith(b"\n") else float("inf")
+    except (ValueError, KeyError, TypeError):
+        return float("inf")

@@ -1,0 +1,108 @@
+"""Progress on the terminal: a bar where there is one, plain lines elsewhere."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ganforge.hookspecs import hookimpl
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress, TaskID
+
+    from ganforge.run import Run
+
+
+@dataclass
+class _Display:
+    console: "Console"
+    bar: "Progress"
+    task: "TaskID"
+
+
+class _Progress:
+    """The display of the run in progress; there is none in a quiet one."""
+
+    def __init__(self) -> None:
+        self.display: _Display | None = None
+
+    @hookimpl
+    def ganforge_run_started(self, run: "Run") -> None:
+        """Say what is trained on what, and where it will be."""
+        if run.quiet:
+            return
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        console = Console(highlight=False, soft_wrap=True)
+        _introduce(console, run)
+        bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[losses]}"),
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+        )
+        task = bar.add_task("training", total=run.stop, completed=run.start, losses="")
+        self.display = _Display(console=console, bar=bar, task=task)
+        bar.start()
+
+    @hookimpl
+    def ganforge_step_finished(self, run: "Run", step: int, scalars: Mapping[str, float] | None) -> None:
+        """Move the bar; on a logged step show the losses."""
+        if self.display is None:
+            return
+        if scalars is None:
+            self.display.bar.update(self.display.task, completed=step)
+            return
+        losses = "  ".join(f"{name} {value:.3f}" for name, value in scalars.items())
+        self.display.bar.update(self.display.task, completed=step, losses=losses)
+        if not self.display.console.is_terminal:
+            self.display.console.print(
+                f"step {step:,}/{run.stop:,}  {step * run.batch_images:,} images  epoch {run.epoch:,.1f}  "
+                f"{run.seconds:,.1f} s  {losses}"
+            )
+
+    @hookimpl
+    def ganforge_run_finished(self, run: "Run", error: BaseException | None) -> None:
+        """Say what there is now, or how to go on."""
+        if self.display is None:
+            return
+        self.display.bar.stop()
+        console, self.display = self.display.console, None
+        if error is None:
+            console.print(
+                f"done: {run.step:,} steps in {run.seconds:,.1f} s; pictures in {run.folder / 'samples'}, more by\n"
+                f"    ganforge sample {run.folder} --out grid.png"
+            )
+        elif isinstance(error, KeyboardInterrupt):
+            console.print(
+                f"stopped after step {run.step:,}, all of it saved; go on with\n    ganforge resume {run.folder}"
+            )
+
+
+def _introduce(console: "Console", run: "Run") -> None:
+    from ganforge.costs import network_costs
+
+    count, height, width, channels = run.data.images.shape
+    g, d = (
+        sum(cost.parameters for cost in network_costs(run.model.gan, network))
+        for network in ("generator", "discriminator")
+    )
+    console.print(f"run {run.folder}: {run.recipe.name} on {run.recipe.run.backend}, {run.recipe.run.precision}")
+    console.print(f"{count:,} pictures {height}x{width}x{channels} of data set {run.recipe.data.set}", end="")
+    console.print(f", {len(run.recipe.class_names)} classes" if run.recipe.class_names else "")
+    console.print(f"generator {g:,} parameters, discriminator {d:,}")
+    for skipped in run.data.skipped:
+        console.print(f"skipped {skipped.where}: {skipped.reason}")
+    if run.start:
+        console.print(f"going on from step {run.start:,} of {run.stop:,}")
+
+
+_progress = _Progress()
+ganforge_run_started = _progress.ganforge_run_started
+ganforge_step_finished = _progress.ganforge_step_finished
+ganforge_run_finished = _progress.ganforge_run_finished
