@@ -1,0 +1,34 @@
+"""Dropout masks: the hash of ganforge.streams in 32-bit integer tensors, bit for bit the same."""
+
+from math import prod
+
+import tensorflow as tf
+
+from ganforge.streams import dropped_below
+
+
+def mix(words: tf.Tensor) -> tf.Tensor:
+    """`ganforge.streams.mix` of uint32 words; products wrap around by themselves."""
+    words = tf.bitwise.bitwise_xor(words, tf.bitwise.right_shift(words, _word(16))) * _word(0x85EBCA6B)
+    words = tf.bitwise.bitwise_xor(words, tf.bitwise.right_shift(words, _word(13))) * _word(0xC2B2AE35)
+    return tf.bitwise.bitwise_xor(words, tf.bitwise.right_shift(words, _word(16)))
+
+
+def pass_key(key: tf.Tensor, number: int) -> tf.Tensor:
+    """Key of one forward pass of an update: mix(key + number)."""
+    return mix(key + _word(number))
+
+
+def kept(key: tf.Tensor, layer: int, shape: tuple[int, ...], rate: float) -> tf.Tensor:
+    """Booleans of `shape`, (batch, ...): what dropout keeps, as `ganforge.streams.kept` defines.
+
+    `key`: of the forward pass, a uint32 scalar. `layer`: the node's number.
+    """
+    place = mix(key + _word(0x9E3779B9 * (layer + 1)))
+    positions = mix(tf.cast(tf.range(prod(shape), dtype=tf.int64), tf.uint32))
+    hashed = mix(tf.bitwise.bitwise_xor(positions, place))
+    return tf.reshape(hashed >= _word(dropped_below(rate)), shape)
+
+
+def _word(value: int) -> tf.Tensor:
+    return tf.constant(value & 0xFFFFFFFF, tf.uint32)

@@ -1,0 +1,153 @@
+"""The forward pass: resolved nodes, one after another, each layer as docs/semantics.md defines it. Pictures are NHWC."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple, TypeAlias
+
+import tensorflow as tf
+
+from ganforge.shapes import Node, Sides, pair
+from ganforge.spec import (
+    BatchNorm,
+    Conv,
+    ConvTranspose,
+    Dense,
+    Dropout,
+    Elu,
+    Flatten,
+    JoinLabel,
+    LeakyRelu,
+    Relu,
+    Reshape,
+    Residual,
+    Sigmoid,
+    Tanh,
+)
+from ganforge_tensorflow import dropout
+
+Arrays: TypeAlias = Mapping[str, tf.Tensor]
+"""The arrays of one network by their names in it: `03_conv/kernel`."""
+
+
+class Moments(NamedTuple):
+    """What a batch norm saw in one batch, each (channels,); the variance is the unbiased one."""
+
+    mean: tf.Tensor
+    variance: tf.Tensor
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pass:
+    """One forward pass: what it was given, and what it leaves behind node by node."""
+
+    arrays: Arrays
+    labels: tf.Tensor | None
+    """(B,)."""
+    key: tf.Tensor | None
+    """Of this pass's dropout masks, a uint32 scalar: a pass in training. None: by running values."""
+    outputs: dict[str, tf.Tensor] = field(default_factory=dict)
+    """Every node's output; a residual block's after those of its inner nodes."""
+    moments: dict[str, Moments] = field(default_factory=dict)
+    """Of every batch norm in training, by its node's name."""
+
+    @property
+    def output(self) -> tf.Tensor:
+        """The last node's output: pictures or logits."""
+        return next(reversed(self.outputs.values()))
+
+
+def forward(
+    nodes: tuple[Node, ...], arrays: Arrays, x: tf.Tensor, labels: tf.Tensor | None, *, key: tf.Tensor | None = None
+) -> Pass:
+    """Pass `x`, (B, ...) of a static shape, through a network; with a `key` as in training."""
+    done = Pass(arrays=arrays, labels=labels, key=key)
+    _chain(nodes, x, done)
+    return done
+
+
+def _chain(nodes: tuple[Node, ...], x: tf.Tensor, done: Pass) -> tf.Tensor:
+    for node in nodes:
+        x = done.outputs[node.name] = _layer(node, x, done)
+    return x
+
+
+def _layer(node: Node, x: tf.Tensor, done: Pass) -> tf.Tensor:
+    match node.layer:
+        case Dense():
+            return _biased(node, tf.matmul(x, done.arrays[f"{node.name}/kernel"]), done.arrays)
+        case Conv(stride=stride):
+            kernel, padding = done.arrays[f"{node.name}/kernel"], _explicit(node.padding)
+            return _biased(node, tf.nn.conv2d(x, kernel, pair(stride), padding), done.arrays)
+        case ConvTranspose(stride=stride):
+            kernel, padding = done.arrays[f"{node.name}/kernel"], _explicit(node.padding)
+            shape = (x.shape[0], *node.output)
+            return _biased(node, tf.nn.conv2d_transpose(x, kernel, shape, pair(stride), padding), done.arrays)
+        case BatchNorm():
+            return _batch_norm(node, node.layer, x, done)
+        case Relu():
+            return tf.nn.relu(x)
+        case LeakyRelu(slope=slope):
+            # TensorFlow's own takes its slope as float32 whatever the tensors are: 3e-9 beside it in float64.
+            return tf.nn.leaky_relu(x, slope) if x.dtype == tf.float32 else tf.where(x > 0, x, slope * x)
+        case Elu(alpha=alpha):
+            # Without the minimum, the branch not taken overflows and its derivative is 0 * inf.
+            return tf.where(x > 0, x, alpha * tf.math.expm1(tf.minimum(x, 0.0)))
+        case Tanh():
+            return tf.tanh(x)
+        case Sigmoid():
+            return tf.sigmoid(x)
+        case Dropout(rate=rate):
+            if done.key is None:
+                return x
+            return tf.where(dropout.kept(done.key, node.number, tuple(x.shape), rate), x / (1.0 - rate), 0.0)
+        case Reshape() | Flatten():
+            return tf.reshape(x, (-1, *node.output))
+        case JoinLabel():
+            hot = tf.one_hot(done.labels, node.classes, dtype=x.dtype)
+            spread = tf.reshape(hot, (-1, *(1 for _ in node.input[1:]), node.classes))
+            return tf.concat([x, tf.broadcast_to(spread, (*x.shape[:-1], node.classes))], axis=-1)
+        case Residual():
+            return x + _chain(node.body, x, done)
+
+
+def _explicit(padding: Sides) -> list[tuple[int, int]]:
+    return [(0, 0), *padding, (0, 0)]
+
+
+def _biased(node: Node, x: tf.Tensor, arrays: Arrays) -> tf.Tensor:
+    bias = arrays.get(f"{node.name}/bias")
+    return x if bias is None else tf.nn.bias_add(x, bias)
+
+
+def _batch_norm(node: Node, layer: BatchNorm, x: tf.Tensor, done: Pass) -> tf.Tensor:
+    scale = done.arrays[f"{node.name}/scale"] if layer.scale else tf.ones(x.shape[-1:], x.dtype)
+    offset = done.arrays[f"{node.name}/offset"] if layer.offset else tf.zeros(x.shape[-1:], x.dtype)
+    if done.key is None:
+        mean, variance = done.arrays[f"{node.name}/mean"], done.arrays[f"{node.name}/variance"]
+        return (x - mean) * (scale * tf.math.rsqrt(variance + layer.epsilon)) + offset
+    if x.dtype == tf.float32:
+        normal, done.moments[node.name] = _fused(x, scale, offset, layer.epsilon)
+    else:
+        normal, done.moments[node.name] = _composed(x, scale, offset, layer.epsilon)
+    return normal
+
+
+def _fused(x: tf.Tensor, scale: tf.Tensor, offset: tf.Tensor, epsilon: float) -> tuple[tf.Tensor, Moments]:
+    """One operation, of float32 alone; the variance that it hands out is unbiased already."""
+    picture = x if x.shape.rank == 4 else x[:, tf.newaxis, tf.newaxis, :]
+    unset = tf.constant([], tf.float32)
+    normal, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
+        x=picture, scale=scale, offset=offset, mean=unset, variance=unset, epsilon=epsilon, is_training=True
+    )
+    return tf.reshape(normal, x.shape), Moments(mean, variance)
+
+
+def _composed(x: tf.Tensor, scale: tf.Tensor, offset: tf.Tensor, epsilon: float) -> tuple[tf.Tensor, Moments]:
+    """Not by tf.nn.moments: that stops the gradient at the mean, so that second derivatives come out wrong."""
+    axes = list(range(x.shape.rank - 1))
+    count = x.shape.num_elements() // x.shape[-1]
+    mean = tf.reduce_mean(x, axes)
+    centred = x - mean
+    variance = tf.reduce_mean(tf.square(centred), axes)
+    normal = centred * (scale * tf.math.rsqrt(variance + epsilon)) + offset
+    return normal, Moments(mean, variance * (count / (count - 1)))

@@ -1,0 +1,132 @@
+"""A network as a Keras model of Keras's own layers: to take away, train on and save; it knows nothing of ganforge."""
+
+from collections.abc import Mapping
+
+import keras
+import numpy as np
+
+from ganforge.errors import PluginError
+from ganforge.gan import Gan, NetworkName
+from ganforge.parameters import Array
+from ganforge.shapes import Node, walk
+from ganforge.spec import (
+    BatchNorm,
+    Conv,
+    ConvTranspose,
+    Dense,
+    Dropout,
+    Elu,
+    Flatten,
+    JoinLabel,
+    LeakyRelu,
+    Relu,
+    Reshape,
+    Residual,
+    Sigmoid,
+    Tanh,
+)
+
+_ARRAYS = ("kernel", "bias", "scale", "offset", "mean", "variance")
+"""In the order in which a Keras layer lists those that it has; their layouts are the neutral ones."""
+
+
+def build(gan: Gan, network: NetworkName, weights: Mapping[str, Array], dtype: str) -> keras.Model:
+    """A functional model with copies of `weights`, by their names in the network.
+
+    It takes latents (B, size) or pictures (B, height, width, channels), as a list with the labels (B,) where a layer
+    joins them. Running variances go on as Keras moves them: from a batch's biased variance.
+
+    Raises:
+        PluginError: Keras runs on another framework in this process.
+    """
+    if keras.backend.backend() != "tensorflow":
+        raise PluginError(
+            f"Keras runs on {keras.backend.backend()!r} here, so its models are not TensorFlow's; set "
+            "KERAS_BACKEND=tensorflow, or remove it, before Python starts"
+        )
+    nodes = gan.nodes(network)
+    name = "latents" if network == "generator" else "pictures"
+    x = keras.Input(nodes[0].input, dtype=dtype, name=name)
+    labels = keras.Input((), dtype="int64", name="labels")
+    output = _chain(nodes, x, labels, weights, dtype)
+    joins = any(isinstance(node.layer, JoinLabel) for node in walk(nodes))
+    return keras.Model([x, labels] if joins else x, output, name=network)
+
+
+def _chain(
+    nodes: tuple[Node, ...], x: keras.KerasTensor, labels: keras.KerasTensor, weights: Mapping[str, Array], dtype: str
+) -> keras.KerasTensor:
+    for node in nodes:
+        name = node.name.replace("/", "_")
+        match node.layer:
+            case Residual():
+                inner = _chain(node.body, x, labels, weights, dtype)
+                x = keras.layers.Add(dtype=dtype, name=name)([x, inner])
+            case JoinLabel():
+                x = keras.layers.Concatenate(dtype=dtype, name=name)([x, _spread(node, labels, dtype)])
+            case _:
+                arrays = [weights[each] for array in _ARRAYS if (each := f"{node.name}/{array}") in weights]
+                for layer in _layers(node, name, dtype):
+                    x = layer(x)
+                    if arrays and layer.weights:
+                        layer.set_weights(arrays)
+    return x
+
+
+def _spread(node: Node, labels: keras.KerasTensor, dtype: str) -> keras.KerasTensor:
+    """One-hot labels of the node's rank; over a picture, the same at every pixel."""
+    hot = keras.layers.CategoryEncoding(node.classes, output_mode="one_hot", dtype=dtype)(labels)
+    if len(node.input) == 1:
+        return hot
+    pixel = keras.layers.Reshape((1, 1, node.classes), dtype=dtype)(hot)
+    return keras.layers.UpSampling2D(node.input[:2], dtype=dtype)(pixel)
+
+
+def _layers(node: Node, name: str, dtype: str) -> list[keras.Layer]:
+    """Keras's layers for one of ours; where their padding is not ours, it stands as a layer of its own."""
+    layers = keras.layers
+    match node.layer:
+        case Dense(units=units, bias=bias):
+            return [layers.Dense(units, use_bias=bias, dtype=dtype, name=name)]
+        case Conv(filters=filters, kernel=kernel, stride=stride, padding=padding, bias=bias):
+            same = padding == "same"
+            conv = layers.Conv2D(
+                filters, kernel, stride, "same" if same else "valid", use_bias=bias, dtype=dtype, name=name
+            )
+            return [conv] if same else [layers.ZeroPadding2D(node.padding, dtype=dtype), conv]
+        case ConvTranspose(filters=filters, kernel=kernel, stride=stride, padding=padding, size=size, bias=bias):
+            same = padding == "same" and size is None
+            conv = layers.Conv2DTranspose(
+                filters, kernel, stride, "same" if same else "valid", use_bias=bias, dtype=dtype, name=name
+            )
+            return [conv] if same else [conv, layers.Cropping2D(node.padding, dtype=dtype)]
+        case BatchNorm(decay=decay, epsilon=epsilon, scale=scale, offset=offset):
+            return [
+                layers.BatchNormalization(
+                    momentum=decay, epsilon=epsilon, scale=scale, center=offset, dtype=dtype, name=name
+                )
+            ]
+        case Relu():
+            return [layers.ReLU(dtype=dtype, name=name)]
+        case LeakyRelu(slope=slope) if dtype == "float32":
+            return [layers.LeakyReLU(slope, dtype=dtype, name=name)]
+        case LeakyRelu(slope=slope):
+            # LeakyReLU rounds its slope to float32; an array of slopes, one for all and not trained, does not.
+            axes = list(range(1, len(node.input) + 1))
+            prelu = layers.PReLU(shared_axes=axes, trainable=False, dtype=dtype, name=name)
+            prelu.build((None, *node.input))
+            prelu.set_weights([np.full(prelu.alpha.shape, slope)])
+            return [prelu]
+        case Elu(alpha=alpha):
+            return [layers.ELU(alpha, dtype=dtype, name=name)]
+        case Tanh():
+            return [layers.Activation("tanh", dtype=dtype, name=name)]
+        case Sigmoid():
+            return [layers.Activation("sigmoid", dtype=dtype, name=name)]
+        case Dropout(rate=rate):
+            return [layers.Dropout(rate, dtype=dtype, name=name)]
+        case Reshape(shape=shape):
+            return [layers.Reshape(shape, dtype=dtype, name=name)]
+        case Flatten():
+            return [layers.Flatten(dtype=dtype, name=name)]
+    raise AssertionError(node.layer)

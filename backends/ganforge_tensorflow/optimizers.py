@@ -1,0 +1,37 @@
+"""The update formulas of docs/semantics.md, one parameter at a time.
+
+Not Keras's optimizers: their Adam has another epsilon, their RMSprop another root, and 1 - beta is rounded to float32
+before it is used.
+"""
+
+from collections.abc import Mapping
+
+import tensorflow as tf
+
+from ganforge.protocol import SGD, Adam, Optimizer, RMSprop
+
+
+def update(
+    optimizer: Optimizer,
+    variable: tf.Variable,
+    slots: Mapping[str, tf.Variable],
+    gradient: tf.Tensor,
+    rate: tf.Tensor,
+    root: tf.Tensor,
+) -> None:
+    """Move `variable` and its `slots` (by the names of `ganforge.protocol.slots`) by one update.
+
+    `rate` and `root`: the update's `Scale`, scalars in the variable's precision.
+    """
+    g = gradient if optimizer.clip is None else tf.clip_by_value(gradient, -optimizer.clip, optimizer.clip)
+    match optimizer:
+        case Adam(beta1=beta1, beta2=beta2, epsilon=epsilon):
+            m = slots["m"].assign(beta1 * slots["m"] + (1.0 - beta1) * g, read_value=True)
+            v = slots["v"].assign(beta2 * slots["v"] + (1.0 - beta2) * tf.square(g), read_value=True)
+            variable.assign_sub(rate * m / (tf.sqrt(v) / root + epsilon))
+        case RMSprop(rho=rho, epsilon=epsilon, epsilon_inside_sqrt=inside):
+            v = slots["v"].assign(rho * slots["v"] + (1.0 - rho) * tf.square(g), read_value=True)
+            variable.assign_sub(rate * g / (tf.sqrt(v + epsilon) if inside else tf.sqrt(v) + epsilon))
+        case SGD(momentum=momentum):
+            b = slots["b"].assign(momentum * slots["b"] + g, read_value=True) if momentum else g
+            variable.assign_sub(rate * b)

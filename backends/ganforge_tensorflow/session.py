@@ -1,0 +1,101 @@
+"""A GAN held and trained by TensorFlow: the seven promises of `ganforge.backend.Session`."""
+
+from functools import partial
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from ganforge.backend import Labels, Precision, Scalars, StepInputs
+from ganforge.gan import Gan, NetworkName
+from ganforge.parameters import Array, State
+from ganforge_tensorflow import arrays, devices, step
+from ganforge_tensorflow.layers import Arrays, forward
+from ganforge_tensorflow.native import build
+
+CHUNK = 16
+"""Pictures are made so many at a time, the last ones together with copies, so that each is the same in any company."""
+
+
+def open_session(gan: Gan, state: State, precision: Precision, device: str) -> "TensorFlowSession":
+    """A session that holds `state`.
+
+    Raises:
+        PluginError: TensorFlow sees no such device.
+        StateError: the state is not that of this GAN.
+    """
+    gan.check_state(state)
+    return TensorFlowSession(gan, state, tf.as_dtype(precision), devices.find(device))
+
+
+class TensorFlowSession:
+    """Variables by their names in a state, and the functions traced over them."""
+
+    def __init__(self, gan: Gan, state: State, dtype: tf.DType, device: str) -> None:
+        self._gan, self._dtype, self._device = gan, dtype, device
+        with tf.device(device):
+            self._variables = arrays.variables({name: state[name] for name in gan.shapes}, dtype)
+        self._step = tf.function(partial(step.step, gan, self._variables), autograph=False)
+        self._gradients = tf.function(partial(step.gradients, gan, self._variables), autograph=False)
+        self._pictures = tf.function(partial(_pictures, gan), autograph=False)
+
+    def step(self, inputs: StepInputs) -> Scalars:
+        """One step of the protocol."""
+        with tf.device(self._device):
+            return self._step(self._feed(inputs))
+
+    def gradients(self, inputs: StepInputs) -> State:
+        """What the first update of each network would apply, before clipping."""
+        with tf.device(self._device):
+            return {name: array.numpy() for name, array in self._gradients(self._feed(inputs)).items()}
+
+    def generate(self, latents: Array, labels: Labels | None, *, averaged: bool = False) -> Array:
+        """Pictures (B, height, width, channels) by running statistics."""
+        weights = self._weights("generator", averaged)
+        pictures = np.empty((len(latents), *self._gan.image_shape), self._dtype.as_numpy_dtype)
+        for start in range(0, len(latents), CHUNK):
+            places = np.minimum(np.arange(start, start + CHUNK), len(latents) - 1)
+            with tf.device(self._device):
+                some = arrays.labels(None if labels is None else labels[places])
+                made = self._pictures(weights, arrays.real(latents[places], self._dtype), some)
+            pictures[start : start + CHUNK] = made.numpy()[: len(latents) - start]
+        return pictures
+
+    def trace(self, network: NetworkName, inputs: Array, labels: Labels | None, *, key: int | None = None) -> State:
+        """Every node's output, by its name."""
+        with tf.device(self._device):
+            done = forward(
+                self._gan.nodes(network),
+                self._weights(network),
+                arrays.real(inputs, self._dtype),
+                arrays.labels(labels),
+                key=None if key is None else tf.constant(key, tf.uint32),
+            )
+        return {name: output.numpy() for name, output in done.outputs.items()}
+
+    def state(self) -> State:
+        """A copy of every array."""
+        return arrays.neutral(self._variables)
+
+    def load_state(self, state: State) -> None:
+        """Put the arrays of `state` into the variables."""
+        self._gan.check_state(state)
+        for name, variable in self._variables.items():
+            variable.assign(np.asarray(state[name], self._dtype.as_numpy_dtype))
+
+    def native(self, network: NetworkName, *, averaged: bool = False) -> keras.Model:
+        """A Keras model of its own; pictures are NHWC, a conditional one is called with [inputs, labels]."""
+        weights = {name: array.numpy() for name, array in self._weights(network, averaged).items()}
+        return build(self._gan, network, weights, self._dtype.name)
+
+    def _feed(self, inputs: StepInputs) -> arrays.StepFeed:
+        return arrays.feed(inputs, self._dtype, generator_sees_real=self._gan.loss.generator_sees_real)
+
+    def _weights(self, network: NetworkName, averaged: bool = False) -> Arrays:
+        """Present values; the averaged ones lie over the generator's own, whose running statistics they share."""
+        weights = arrays.network(self._variables, network)
+        return weights | arrays.network(self._variables, "averaged") if averaged and network == "generator" else weights
+
+
+def _pictures(gan: Gan, weights: Arrays, latents: tf.Tensor, labels: tf.Tensor | None) -> tf.Tensor:
+    return forward(gan.generator, weights, latents, labels).output
