@@ -1,0 +1,42 @@
+# On a machine with Python 3.11 and pip, `make demo` and `make test` do all the set-up themselves.
+#
+#   make demo     make .venv, install ganforge with PyTorch, train the default recipe, leave a picture
+#   make test     make .venv, install everything, run the tests
+#   make check    format, lint, types and import rules
+#   make format   put the code into its format
+#
+# PYTHON: the interpreter that makes the virtual environment. VENV: where it lies. EDITABLE: empty to install a wheel, as
+# a user has it, instead of the checkout itself.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3 || command -v python)
+VENV ?= .venv
+EDITABLE ?= --editable
+python := $(VENV)/bin/python
+
+.PHONY: demo test check format
+
+demo: $(VENV)/.installed-torch
+	rm -rf demo
+	$(python) -m ganforge train --out demo
+	$(python) -m ganforge sample demo --seeds 0-9 --labels 0-9 --out demo/digits.png
+	@echo "Ten of each digit, drawn by the network: $(CURDIR)/demo/digits.png"
+
+test: $(VENV)/.installed-all
+	$(VENV)/bin/pytest
+
+check: $(VENV)/.installed-all
+	$(VENV)/bin/ruff check
+	$(VENV)/bin/ruff format --check
+	$(python) -m mypy
+	$(VENV)/bin/lint-imports
+
+format: $(VENV)/.installed-all
+	$(VENV)/bin/ruff format
+	$(VENV)/bin/ruff check --fix
+
+$(VENV)/.installed-torch: extras := torch
+$(VENV)/.installed-all: extras := all,dev
+$(VENV)/.installed-torch $(VENV)/.installed-all: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(python) -m pip install --quiet --constraint constraints.txt $(EDITABLE) '.[$(extras)]'
+	@touch $@
