@@ -1,0 +1,145 @@
+"""Between the neutral arrays of a state, and of what a step is fed, and torch's.
+
+Kernels are (height, width, in, out) or (height, width, out, in) there and (out, in, height, width) or (in, out, height,
+width) in torch: the same permutation for both. Pictures are (batch, height, width, channels) there and (batch,
+channels, height, width) here, but lie in memory as they did (torch's `channels_last`): they are permuted without a
+copy, and convolutions on a CPU are faster so.
+"""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ganforge.backend import DiscriminatorInputs, GeneratorInputs, Labels, Pictures
+from ganforge.gan import Gan
+from ganforge.parameters import Array, State
+
+
+class Place(NamedTuple):
+    """Where a session's arrays lie, and in which precision."""
+
+    device: torch.device
+    dtype: torch.dtype
+
+
+def tensors(state: State, place: Place) -> dict[str, Tensor]:
+    """A tensor of its own for every array of a state, by its name there, in torch's layout."""
+    return {name: _parameter(put(array, place)) for name, array in state.items()}
+
+
+def neutral(tensors: Mapping[str, Tensor]) -> State:
+    """A copy of every tensor in its neutral layout; the inverse of `tensors`, bit for bit."""
+    return {
+        name: np.array(_permuted(each, (2, 3, 1, 0)).numpy(force=True), order="C") for name, each in tensors.items()
+    }
+
+
+def network(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """The tensors below `prefix/` themselves, by the rest of their names."""
+    below = f"{prefix}/"
+    return {name.removeprefix(below): each for name, each in tensors.items() if name.startswith(below)}
+
+
+def put(array: npt.NDArray[Any], place: Place) -> Tensor:
+    """A copy of `array` on the device, in the session's precision."""
+    return _send(torch.tensor(array, dtype=place.dtype), place.device)
+
+
+def to_torch(x: Tensor) -> Tensor:
+    """From (batch, height, width, channels) to (batch, channels, height, width); vectors stay."""
+    return x.permute(0, 3, 1, 2) if x.ndim == 4 else x
+
+
+def to_neutral(x: Tensor) -> Tensor:
+    """From (batch, channels, height, width) to (batch, height, width, channels); vectors stay."""
+    return x.permute(0, 2, 3, 1) if x.ndim == 4 else x
+
+
+def one_hot(labels: Labels | None, classes: int, place: Place) -> Tensor | None:
+    """(batch,) -> (batch, classes); nothing of nothing."""
+    # On the host, where looking whether every label is in range does not wait for the device.
+    return None if labels is None else _send(F.one_hot(torch.tensor(labels), classes).to(place.dtype), place.device)
+
+
+class DiscriminatorFeed(NamedTuple):
+    """`DiscriminatorInputs` as tensors, in the session's precision."""
+
+    images: Tensor
+    """(batch, channels, height, width)."""
+    labels: Tensor | None
+    """(batch, classes): one-hot."""
+    latents: Tensor
+    real_targets: Tensor
+    fake_targets: Tensor
+    mix: Tensor
+    key: int
+
+    @classmethod
+    def of(cls, inputs: DiscriminatorInputs, gan: Gan, place: Place) -> "DiscriminatorFeed":
+        """All that the discriminator's update reads."""
+        return cls(
+            images=_pixels(inputs.images, gan.pixel_range, place),
+            labels=one_hot(inputs.labels, gan.classes, place),
+            latents=put(inputs.latents, place),
+            real_targets=put(inputs.real_targets, place),
+            fake_targets=put(inputs.fake_targets, place),
+            mix=put(inputs.mix, place),
+            key=inputs.key,
+        )
+
+
+class GeneratorFeed(NamedTuple):
+    """`GeneratorInputs` as tensors, in the session's precision."""
+
+    images: Tensor | None
+    """(batch, channels, height, width); None where the loss does not compare with them."""
+    labels: Tensor | None
+    """(batch, classes): one-hot."""
+    latents: Tensor
+    targets: Tensor
+    key: int
+
+    @classmethod
+    def of(cls, inputs: GeneratorInputs, gan: Gan, place: Place) -> "GeneratorFeed":
+        """All that the generator's update reads."""
+        return cls(
+            images=_pixels(inputs.images, gan.pixel_range, place) if gan.loss.generator_sees_real else None,
+            labels=one_hot(inputs.labels, gan.classes, place),
+            latents=put(inputs.latents, place),
+            targets=put(inputs.targets, place),
+            key=inputs.key,
+        )
+
+
+def _pixels(images: Pictures, pixel_range: tuple[float, float], place: Place) -> Tensor:
+    values = _send(torch.tensor(images), place.device).to(place.dtype)
+    return to_torch(values.div_(255.0) if pixel_range[0] == 0.0 else values.div_(127.5).sub_(1.0))
+
+
+def _parameter(array: Tensor) -> Tensor:
+    # The kernels, too, lie as pictures do where oneDNN convolves. torch's own convolution, which computes float64, has a
+    # fault there: of some kernels in that format it cannot make the gradient.
+    like_pictures = array.ndim == 4 and array.dtype == torch.float32 and torch.backends.mkldnn.is_available()
+    memory_format = torch.channels_last if like_pictures else torch.contiguous_format
+    return _permuted(array, (3, 2, 0, 1)).contiguous(memory_format=memory_format)
+
+
+def _permuted(array: Tensor, order: tuple[int, ...]) -> Tensor:
+    """A convolution's kernel by `order`, a dense one transposed, anything else as it is."""
+    match array.ndim:
+        case 4:
+            return array.permute(order)
+        case 2:
+            return array.t()
+        case _:
+            return array
+
+
+def _send(host: Tensor, device: torch.device) -> Tensor:
+    # From pinned memory the copy to a GPU goes on while Python does.
+    return host.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else host.to(device)

@@ -1,0 +1,35 @@
+"""Which device a session's arrays lie on, and what makes its numbers repeatable there."""
+
+from contextlib import AbstractContextManager, nullcontext
+
+import torch
+
+from ganforge.backend import Precision
+from ganforge.errors import PluginError, near_names
+
+
+def find(name: str, precision: Precision) -> torch.device:
+    """The device asked for as 'auto', 'cpu', 'cuda', 'cuda:1' or 'mps'.
+
+    Raises:
+        PluginError: torch sees no such device, or it cannot compute in this precision.
+    """
+    gpus = [f"cuda:{index}" for index in range(torch.cuda.device_count())]
+    apple = ["mps"] if torch.backends.mps.is_available() else []
+    known = ["cpu", *(["cuda"] if gpus else []), *gpus, *apple]
+    wanted = ("cuda" if gpus else "cpu") if name == "auto" else name
+    if wanted not in known:
+        raise PluginError(f"torch has no device {name!r} on this machine; {near_names(name, ['auto', *known])}")
+    if wanted == "mps" and precision == "float64":
+        raise PluginError("device 'mps' has no float64; take precision float32 or device 'cpu'")
+    return torch.device(wanted)
+
+
+def repeatable(device: torch.device) -> AbstractContextManager[None]:
+    """While open, the same inputs give the same bits, and float32 means float32 (no TF32).
+
+    On a CPU that is so anyway, for one number of threads; on a GPU cuDNN must be told.
+    """
+    if device.type != "cuda":
+        return nullcontext()
+    return torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False)

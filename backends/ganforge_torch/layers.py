@@ -1,0 +1,147 @@
+"""The forward pass: resolved nodes, one after another, each layer as docs/semantics.md defines it. Pictures are NCHW."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ganforge.shapes import Node, pair
+from ganforge.spec import (
+    BatchNorm,
+    Conv,
+    ConvTranspose,
+    Dense,
+    Dropout,
+    Elu,
+    Flatten,
+    JoinLabel,
+    LeakyRelu,
+    Relu,
+    Reshape,
+    Residual,
+    Sigmoid,
+    Tanh,
+)
+from ganforge_torch import dropout
+from ganforge_torch.arrays import to_neutral, to_torch
+
+Arrays: TypeAlias = Mapping[str, Tensor]
+"""The arrays of one network by their names in it: `03_conv/kernel`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pass:
+    """One forward pass: all that a layer reads beside its input."""
+
+    arrays: Arrays
+    labels: Tensor | None
+    """(B, classes): one-hot."""
+    key: int | None
+    """Of this pass's dropout masks: a pass in training. None: by running values."""
+    moving: bool
+    """Whether a pass in training moves the running values, in place."""
+    outputs: dict[str, Tensor] | None
+    """Takes every node's output; a residual block's after those of its inner nodes."""
+
+
+def forward(
+    nodes: tuple[Node, ...],
+    arrays: Arrays,
+    x: Tensor,
+    labels: Tensor | None,
+    *,
+    key: int | None = None,
+    moving: bool = False,
+    outputs: dict[str, Tensor] | None = None,
+) -> Tensor:
+    """Pass `x`, (B, units) or (B, channels, height, width), through a network; with a `key` as in training."""
+    return _chain(nodes, x, Pass(arrays=arrays, labels=labels, key=key, moving=moving, outputs=outputs))
+
+
+def _chain(nodes: tuple[Node, ...], x: Tensor, now: Pass) -> Tensor:
+    for node in nodes:
+        x = _layer(node, x, now)
+        if now.outputs is not None:
+            now.outputs[node.name] = x
+    return x
+
+
+def _layer(node: Node, x: Tensor, now: Pass) -> Tensor:
+    match node.layer:
+        case Dense():
+            return F.linear(x, now.arrays[f"{node.name}/kernel"], now.arrays.get(f"{node.name}/bias"))
+        case Conv() as layer:
+            return _conv(node, layer, x, now.arrays)
+        case ConvTranspose() as layer:
+            return _conv_transpose(node, layer, x, now.arrays)
+        case BatchNorm() as layer:
+            return _batch_norm(node, layer, x, now)
+        case Relu():
+            return F.relu(x)
+        case LeakyRelu(slope=slope):
+            return F.leaky_relu(x, slope)
+        case Elu(alpha=alpha):
+            return F.elu(x, alpha)
+        case Tanh():
+            return torch.tanh(x)
+        case Sigmoid():
+            return torch.sigmoid(x)
+        case Dropout(rate=rate):
+            return x if now.key is None else _dropout(x, now.key, node.number, rate)
+        case Reshape() | Flatten():
+            return to_torch(to_neutral(x).reshape(-1, *node.output))
+        case JoinLabel():
+            return _join_label(node, x, now.labels)
+        case Residual():
+            return x + _chain(node.body, x, now)
+
+
+def _conv(node: Node, layer: Conv, x: Tensor, arrays: Arrays) -> Tensor:
+    (top, bottom), (left, right) = node.padding
+    if (top, left) != (bottom, right):
+        x, top, left = F.pad(x, (left, right, top, bottom)), 0, 0
+    kernel, bias = arrays[f"{node.name}/kernel"], arrays.get(f"{node.name}/bias")
+    return F.conv2d(x, kernel, bias, pair(layer.stride), (top, left))
+
+
+def _conv_transpose(node: Node, layer: ConvTranspose, x: Tensor, arrays: Arrays) -> Tensor:
+    (top, bottom), (left, right) = node.padding
+    both = min(top, bottom), min(left, right)
+    kernel, bias = arrays[f"{node.name}/kernel"], arrays.get(f"{node.name}/bias")
+    # torch crops both sides alike; what one side loses beyond the other is cut off here.
+    x = F.conv_transpose2d(x, kernel, bias, pair(layer.stride), both)
+    height, width, _ = node.output
+    top, left = top - both[0], left - both[1]
+    return x[:, :, top : top + height, left : left + width]
+
+
+def _batch_norm(node: Node, layer: BatchNorm, x: Tensor, now: Pass) -> Tensor:
+    # torch's own is the definition: biased variance in the result, unbiased in the running value.
+    training = now.key is not None
+    running = not training or now.moving
+    return F.batch_norm(
+        x,
+        now.arrays[f"{node.name}/mean"] if running else None,
+        now.arrays[f"{node.name}/variance"] if running else None,
+        now.arrays.get(f"{node.name}/scale"),
+        now.arrays.get(f"{node.name}/offset"),
+        training=training,
+        momentum=1.0 - layer.decay,
+        eps=layer.epsilon,
+    )
+
+
+def _dropout(x: Tensor, key: int, number: int, rate: float) -> Tensor:
+    each = to_neutral(x)
+    kept = dropout.kept(key, number, each.numel(), rate, x.device).view(each.shape)
+    return to_torch(torch.where(kept, each / (1.0 - rate), 0.0))
+
+
+def _join_label(node: Node, x: Tensor, labels: Tensor | None) -> Tensor:
+    assert labels is not None, "a conditional network was given no labels"
+    each = to_neutral(x)
+    spread = labels.view(-1, *(1 for _ in node.input[1:]), node.classes).expand(*each.shape[:-1], -1)
+    return to_torch(torch.cat([each, spread], dim=-1))

@@ -1,0 +1,166 @@
+"""A network as torch's own module, to be taken away: no line of it needs ganforge.
+
+It is a graph (`torch.fx`) over torch's layers, so that its code can be read (`print(module.code)`), and saved and loaded
+where ganforge is not installed.
+"""
+
+import operator
+from dataclasses import dataclass, field
+
+import torch
+import torch.nn.functional as F
+from torch import fx, nn
+
+from ganforge.gan import NetworkName
+from ganforge.shapes import Node, pair
+from ganforge.spec import (
+    BatchNorm,
+    Conv,
+    ConvTranspose,
+    Dense,
+    Dropout,
+    Elu,
+    Flatten,
+    JoinLabel,
+    LeakyRelu,
+    Relu,
+    Reshape,
+    Residual,
+    Shape,
+    Sigmoid,
+    Tanh,
+)
+from ganforge_torch.layers import Arrays
+
+_INPUTS: dict[NetworkName, str] = {"generator": "latents", "discriminator": "images"}
+
+_NAMES = {
+    "kernel": "weight",
+    "bias": "bias",
+    "scale": "weight",
+    "offset": "bias",
+    "mean": "running_mean",
+    "variance": "running_var",
+}
+"""What torch's layers call an array."""
+
+_RUNNING = ("mean", "variance")
+
+
+def module(nodes: tuple[Node, ...], arrays: Arrays, name: NetworkName) -> nn.Module:
+    """The network `(x, labels=None) -> pictures or logits` with copies of its arrays, in evaluation mode.
+
+    Latents (B, size), pictures (B, channels, height, width), labels (B,) integers. Layers go by their nodes' names.
+    """
+    graph = fx.Graph()
+    x, labels = graph.placeholder(_INPUTS[name]), graph.placeholder("labels", default_value=None)
+    build = _Build(graph=graph, arrays=arrays, labels=labels)
+    graph.output(build.chain(nodes, x))
+    return fx.GraphModule(build.layers, graph, class_name=name.capitalize()).eval()
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Build:
+    graph: fx.Graph
+    arrays: Arrays
+    labels: fx.Node
+    layers: dict[str, nn.Module] = field(default_factory=dict)
+
+    def chain(self, nodes: tuple[Node, ...], x: fx.Node) -> fx.Node:
+        for node in nodes:
+            x = self._add(node, x)
+        return x
+
+    def _add(self, node: Node, x: fx.Node) -> fx.Node:
+        match node.layer:
+            case Dense(units=units, bias=bias):
+                return self._call(node, x, self._filled(node, nn.Linear(node.input[0], units, bias, device="meta")))
+            case Conv() as layer:
+                return self._conv(node, layer, x)
+            case ConvTranspose() as layer:
+                return self._conv_transpose(node, layer, x)
+            case BatchNorm() as layer:
+                return self._call(node, x, self._filled(node, _batch_norm(layer, node.input)))
+            case Relu():
+                return self._call(node, x, nn.ReLU())
+            case LeakyRelu(slope=slope):
+                return self._call(node, x, nn.LeakyReLU(slope))
+            case Elu(alpha=alpha):
+                return self._call(node, x, nn.ELU(alpha))
+            case Tanh():
+                return self._call(node, x, nn.Tanh())
+            case Sigmoid():
+                return self._call(node, x, nn.Sigmoid())
+            case Dropout(rate=rate):
+                return self._call(node, x, nn.Dropout(rate))
+            case Reshape() | Flatten():
+                return self._reshape(node, x)
+            case JoinLabel():
+                return self._join_label(node, x)
+            case Residual():
+                return self.graph.call_function(operator.add, (x, self.chain(node.body, x)))
+
+    def _conv(self, node: Node, layer: Conv, x: fx.Node) -> fx.Node:
+        (top, bottom), (left, right) = node.padding
+        if (top, left) != (bottom, right):
+            x = self._call(node, x, nn.ZeroPad2d((left, right, top, bottom)), "_pad")
+            top, left = 0, 0
+        conv = nn.Conv2d(
+            node.input[2],
+            layer.filters,
+            pair(layer.kernel),
+            pair(layer.stride),
+            (top, left),
+            bias=layer.bias,
+            device="meta",
+        )
+        return self._call(node, x, self._filled(node, conv))
+
+    def _conv_transpose(self, node: Node, layer: ConvTranspose, x: fx.Node) -> fx.Node:
+        (top, bottom), (left, right) = node.padding
+        both = min(top, bottom), min(left, right)
+        conv = nn.ConvTranspose2d(
+            node.input[2], layer.filters, pair(layer.kernel), pair(layer.stride), both, bias=layer.bias, device="meta"
+        )
+        x = self._call(node, x, self._filled(node, conv))
+        rest = (both[1] - left, both[1] - right, both[0] - top, both[0] - bottom)
+        return self._call(node, x, nn.ZeroPad2d(rest), "_crop") if any(rest) else x
+
+    def _reshape(self, node: Node, x: fx.Node) -> fx.Node:
+        if len(node.input) == 3:
+            x = self.graph.call_method("permute", (x, 0, 2, 3, 1))
+        x = self.graph.call_method("reshape", (x, -1, *node.output))
+        return self.graph.call_method("permute", (x, 0, 3, 1, 2)) if len(node.output) == 3 else x
+
+    def _join_label(self, node: Node, x: fx.Node) -> fx.Node:
+        hot = self.graph.call_function(F.one_hot, (self.labels, node.classes))
+        hot = self.graph.call_method("type_as", (hot, x))
+        if len(node.input) == 3:
+            hot = self.graph.call_method("reshape", (hot, -1, node.classes, 1, 1))
+            hot = self.graph.call_method("expand", (hot, -1, -1, *node.input[:2]))
+        return self.graph.call_function(torch.cat, ([x, hot], 1))
+
+    def _call(self, node: Node, x: fx.Node, layer: nn.Module, suffix: str = "") -> fx.Node:
+        target = node.name.replace("/", ".") + suffix
+        self.layers[target] = layer
+        return self.graph.call_module(target, (x,))
+
+    def _filled(self, node: Node, layer: nn.Module) -> nn.Module:
+        """`layer`, made on the device without memory or random values, with copies of the node's arrays."""
+        for key, array in self.arrays.items():
+            place, _, kind = key.rpartition("/")
+            if place == node.name:
+                copy = array.clone(memory_format=torch.contiguous_format)
+                setattr(layer, _NAMES[kind], copy if kind in _RUNNING else nn.Parameter(copy))
+        return layer
+
+
+def _batch_norm(layer: BatchNorm, shape: Shape) -> nn.Module:
+    kind = nn.BatchNorm2d if len(shape) == 3 else nn.BatchNorm1d
+    norm = kind(shape[-1], layer.epsilon, 1.0 - layer.decay, device="meta")
+    if not layer.scale:
+        norm.register_parameter("weight", None)
+    if not layer.offset:
+        norm.register_parameter("bias", None)
+    norm.num_batches_tracked = torch.tensor(0)
+    return norm

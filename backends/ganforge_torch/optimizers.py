@@ -1,0 +1,69 @@
+"""The optimizers' formulas by docs/semantics.md, each over all arrays of a network at once, in place.
+
+torch's `_foreach` operations do for a list of tensors what the method of that name does for one, with one call from
+Python; they stand in this module alone.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from ganforge.protocol import SGD, Adam, Optimizer, RMSprop, Scale
+
+Tensors = Sequence[Tensor]
+
+
+def update(
+    optimizer: Optimizer, weights: Tensors, gradients: Tensors, slots: Mapping[str, Tensors], scale: Scale
+) -> None:
+    """One update of `weights` and of the optimizer's `slots`; all lists in the same order."""
+    if optimizer.clip is not None:
+        gradients = torch._foreach_clamp_max(torch._foreach_clamp_min(gradients, -optimizer.clip), optimizer.clip)
+    match optimizer:
+        case Adam():
+            _adam(optimizer, weights, gradients, slots["m"], slots["v"], scale)
+        case RMSprop():
+            _rmsprop(optimizer, weights, gradients, slots["v"], scale.rate)
+        case SGD():
+            _sgd(optimizer, weights, gradients, slots.get("b"), scale.rate)
+
+
+def average(averaged: Tensors, weights: Tensors, kept: float) -> None:
+    """averaged = kept * averaged + (1 - kept) * weights."""
+    torch._foreach_mul_(averaged, kept)
+    torch._foreach_add_(averaged, weights, alpha=1.0 - kept)
+
+
+def _adam(adam: Adam, weights: Tensors, gradients: Tensors, m: Tensors, v: Tensors, scale: Scale) -> None:
+    torch._foreach_mul_(m, adam.beta1)
+    torch._foreach_add_(m, gradients, alpha=1.0 - adam.beta1)
+    _move_squares(v, gradients, adam.beta2)
+    divisor = torch._foreach_sqrt(v)
+    torch._foreach_div_(divisor, scale.root)
+    torch._foreach_add_(divisor, adam.epsilon)
+    torch._foreach_addcdiv_(weights, m, divisor, value=-scale.rate)
+
+
+def _rmsprop(rmsprop: RMSprop, weights: Tensors, gradients: Tensors, v: Tensors, rate: float) -> None:
+    _move_squares(v, gradients, rmsprop.rho)
+    if rmsprop.epsilon_inside_sqrt:
+        divisor = torch._foreach_add(v, rmsprop.epsilon)
+        torch._foreach_sqrt_(divisor)
+    else:
+        divisor = torch._foreach_sqrt(v)
+        torch._foreach_add_(divisor, rmsprop.epsilon)
+    torch._foreach_addcdiv_(weights, gradients, divisor, value=-rate)
+
+
+def _sgd(sgd: SGD, weights: Tensors, gradients: Tensors, b: Tensors | None, rate: float) -> None:
+    if b is not None:
+        torch._foreach_mul_(b, sgd.momentum)
+        torch._foreach_add_(b, gradients)
+        gradients = b
+    torch._foreach_add_(weights, gradients, alpha=-rate)
+
+
+def _move_squares(v: Tensors, gradients: Tensors, kept: float) -> None:
+    torch._foreach_mul_(v, kept)
+    torch._foreach_addcmul_(v, gradients, gradients, value=1.0 - kept)

@@ -1,0 +1,26 @@
+"""What ganforge is told about this backend, without importing torch."""
+
+from collections.abc import Iterable
+
+from ganforge.backend import BackendEntry, Precision, Session
+from ganforge.gan import Gan
+from ganforge.hookspecs import hookimpl
+from ganforge.parameters import State
+
+
+def _open(gan: Gan, state: State, precision: Precision, device: str) -> Session:
+    from ganforge_torch.session import open_session
+
+    return open_session(gan, state, precision, device)
+
+
+@hookimpl
+def ganforge_backends() -> Iterable[BackendEntry]:
+    """PyTorch."""
+    yield BackendEntry(
+        name="torch",
+        summary="PyTorch, on CPU or GPU",
+        modules=("torch",),
+        install="ganforge[torch]",
+        open=_open,
+    )
