@@ -87,31 +87,43 @@ class Host:
     def add(self, name: str, load: Callable[[], object], distribution: str = "") -> None:
         """Load, register and check one plugin; a failure is kept and said, never raised unless strict."""
         try:
-            plugin = load()
-            self.manager.register(plugin, name)
-        except BaseException as error:  # a plugin may call sys.exit() at import; only an interruption is the user's
-            if isinstance(error, KeyboardInterrupt):
-                raise
+            hooks = self._register(name, load())
+        except PluginError as error:
+            self.fail(name, distribution, str(error), error)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # a plugin may call sys.exit() at import
             self.fail(name, distribution, f"{type(error).__name__}: {error}", error)
-            return
-        hooks = tuple(sorted(caller.name for caller in self.manager.get_hookcallers(plugin) or ()))
+        else:
+            self.loaded.append(Loaded(name=name, distribution=distribution, hooks=hooks))
+
+    def _register(self, name: str, plugin: object) -> tuple[str, ...]:
+        """Register a plugin whole or not at all; returns the names of its hooks."""
+        first = next((each for each in self.loaded if each.name == name), None)
+        if first is not None:
+            raise PluginError(f"{first.distribution or 'another one'} has a plugin of that name too; uninstall one")
+        if self.manager.is_registered(plugin):
+            raise PluginError(f"it is plugin {self.manager.get_name(plugin)!r} once more; remove one entry point")
         try:
-            self.manager.check_pending()
-        except pluggy.PluginValidationError as error:
-            self.manager.unregister(plugin)
-            known = [each for each in dir(self.manager.hook) if each.startswith("ganforge_")]
-            unknown = next((each for each in hooks if each not in known), "")
-            self.fail(name, distribution, f"no such hook as {unknown!r}; {near_names(unknown, known)}", error)
-            return
-        if not hooks:
-            self.manager.unregister(plugin)
-            self.fail(name, distribution, "it implements no hook; mark its functions with @ganforge.hookimpl")
-            return
-        self.loaded.append(Loaded(name=name, distribution=distribution, hooks=hooks))
+            self.manager.register(plugin, name)
+            callers = sorted(self.manager.get_hookcallers(plugin) or (), key=lambda caller: caller.name)
+            if not callers:
+                raise PluginError("it implements no hook; mark its functions with @ganforge.hookimpl")
+            unknown = next((caller.name for caller in callers if not caller.has_spec()), "")
+            try:
+                self.manager.check_pending()
+            except pluggy.PluginValidationError as error:
+                known = [each for each in vars(hookspecs) if each.startswith("ganforge_")]
+                raise PluginError(f"no such hook as {unknown!r}; {near_names(unknown, known)}") from error
+        except BaseException:
+            if self.manager.get_plugin(name) is not None:
+                self.manager.unregister(name=name)
+            raise
+        return tuple(caller.name for caller in callers)
 
     def fail(self, plugin: str, distribution: str, reason: str, error: BaseException | None = None) -> None:
         """Keep and say that a plugin is left out."""
-        failure = Failure(plugin=plugin, distribution=distribution, reason=reason)
+        failure = Failure(plugin=plugin, distribution=distribution, reason=" ".join(reason.split()))
         if self.strict:
             raise PluginError(str(failure)) from error
         self.failures.append(failure)
@@ -153,7 +165,7 @@ class Host:
             name = implementation.plugin_name
             try:
                 found += [(name, entry) for entry in implementation.function()]
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 self._drop(implementation.plugin, name, f"its {hook} raised {type(error).__name__}: {error}", error)
         return found
 
@@ -173,7 +185,7 @@ class Host:
                 name = implementation.plugin_name
                 self._drop(implementation.plugin, name, f"its {hook} raised {type(error).__name__}: {error}", error)
 
-    def _drop(self, plugin: object, name: str, reason: str, error: Exception) -> None:
+    def _drop(self, plugin: object, name: str, reason: str, error: BaseException) -> None:
         distribution = next((each.distribution for each in self.loaded if each.name == name), "")
         self.manager.unregister(plugin)
         self.loaded[:] = [each for each in self.loaded if each.name != name]
