@@ -96,6 +96,7 @@ def train(
     image_set = open_data(given, host())
     settled = settle(given, image_set)
     gan = assemble(settled, host())
+    steps_in_all(settled, len(image_set))  # so that too few pictures are refused before they are decoded
     pictures = prepared(settled, image_set, preparing)
     steps = steps_in_all(settled, len(pictures.images))
     settled = _with_run(settled, steps=steps, backend=chosen)

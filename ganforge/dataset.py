@@ -40,18 +40,22 @@ class ImageSet(Protocol):
         ...
 
     def label(self, index: int) -> int:
-        """Label of picture `index`, in 0 .. len(class_names) - 1. Never called for a set without labels."""
+        """Label of picture `index`, in 0 .. len(class_names) - 1. Never called for a set without labels.
+
+        This and `read` may be called from several threads at once.
+        """
         ...
 
     def where(self, index: int) -> str:
-        """Where picture `index` comes from, for messages: a path, or an archive's member and record number."""
+        """Where picture `index` comes from, as printable text: a path, or an archive's member and record number."""
         ...
 
     def read(self, index: int) -> Pixels:
         """Picture `index`, upright: uint8 (height, width, 1 or 3), of any size.
 
         Raises:
-            DataError: the picture cannot be decoded; it is then skipped and listed.
+            DataError: the picture cannot be decoded; it is then skipped and listed. The message may begin with
+                `where(index)` and a colon.
         """
         ...
 
@@ -71,7 +75,8 @@ class DatasetEntry:
     open: Callable[[Path | None, Any], ImageSet]
     """`open(path, options)`: path given by the user (None: none given), options an instance of `options`.
 
-    Raises `DataError` when the set is not there, naming the path and what was looked for.
+    Raises `DataError` when the set is not there, naming the path and what was looked for, or when it has no use for a
+    path and is given one.
     """
     options: type[msgspec.Struct] = field(default=NoOptions)
     """Settings of its own, read from the recipe's [data] table; unknown keys are refused."""

@@ -37,9 +37,9 @@ class StateError(GanforgeError):
 
 
 def near_names(wrong: str, known: Iterable[str]) -> str:
-    """End of a sentence for a misspelt name: the near names, or all of them where none is near."""
+    """End of a sentence for a misspelt name: the near names, or the first dozen of all where none is near."""
     names = sorted(known)
     near = get_close_matches(wrong, names, n=3, cutoff=0.55)
     if near:
         return f"did you mean {' or '.join(repr(name) for name in near)}?"
-    return f"known: {', '.join(names)}" if names else "none is known"
+    return f"known: {', '.join(names[:12])}{' ...' if len(names) > 12 else ''}" if names else "none is known"

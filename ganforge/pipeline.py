@@ -212,7 +212,7 @@ def _refuse_many_bad(name: str, skipped: Sequence[Skipped], total: int, max_bad:
     if len(skipped) > max_bad:
         raise DataError(
             f"{name}: more than {max_bad} of {total:,} pictures cannot be read:{_listed(skipped)}\n"
-            "Repair or remove them, or let more of them be skipped (max_bad)"
+            "Repair or remove them, or let more of them be skipped (--set data.max_bad=N)"
         )
 
 
