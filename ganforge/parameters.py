@@ -7,7 +7,6 @@ change the others.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from math import prod, sqrt
 from typing import TypeAlias
 
@@ -24,6 +23,7 @@ from ganforge.spec import (
     Conv,
     ConvTranspose,
     Dense,
+    Flatten,
     GlorotUniform,
     HeNormal,
     Init,
@@ -62,7 +62,7 @@ def parameters(nodes: tuple[Node, ...], *, last_bias_still: bool = False) -> tup
 
     `last_bias_still`: the loss does not see a shift of the logits, so that the output's bias is cancelled too.
     """
-    cancelled = _cancelled(nodes) | (_tail(nodes[-1:]) if last_bias_still else set())
+    cancelled = _cancelled(nodes) | (_tail(nodes) if last_bias_still else set())
     return tuple(
         replace(parameter, still=True) if parameter.name in cancelled else parameter
         for node in walk(nodes)
@@ -110,14 +110,17 @@ def _of(node: Node) -> Iterator[Parameter]:
 def _cancelled(nodes: tuple[Node, ...]) -> set[str]:
     """Names of the biases that a batch norm right behind them subtracts again."""
     found: set[str] = set()
-    for before, node in pairwise(nodes):
+    for place, node in enumerate(nodes):
         if isinstance(node.layer, BatchNorm):
-            found |= _tail((before,))
+            found |= _tail(nodes[:place])
     return found.union(*(_cancelled(node.body) for node in nodes))
 
 
 def _tail(nodes: tuple[Node, ...]) -> set[str]:
-    """The bias added last by `nodes`: of a residual block, that of its last inner layer, since x + (y + b)."""
+    """The bias added last by `nodes`: of a residual block, that of its last inner layer, since x + (y + b).
+
+    Flatten only moves it: every element that it was added to stays a feature, or a channel, of its own.
+    """
     last = nodes[-1] if nodes else None
     match last.layer if last else None:
         case Dense() | Conv() | ConvTranspose():
@@ -126,6 +129,8 @@ def _tail(nodes: tuple[Node, ...]) -> set[str]:
         case Residual():
             assert last is not None
             return _tail(last.body)
+        case Flatten():
+            return _tail(nodes[:-1])
         case _:
             return set()
 
