@@ -33,6 +33,9 @@ class Gan:
     penalty: PenaltyEntry | None = None
 
     def __post_init__(self) -> None:
+        for name in NETWORKS:
+            if not self.nodes(name):
+                raise SpecError(f"the {name} has no layers")
         latent, made = (self.protocol.latent.size,), self.generator[-1].output
         if self.generator_network.input != latent:
             raise SpecError(f"the generator takes {self.generator_network.input}, but the latent is {latent}")
@@ -88,9 +91,10 @@ class Gan:
 
     @cached_property
     def _parameters(self) -> dict[NetworkName, tuple[Parameter, ...]]:
+        shifted = self.loss.shift_invariant and self.loss.outputs == 1
         return {
             "generator": parameters(self.generator),
-            "discriminator": parameters(self.discriminator, last_bias_still=self.loss.shift_invariant),
+            "discriminator": parameters(self.discriminator, last_bias_still=shifted),
         }
 
     @cached_property

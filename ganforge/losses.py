@@ -77,7 +77,7 @@ class LossEntry:
     shift_invariant: bool = False
     """The discriminator's terms do not change when one number is added to all logits.
 
-    A bias at the discriminator's output then has no gradient but rounding noise, and is left where it is.
+    The bias of a single logit then has no gradient but rounding noise, and is left where it is.
     """
 
 
