@@ -13,7 +13,7 @@ import msgspec
 
 from ganforge.errors import SpecError
 from ganforge.hookspecs import hookimpl
-from ganforge.protocol import Fraction, Share
+from ganforge.protocol import Fraction
 from ganforge.spec import (
     BatchNorm,
     Conv,
@@ -82,7 +82,7 @@ class DcganOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """Standard deviation of the initial kernels; the initial scales of batch norm are N(1, weights)."""
     discriminator_norm: bool = True
     """Batch norm in the discriminator, on all layers but its first."""
-    dropout: Share = 0.0
+    dropout: Fraction = 0.0
     """Of the discriminator, after each of its activations."""
     output: Literal["tanh", "sigmoid"] = "tanh"
     join_labels: Literal["first", "every"] = "first"
