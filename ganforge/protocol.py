@@ -104,6 +104,10 @@ class Latent(_Fields, frozen=True):
     low: float = -1.0
     high: float = 1.0
 
+    def __post_init__(self) -> None:
+        if not self.low < self.high:
+            raise ValueError(f"low {self.low:g} must be less than high {self.high:g}")
+
 
 class LossChoice(_Fields, frozen=True):
     """A loss by its name."""
