@@ -1,6 +1,7 @@
 """Writing files so that a reader, or a crash, sees the old one or the new one and nothing between."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from ganforge.errors import RunError
@@ -22,7 +23,8 @@ def write_whole(path: Path, content: bytes) -> None:
         partial.replace(path)
         flush_folder(path.parent)
     except OSError as error:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
         raise RunError(f"{path} cannot be written: {error.strerror}") from error
 
 
