@@ -9,6 +9,7 @@ import numpy as np
 
 from ganforge.architecture import ArchitectureEntry, Demand
 from ganforge.backend import BackendEntry, Session
+from ganforge.convert import convert
 from ganforge.dataset import DatasetEntry, ImageSet
 from ganforge.errors import DataError, PluginError, RecipeError
 from ganforge.gan import Gan
@@ -17,7 +18,7 @@ from ganforge.parameters import State
 from ganforge.pipeline import Prepared, picture_channels
 from ganforge.plugins import Host
 from ganforge.protocol import TargetChoice
-from ganforge.recipe import ArchitectureSettings, Recipe, convert
+from ganforge.recipe import ArchitectureSettings, Recipe
 from ganforge.spec import Network
 
 
@@ -118,7 +119,8 @@ def find_backend(name: str, host: Host) -> BackendEntry:
 
 def missing_modules(entry: BackendEntry) -> list[str]:
     """The modules that a backend needs and that are not installed; none is imported to find out."""
-    return [module for module in entry.modules if find_spec(module) is None]
+    # Of `jax.numpy` only `jax` is looked for: to find the rest, Python would have to import it.
+    return [module for module in entry.modules if find_spec(module.partition(".")[0]) is None]
 
 
 def open_session(gan: Gan, state: State, recipe: Recipe, backend: str, host: Host) -> Session:

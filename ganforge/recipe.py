@@ -6,20 +6,20 @@ convert the result to types, where every unknown key and wrong value is refused 
 
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
 import msgspec
-from msgspec import Meta, inspect
+from msgspec import Meta
 
+from ganforge.convert import convert
 from ganforge.errors import RecipeError, near_names
 from ganforge.plugins import Host
 from ganforge.protocol import Protocol
 from ganforge.spec import Count, Layer
 
-T = TypeVar("T")
 Table = dict[str, Any]
 
 
@@ -111,18 +111,18 @@ def load_table(name: str, host: Host) -> Table:
     Raises:
         RecipeError: no such recipe, no TOML, or one that extends itself.
     """
-    return _load(name, host, ())
+    return _load(name, host, Path(), ())
 
 
-def _load(name: str, host: Host, seen: tuple[str, ...]) -> Table:
-    path = _find(name, host)
+def _load(name: str, host: Host, folder: Path, seen: tuple[str, ...]) -> Table:
+    path = _find(name, host, folder)
     if str(path) in seen:
         raise RecipeError(f"recipe {path} extends itself, by way of {' -> '.join(seen)}")
     try:
         table: Table = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise RecipeError(f"recipe {path} cannot be read: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # ValueError: no UTF-8, no TOML, or a number of thousands of digits
         raise RecipeError(f"recipe {path} is not TOML: {error}") from error
     table.setdefault("name", path.stem)
     extends = table.pop("extends", None)
@@ -130,12 +130,13 @@ def _load(name: str, host: Host, seen: tuple[str, ...]) -> Table:
         return table
     if not isinstance(extends, str):
         raise RecipeError(f"recipe {path}: extends must be the name of a recipe, not {extends!r}")
-    return merge(_load(extends, host, (*seen, str(path))), table)
+    return merge(_load(extends, host, path.parent, (*seen, str(path))), table)
 
 
-def _find(name: str, host: Host) -> Path:
+def _find(name: str, host: Host, folder: Path) -> Path:
+    """The file of a recipe; a relative path is meant from `folder`, that of the recipe which extends it."""
     if name.endswith(".toml") or "/" in name:
-        path = Path(name).expanduser()
+        path = folder / Path(name).expanduser()
         if not path.is_file():
             raise RecipeError(f"there is no recipe file {path}")
         return path
@@ -174,8 +175,8 @@ def put(table: Table, assignment: str) -> Table:
         raise RecipeError(f"--set takes key.path=value, as training.latent.size=64, not {assignment!r}")
     try:
         value = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        value = text
+    except (ValueError, RecursionError):
+        value = text.strip()
     for key in reversed(keys):
         value = {key: value}
     return merge(table, value)
@@ -193,6 +194,8 @@ def parse(table: Mapping[str, Any]) -> Recipe:
         if isinstance(prepared.get(section), dict):
             prepared[section] = _split(prepared[section], settings)
     recipe = convert(prepared, Recipe, f"recipe {name!r}")
+    if not re.fullmatch(r"[^/\\\x00-\x1f]+", recipe.name):
+        raise RecipeError(f"a recipe's name becomes part of a folder's; {recipe.name!r} cannot")
     layers = recipe.generator is not None, recipe.discriminator is not None
     if any(layers) and (not all(layers) or recipe.architecture is not None):
         raise RecipeError(f"recipe {name!r}: give either [architecture], or both [[generator]] and [[discriminator]]")
@@ -231,46 +234,3 @@ def _without_none(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _without_none(each) for key, each in value.items() if each is not None}
     return [_without_none(each) for each in value] if isinstance(value, list | tuple) else value
-
-
-def convert(table: object, kind: type[T], where: str) -> T:
-    """`table` as a `kind`; what does not fit is a RecipeError that names `where` and the key's place in it."""
-    try:
-        return msgspec.convert(table, kind)
-    except msgspec.ValidationError as error:
-        raise RecipeError(f"{where}: {_worded(str(error), kind)}") from error
-    except RecursionError as error:
-        raise RecipeError(f"{where}: nested too deeply") from error
-
-
-def _worded(message: str, kind: type) -> str:
-    """msgspec's message with the place in a recipe's own writing and the near names of an unknown key."""
-    text, _, place = message.partition(" - at `")
-    place = place.rstrip("`").removeprefix("$").removeprefix(".")
-    unknown = re.search(r"unknown field `(.*)`", text)
-    if unknown is None:
-        return f"{text}{f', at {place}' if place else ''}"
-    inside = f" in [{place}]" if place else ""
-    return f"unknown key {unknown[1]!r}{inside}; {near_names(unknown[1], _keys_at(kind, place))}"
-
-
-def _keys_at(kind: type, place: str) -> set[str]:
-    """The keys that may stand at a place such as `training.generator` of a type."""
-    types: list[inspect.Type] = [inspect.type_info(kind)]
-    for part in re.findall(r"[^.\[\]]+|\[", place):
-        types = [inner for each in types for inner in _step(each, part)]
-    return {field.encode_name for each in types for field in _fields(each)}
-
-
-def _flat(each: inspect.Type) -> Iterable[inspect.Type]:
-    return [leaf for option in each.types for leaf in _flat(option)] if isinstance(each, inspect.UnionType) else [each]
-
-
-def _fields(each: inspect.Type) -> Iterable[inspect.Field]:
-    return [field for leaf in _flat(each) if isinstance(leaf, inspect.StructType) for field in leaf.fields]
-
-
-def _step(each: inspect.Type, part: str) -> Iterable[inspect.Type]:
-    if part == "[":
-        return [leaf.item_type for leaf in _flat(each) if isinstance(leaf, inspect.VarTupleType | inspect.ListType)]
-    return [field.type for field in _fields(each) if field.encode_name == part]
