@@ -1,7 +1,7 @@
 """Checkpoints: a state and what it belongs to, written so that a crash at any moment leaves the last good one whole.
 
-`step-00012000/state.safetensors` holds the arrays, `run.json` beside it the step, the recipe and a checksum. A
-folder is written under a temporary name, flushed to the disk and renamed; a folder with its final name is therefore complete.
+`step-00012000/state.safetensors` holds the arrays, `run.json` beside it the step, the recipe and a checksum. A folder is
+written under a temporary name, flushed to the disk and renamed; one with its final name is therefore complete.
 """
 
 import os
@@ -37,7 +37,13 @@ class About(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float
     """Spent on training so far."""
     sha256: str
-    """Of the state's file."""
+    """Of the state's file and of all values above."""
+
+
+class _Head(msgspec.Struct, frozen=True):
+    """What every format of `run.json` begins with."""
+
+    format: int
 
 
 def save(folder: Path, state: State, about: About, *, keep: int) -> Path:
@@ -49,7 +55,7 @@ def save(folder: Path, state: State, about: About, *, keep: int) -> Path:
     final = folder / f"step-{about.step:08d}"
     partial = folder / f".{final.name}.{os.getpid()}"
     content = save_arrays({name: np.ascontiguousarray(array) for name, array in state.items()})
-    about = msgspec.structs.replace(about, sha256=sha256(content).hexdigest())
+    about = msgspec.structs.replace(about, sha256=_checksum(content, about))
     try:
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
@@ -63,7 +69,9 @@ def save(folder: Path, state: State, about: About, *, keep: int) -> Path:
     except OSError as error:
         shutil.rmtree(partial, ignore_errors=True)
         raise RunError(f"checkpoint {final} cannot be written: {error.strerror}; earlier ones are untouched") from error
-    for old in checkpoints(folder)[:-keep]:
+    # Later ones are damaged: this run has passed them by. They must not push out the good ones before them.
+    until_now = [path for path in checkpoints(folder) if _step(path) <= about.step]
+    for old in until_now[:-keep]:
         shutil.rmtree(old, ignore_errors=True)
     for left in folder.glob(".step-*"):  # of a process that was killed while it wrote
         shutil.rmtree(left, ignore_errors=True)
@@ -72,7 +80,12 @@ def save(folder: Path, state: State, about: About, *, keep: int) -> Path:
 
 def checkpoints(folder: Path) -> list[Path]:
     """The checkpoints of a folder, oldest first."""
-    return sorted(path for path in folder.glob("step-*") if path.is_dir())
+    found = (path for path in folder.glob("step-*") if path.name.removeprefix("step-").isdecimal() and path.is_dir())
+    return sorted(found, key=_step)
+
+
+def _step(path: Path) -> int:
+    return int(path.name.removeprefix("step-"))
 
 
 def load(path: Path) -> tuple[About, State]:
@@ -82,20 +95,27 @@ def load(path: Path) -> tuple[About, State]:
         RunError: a file is missing, damaged, or of a later format; the message names it.
     """
     try:
-        about = msgspec.json.decode((path / ABOUT).read_bytes(), type=About)
-        content = (path / STATE).read_bytes()
+        text, content = (path / ABOUT).read_bytes(), (path / STATE).read_bytes()
+        head = msgspec.json.decode(text, type=_Head)
+        if head.format > FORMAT:
+            raise RunError(f"checkpoint {path} has format {head.format}, this ganforge reads up to {FORMAT}; update it")
+        about = msgspec.json.decode(text, type=About)
     except OSError as error:
         raise RunError(f"checkpoint {path} is damaged: {error.filename}: {error.strerror}") from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise RunError(f"checkpoint {path} is damaged: {ABOUT}: {error}") from error
-    if about.format > FORMAT:
-        raise RunError(f"checkpoint {path} has format {about.format}, this ganforge reads up to {FORMAT}; update it")
-    if sha256(content).hexdigest() != about.sha256:
-        raise RunError(f"checkpoint {path} is damaged: {STATE} does not have the checksum that {ABOUT} gives")
+    if _checksum(content, about) != about.sha256:
+        raise RunError(f"checkpoint {path} is damaged: {STATE} or {ABOUT} does not have the checksum given there")
     try:
         return about, load_arrays(content)
     except safetensors.SafetensorError as error:
         raise RunError(f"checkpoint {path} is damaged: {STATE}: {error}") from error
+
+
+def _checksum(content: bytes, about: About) -> str:
+    digest = sha256(content)
+    digest.update(msgspec.json.encode(msgspec.structs.replace(about, sha256="")))
+    return digest.hexdigest()
 
 
 def _write(path: Path, content: bytes) -> None:
