@@ -22,7 +22,7 @@ import tomli_w
 from ganforge import checkpoint
 from ganforge.assembly import picture_hash
 from ganforge.backend import Pictures
-from ganforge.errors import RunError
+from ganforge.errors import RecipeError, RunError
 from ganforge.files import write_whole
 from ganforge.model import Model
 from ganforge.parameters import State
@@ -208,7 +208,7 @@ def read_recipe(folder: Path) -> Recipe:
         return parse(msgspec.toml.decode(path.read_bytes(), type=dict))
     except FileNotFoundError as error:
         raise RunError(f"{folder} is not the folder of a run: it has no {RECIPE}") from error
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (OSError, ValueError, RecursionError, RecipeError) as error:
         raise RunError(f"{path} cannot be read: {error}") from error
 
 
