@@ -1,7 +1,7 @@
 """Checkpoints: a state and what it belongs to, written so that a crash at any moment leaves the last good one whole.
 
-`step-00012000/state.safetensors` holds the arrays, `run.json` beside it the step, the recipe and a checksum. A folder is
-written under a temporary name, flushed to the disk and renamed; one with its final name is therefore complete.
+`step-00012000/state.safetensors` holds the arrays, `run.json` beside it the step, the recipe and a checksum. A folder
+is written under a temporary name, flushed to the disk and renamed; one with its final name is therefore complete.
 """
 
 import os
