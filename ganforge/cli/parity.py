@@ -1,0 +1,121 @@
+"""`ganforge parity`: the same recipe in two frameworks, number by number."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ganforge.cli.show import table
+
+if TYPE_CHECKING:
+    from ganforge.backend import BackendEntry
+    from ganforge.parity import Report
+    from ganforge.trial import Trial
+
+
+@click.command()
+@click.option("--recipe", "recipes", multiple=True, default=["digits"], show_default=True, help="May be given again.")
+@click.option(
+    "--backends", default="torch,tensorflow", show_default=True, help="The first is compared with the others."
+)
+@click.option("--precision", type=click.Choice(["float64", "float32"]), default="float64", show_default=True)
+@click.option("--steps", type=click.IntRange(min=1), default=20, show_default=True, help="Of the free run.")
+@click.option("--lock-step", is_flag=True, help="Do --steps steps each from the same state; then at most 20 freely.")
+@click.option("--batch-size", type=click.IntRange(min=1), default=8, show_default=True, help="Pictures in a batch.")
+@click.option("--data", "path", help="Where the recipe's pictures lie. [default: the built-in digits stand in]")
+@click.option("--set", "assignments", multiple=True, metavar="KEY.PATH=VALUE", help="Any value of the recipes.")
+@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the reports to this file.")
+@click.option(
+    "--save", type=click.Path(path_type=Path), help="Write the two arrays that differ first to this .npz file."
+)
+@click.pass_context
+def parity(
+    ctx: click.Context,
+    recipes: tuple[str, ...],
+    backends: str,
+    precision: str,
+    steps: int,
+    lock_step: bool,
+    batch_size: int,
+    path: str | None,
+    assignments: tuple[str, ...],
+    json_file: Path | None,
+    save: Path | None,
+) -> None:
+    """Compare backends on recipes: every layer, gradient, update, and whole runs. Exit code 1 if they differ."""
+    from ganforge import api
+    from ganforge.files import write_whole
+    from ganforge.parity import compare
+    from ganforge.plugins import host
+    from ganforge.trial import find_backends, trial
+
+    first, *others = find_backends([name.strip() for name in backends.split(",")], host())
+    overrides = {"training": {"batch_size": batch_size}}
+    given = [api.describe(name, data=path, overrides=overrides, assignments=assignments) for name in recipes]
+    reports: list[dict[str, Any]] = []
+    for recipe in given:
+        made = trial(recipe, host())
+        for other in others:
+            report = compare(
+                made.gan,
+                first,
+                other,
+                inputs=made.inputs,
+                state=made.state,
+                precision="float32" if precision == "float32" else "float64",
+                steps=min(steps, 20) if lock_step else steps,
+                lock_step=steps if lock_step else 0,
+            )
+            reports.append({"recipe": recipe.name, "batch_size": batch_size, **report.as_data()})
+            click.echo(_worded(recipe.name, made, report))
+            if not report.ok:
+                _explain(made, report, [first, other], save)
+    if json_file is not None:
+        write_whole(json_file, json.dumps(reports, indent=2).encode())
+    if not all(report["ok"] for report in reports):
+        ctx.exit(1)
+
+
+def _worded(name: str, made: "Trial", report: "Report") -> str:
+    batch, pictures = made.gan.protocol.batch_size, made.recipe.data.set
+    head = f"{name}: {report.a} and {report.b} in {report.precision}, batch {batch}, pictures of {pictures}"
+    rows = [
+        [
+            row.what,
+            f"{row.difference:.1e}" if row.tolerance is not None else "",
+            f"{row.tolerance:.0e}" if row.tolerance is not None else "",
+            row.verdict,
+            row.note or (str(row.where) if row.where and row.difference else ""),
+        ]
+        for row in report.rows
+    ]
+    text = table(rows, head=["compared", "difference", "tolerance", "verdict", "largest at"])
+    return f"{head}\n{text}\n{'The numbers agree.' if report.ok else 'The numbers differ.'}\n"
+
+
+def _explain(made: "Trial", report: "Report", entries: "list[BackendEntry]", save: Path | None) -> None:
+    """Say where two backends differ first, which of them is wrong, and which known trap gives its numbers."""
+    from io import BytesIO
+
+    import numpy as np
+
+    from ganforge.errors import PluginError
+    from ganforge.files import write_whole
+    from ganforge.parity import diagnose
+
+    if report.mismatch is not None:
+        click.echo(f"first difference: {report.mismatch.place}", err=True)
+        if save is not None:
+            buffer = BytesIO()
+            arrays: dict[str, Any] = {report.a: report.mismatch.a, report.b: report.mismatch.b}
+            np.savez(buffer, **arrays)
+            write_whole(save, buffer.getvalue())
+            click.echo(f"both arrays are in {save}", err=True)
+    try:
+        found = diagnose(made.gan, entries, inputs=made.inputs, state=made.state, precision=report.precision)
+    except PluginError as error:
+        click.echo(f"no diagnosis: {error}", err=True)
+        return
+    for diagnosis in found:
+        click.echo(str(diagnosis), err=True)
