@@ -24,7 +24,7 @@ class _Fields(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 # Optimizers ----------------------------------------------------------------------------------------------------------
 
 
-class Adam(_Fields, frozen=True, tag_field="kind", tag="adam"):
+class Adam(_Fields, frozen=True, kw_only=True, tag_field="kind", tag="adam"):
     """p -= rate / (1 - beta1^t) * m / (sqrt(v) / sqrt(1 - beta2^t) + epsilon): the paper's form, epsilon outside.
 
     Kingma and Ba 2015, algorithm 1. TensorFlow's `epsilon` is another quantity ("epsilon hat", end of section 2).
@@ -40,7 +40,7 @@ class Adam(_Fields, frozen=True, tag_field="kind", tag="adam"):
     """Every element of a gradient is first clipped to [-clip, clip]."""
 
 
-class RMSprop(_Fields, frozen=True, tag_field="kind", tag="rmsprop"):
+class RMSprop(_Fields, frozen=True, kw_only=True, tag_field="kind", tag="rmsprop"):
     """v = rho v + (1 - rho) g^2; p -= rate * g / (sqrt(v) + epsilon), or / sqrt(v + epsilon) when it stands inside."""
 
     rate: Positive
@@ -52,7 +52,7 @@ class RMSprop(_Fields, frozen=True, tag_field="kind", tag="rmsprop"):
     clip: Positive | None = None
 
 
-class SGD(_Fields, frozen=True, tag_field="kind", tag="sgd"):
+class SGD(_Fields, frozen=True, kw_only=True, tag_field="kind", tag="sgd"):
     """b = momentum b + g; p -= rate * b. The rate stands outside the buffer, as in PyTorch."""
 
     rate: Positive
@@ -96,7 +96,7 @@ def scale(optimizer: Optimizer, done: int) -> Scale:
 # The protocol --------------------------------------------------------------------------------------------------------
 
 
-class Latent(_Fields, frozen=True):
+class Latent(_Fields, frozen=True, kw_only=True):
     """The distribution of z: N(0, 1) or U(low, high), `size` elements."""
 
     size: Count = 100
@@ -109,7 +109,7 @@ class Latent(_Fields, frozen=True):
             raise ValueError(f"low {self.low:g} must be less than high {self.high:g}")
 
 
-class LossChoice(_Fields, frozen=True):
+class LossChoice(_Fields, frozen=True, kw_only=True):
     """A loss by its name."""
 
     name: str = "bce"
@@ -117,14 +117,14 @@ class LossChoice(_Fields, frozen=True):
     """Factor of the discriminator's loss (penalty not included): 0.5 for the mean instead of the sum of both terms."""
 
 
-class PenaltyChoice(_Fields, frozen=True):
+class PenaltyChoice(_Fields, frozen=True, kw_only=True):
     """A penalty on the discriminator by its name."""
 
     name: str
     weight: Positive
 
 
-class TargetChoice(_Fields, frozen=True):
+class TargetChoice(_Fields, frozen=True, kw_only=True):
     """What the discriminator's logits are trained towards, for losses that have targets.
 
     Smoothed: real = 0.9. Flipped: real = 0, fake = 1. Noisy: `noise` * U(0, 1) is added to every target of the
@@ -137,7 +137,7 @@ class TargetChoice(_Fields, frozen=True):
     flip: Share = 0.0
 
 
-class Player(_Fields, frozen=True):
+class Player(_Fields, frozen=True, kw_only=True):
     """How one of the two networks is trained."""
 
     updates: Count = 1
@@ -145,7 +145,7 @@ class Player(_Fields, frozen=True):
     optimizer: Optimizer = msgspec.field(default_factory=Adam)
 
 
-class Average(_Fields, frozen=True):
+class Average(_Fields, frozen=True, kw_only=True):
     """Exponential moving average (EMA) of the generator's trained parameters; running statistics are copied."""
 
     decay: Fraction = 0.999
@@ -153,7 +153,7 @@ class Average(_Fields, frozen=True):
     """Start with (1 + step) / (10 + step) while that is smaller, so that early samples are not those of step 0."""
 
 
-class Protocol(_Fields, frozen=True):
+class Protocol(_Fields, frozen=True, kw_only=True):
     """One way of training a GAN.
 
     A network's running statistics move in its own updates only, never when the other one is trained or looked at.

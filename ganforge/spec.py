@@ -37,30 +37,30 @@ class _Tagged(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 # Initial values ------------------------------------------------------------------------------------------------------
 
 
-class Constant(_Tagged, frozen=True, tag="constant"):
+class Constant(_Tagged, frozen=True, kw_only=True, tag="constant"):
     """Every element is `value`."""
 
     value: float
 
 
-class Normal(_Tagged, frozen=True, tag="normal"):
+class Normal(_Tagged, frozen=True, kw_only=True, tag="normal"):
     """N(mean, std^2); DCGAN's rule is std 0.02 (Radford et al. 2015, section 4)."""
 
     std: Positive
     mean: float = 0.0
 
 
-class TruncatedNormal(_Tagged, frozen=True, tag="truncated_normal"):
+class TruncatedNormal(_Tagged, frozen=True, kw_only=True, tag="truncated_normal"):
     """N(0, std^2), drawn again wherever it lies beyond two std, as TensorFlow has it."""
 
     std: Positive
 
 
-class GlorotUniform(_Tagged, frozen=True, tag="glorot_uniform"):
+class GlorotUniform(_Tagged, frozen=True, kw_only=True, tag="glorot_uniform"):
     """U(-a, a), a = sqrt(6 / (fan_in + fan_out)) (Glorot and Bengio 2010, eq. 16)."""
 
 
-class HeNormal(_Tagged, frozen=True, tag="he_normal"):
+class HeNormal(_Tagged, frozen=True, kw_only=True, tag="he_normal"):
     """N(0, 2 / fan_in) (He et al. 2015, eq. 10)."""
 
 
@@ -72,7 +72,7 @@ ONES = Constant(value=1.0)
 # Layers --------------------------------------------------------------------------------------------------------------
 
 
-class Dense(_Tagged, frozen=True, tag="dense"):
+class Dense(_Tagged, frozen=True, kw_only=True, tag="dense"):
     """(n,) -> (units,): x @ kernel + bias."""
 
     units: Count
@@ -81,7 +81,7 @@ class Dense(_Tagged, frozen=True, tag="dense"):
     bias_init: Init = ZEROS
 
 
-class Conv(_Tagged, frozen=True, tag="conv"):
+class Conv(_Tagged, frozen=True, kw_only=True, tag="conv"):
     """(h, w, c) -> (h', w', filters): cross-correlation, as every framework's `conv2d`."""
 
     filters: Count
@@ -93,7 +93,7 @@ class Conv(_Tagged, frozen=True, tag="conv"):
     bias_init: Init = ZEROS
 
 
-class ConvTranspose(_Tagged, frozen=True, tag="conv_transpose"):
+class ConvTranspose(_Tagged, frozen=True, kw_only=True, tag="conv_transpose"):
     """(h, w, c) -> (h', w', filters): the gradient of `Conv`; the full result, then cropped by the padding.
 
     `size` fixes the output (height, width) where several sizes fit, as for odd pictures; with 'same' it defaults to
@@ -110,7 +110,7 @@ class ConvTranspose(_Tagged, frozen=True, tag="conv_transpose"):
     bias_init: Init = ZEROS
 
 
-class BatchNorm(_Tagged, frozen=True, tag="batch_norm"):
+class BatchNorm(_Tagged, frozen=True, kw_only=True, tag="batch_norm"):
     """Per channel (Ioffe and Szegedy 2015): biased variance to normalise, n/(n-1) variance in the running value.
 
     `decay` is the fraction of the running value that a step keeps: PyTorch's `1 - momentum`, Keras's `momentum`.
@@ -124,51 +124,51 @@ class BatchNorm(_Tagged, frozen=True, tag="batch_norm"):
     offset_init: Init = ZEROS
 
 
-class Relu(_Tagged, frozen=True, tag="relu"):
+class Relu(_Tagged, frozen=True, kw_only=True, tag="relu"):
     """max(x, 0)."""
 
 
-class LeakyRelu(_Tagged, frozen=True, tag="leaky_relu"):
+class LeakyRelu(_Tagged, frozen=True, kw_only=True, tag="leaky_relu"):
     """x where x > 0, slope * x elsewhere. The slope has no default: every framework has its own."""
 
     slope: Annotated[float, Meta(ge=0)]
 
 
-class Elu(_Tagged, frozen=True, tag="elu"):
+class Elu(_Tagged, frozen=True, kw_only=True, tag="elu"):
     """x where x > 0, alpha * (exp(x) - 1) elsewhere (Clevert et al. 2015)."""
 
     alpha: Positive = 1.0
 
 
-class Tanh(_Tagged, frozen=True, tag="tanh"):
+class Tanh(_Tagged, frozen=True, kw_only=True, tag="tanh"):
     """tanh(x): pictures in [-1, 1]."""
 
 
-class Sigmoid(_Tagged, frozen=True, tag="sigmoid"):
+class Sigmoid(_Tagged, frozen=True, kw_only=True, tag="sigmoid"):
     """1 / (1 + exp(-x)): pictures in [0, 1]. A discriminator ends in logits and needs none."""
 
 
-class Dropout(_Tagged, frozen=True, tag="dropout"):
+class Dropout(_Tagged, frozen=True, kw_only=True, tag="dropout"):
     """In training an element is dropped with probability `rate`, the others grow by 1 / (1 - rate)."""
 
     rate: Annotated[float, Meta(ge=0, lt=1)]
 
 
-class Reshape(_Tagged, frozen=True, tag="reshape"):
+class Reshape(_Tagged, frozen=True, kw_only=True, tag="reshape"):
     """Another shape for the same elements, in row-major (height, width, channels) order."""
 
     shape: tuple[Count, ...]
 
 
-class Flatten(_Tagged, frozen=True, tag="flatten"):
+class Flatten(_Tagged, frozen=True, kw_only=True, tag="flatten"):
     """(h, w, c) -> (h * w * c,), in height, width, channels order."""
 
 
-class JoinLabel(_Tagged, frozen=True, tag="join_label"):
+class JoinLabel(_Tagged, frozen=True, kw_only=True, tag="join_label"):
     """The label joined at the end of the last axis: one-hot to a vector, as constant maps to a picture."""
 
 
-class Residual(_Tagged, frozen=True, tag="residual"):
+class Residual(_Tagged, frozen=True, kw_only=True, tag="residual"):
     """x + layers(x); the inner layers must keep the shape."""
 
     layers: tuple["Layer", ...]
