@@ -1,0 +1,173 @@
+"""Check a loss or a penalty, ours or anybody's: what its entry says of it, and the same numbers on every backend."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+
+import msgspec
+import numpy as np
+
+from ganforge.assembly import find_backend, missing_modules
+from ganforge.backend import BackendEntry
+from ganforge.errors import PluginError, near_names
+from ganforge.gan import Gan
+from ganforge.losses import LossEntry, Ops, PenaltyEntry, Targets, Tensor
+from ganforge.observing import Seen, difference, observe
+from ganforge.parameters import Array
+from ganforge.plugins import host
+from ganforge.protocol import LossChoice, PenaltyChoice
+from ganforge.spec import Dense
+from ganforge.testing.forms import softplus
+from ganforge.testing.ops import NumpyOps
+from ganforge.testing.plugin import REFERENCE
+from ganforge.testing.tiny import TINY, inputs
+
+NUMPY_OPS: Ops = NumpyOps(softplus)
+"""The reference's `Ops`, to call a loss by hand with plain arrays."""
+
+_BATCH = 6
+_SHIFT = 0.75
+_CLOSE = 1e-12
+_ADVICE = "does it use anything but its ops, + - * / and slices?"
+
+
+def check_loss(loss: str | LossEntry | PenaltyEntry, *, backends: Sequence[str] | None = None) -> None:
+    """Check a loss or a penalty, by its name or its entry.
+
+    Of a loss: that it gives scalars which are means over the batch, uses what its entry says and nothing else, and that
+    a shift of all logits changes it exactly if the entry does not say `shift_invariant`. Of both: that a step with it
+    is the same on each backend as on the NumPy reference, gradients and second derivatives included.
+
+    Args:
+        loss: its name, once it is installed, or its entry.
+        backends: names of the backends; by default all whose framework is installed.
+
+    Raises:
+        AssertionError: what is wrong, all of it, one line each.
+        PluginError: no loss or backend of that name is installed, or autograd is not.
+    """
+    entry = _found(loss) if isinstance(loss, str) else loss
+    chosen = _installed() if backends is None else [find_backend(name, host()) for name in backends]
+    wrong = list(_declared(entry)) if isinstance(entry, LossEntry) else []
+    # A step would only repeat in many words what is wrong with a single call.
+    wrong = wrong or list(_differing(_gan(entry), chosen))
+    assert not wrong, "".join([f"{type(entry).__name__} {entry.name!r}:", *(f"\n- {line}" for line in wrong)])
+
+
+def _found(name: str) -> LossEntry | PenaltyEntry:
+    losses = host().entries("ganforge_losses", LossEntry)
+    penalties = host().entries("ganforge_losses", PenaltyEntry)
+    entries: dict[str, LossEntry | PenaltyEntry] = {name: each.entry for name, each in penalties.items()}
+    entries |= {name: each.entry for name, each in losses.items()}
+    if name not in entries:
+        raise PluginError(f"unknown loss or penalty {name!r}; {near_names(name, entries)}")
+    return entries[name]
+
+
+def _installed() -> list[BackendEntry]:
+    entries = (provided.entry for provided in host().entries("ganforge_backends", BackendEntry).values())
+    return [entry for entry in entries if entry.name != REFERENCE.name and not missing_modules(entry)]
+
+
+def _declared(entry: LossEntry) -> Iterator[str]:
+    """What a loss's entry says of it, against what it does to some logits, by the reference's `Ops`."""
+    draw = np.random.default_rng(0)
+    real, fake = draw.normal(0.0, 2.0, (2, _BATCH, entry.outputs))
+    targets = Targets(draw.uniform(0.7, 1.0, (_BATCH, 1)), draw.uniform(0.0, 0.3, (_BATCH, 1)))
+    other = Targets(targets.fake, targets.real)
+
+    def judge(real: Array, fake: Array, targets: Targets) -> list[Tensor]:
+        return list(entry.discriminator(NUMPY_OPS, real, fake, targets))
+
+    def make(real: Array, fake: Array, targets: Targets) -> list[Tensor]:
+        return [entry.generator(NUMPY_OPS, real if entry.generator_sees_real else None, fake, targets)]
+
+    twice = Targets(*(np.concatenate([each, each]) for each in targets))
+    for name, terms in (("discriminator", judge), ("generator", make)):
+        try:
+            values = terms(real, fake, targets)
+        except Exception as error:  # whatever a stranger's function raises is the finding
+            yield f"its {name} raised {type(error).__name__}: {error}{_unseen(entry, name)}"
+            return
+        shapes = [np.shape(each) for each in values]
+        if shapes != [()] * (2 if name == "discriminator" else 1):
+            expected = "two scalars" if name == "discriminator" else "one scalar"
+            yield f"its {name} gives the shapes {shapes}, not {expected}; see ops.mean"
+            return
+        if not np.isfinite(values).all():
+            yield f"its {name} gives {values} for logits {real.tolist()} and {fake.tolist()}"
+        if not _same(values, terms(np.concatenate([real, real]), np.concatenate([fake, fake]), twice)):
+            yield f"its {name} changes when the batch is doubled: it must be a mean over the batch"
+    yield from _flags(entry, judge, real, fake, targets, other)
+    if not entry.uses_targets and not _same(make(real, fake, targets), make(real, fake, other)):
+        yield "its generator depends on the targets; say uses_targets=True"
+
+
+def _flags(
+    entry: LossEntry, judge: Callable[..., list[Tensor]], real: Array, fake: Array, targets: Targets, other: Targets
+) -> Iterator[str]:
+    """The two properties of the discriminator's terms that the core acts on."""
+    depends = not _same(judge(real, fake, targets), judge(real, fake, other))
+    if depends != entry.uses_targets:
+        word = "depends" if depends else "does not depend"
+        yield f"its discriminator {word} on the targets; say uses_targets={depends}"
+    shift = _SHIFT * np.arange(1, entry.outputs + 1)  # as the biases of the outputs would, each on its own
+    change = abs(sum(judge(real + shift, fake + shift, targets)) - sum(judge(real, fake, targets)))
+    still = bool(change < _CLOSE)
+    if still != entry.shift_invariant:
+        yield f"a shift of all logits changes the discriminator's loss by {change:.3g}; say shift_invariant={still}"
+
+
+def _unseen(entry: LossEntry, name: str) -> str:
+    if name == "generator" and not entry.generator_sees_real:
+        return "; it gets None for the real logits unless the entry says generator_sees_real=True"
+    return ""
+
+
+def _same(some: list[Tensor], others: list[Tensor]) -> bool:
+    return bool(np.allclose(some, others, rtol=_CLOSE, atol=_CLOSE))
+
+
+def _gan(entry: LossEntry | PenaltyEntry) -> Gan:
+    """A tiny GAN that is trained with it."""
+    if isinstance(entry, PenaltyEntry):
+        base = TINY["wasserstein-gradient"]
+        penalty = PenaltyChoice(name=entry.name, weight=3.0)
+        return replace(base, penalty=entry, protocol=msgspec.structs.replace(base.protocol, penalty=penalty))
+    base = TINY["relativistic"]
+    network = base.discriminator_network
+    last = network.layers[-1]
+    assert isinstance(last, Dense)
+    layers = (*network.layers[:-1], msgspec.structs.replace(last, units=entry.outputs))
+    return replace(
+        base,
+        loss=entry,
+        protocol=msgspec.structs.replace(base.protocol, loss=LossChoice(name=entry.name)),
+        discriminator_network=msgspec.structs.replace(network, layers=layers),
+    )
+
+
+def _differing(gan: Gan, backends: Sequence[BackendEntry]) -> Iterator[str]:
+    """For each backend the first array in which a step differs from the reference's."""
+    state = gan.initial_state(0)
+
+    def seen(entry: BackendEntry) -> list[Seen]:
+        session = entry.open(gan, state, "float64", "cpu")
+        return list(observe(session, gan, lambda step: inputs(gan, 0, step), "float64", steps=1))
+
+    expected: list[Seen] = []
+    for entry in (REFERENCE, *backends):
+        try:
+            found = seen(entry)
+        except Exception as error:  # whatever a stranger's function raises is the finding
+            yield f"on backend {entry.name!r} a step raised {type(error).__name__}: {error}; {_ADVICE}"
+            continue
+        if entry is REFERENCE:
+            expected = found
+        for x, y in zip(expected, found, strict=False):  # nothing is expected where the reference raised
+            apart, _ = difference(x, y)
+            if apart > x.tolerance:
+                yield (
+                    f"on backend {entry.name!r} the {x.row} differ by {apart:.3g} from the reference's in {x.name}; "
+                    f"{_ADVICE}"
+                )
+                break
