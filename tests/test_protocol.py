@@ -1,0 +1,119 @@
+"""What depends on the number of an update alone, against the recurrences that it abbreviates."""
+
+from math import isclose, sqrt
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ganforge.protocol import (
+    SGD,
+    Adam,
+    Average,
+    Latent,
+    LossChoice,
+    Optimizer,
+    PenaltyChoice,
+    Player,
+    Protocol,
+    RMSprop,
+    TargetChoice,
+    average_weight,
+    scale,
+    slots,
+)
+
+
+@given(st.floats(0, 0.99), st.floats(0, 0.9999), st.integers(1, 300))
+def test_adams_scale_undoes_the_bias_of_its_moments(beta1: float, beta2: float, updates: int) -> None:
+    """For gradients that are always 3: m / (1 - beta1^t) is 3 and sqrt(v) / sqrt(1 - beta2^t) too."""
+    optimizer = Adam(rate=0.01, beta1=beta1, beta2=beta2)
+    m = v = 0.0
+    for _ in range(updates):
+        m, v = beta1 * m + (1 - beta1) * 3, beta2 * v + (1 - beta2) * 9
+    found = scale(optimizer, updates - 1)
+    assert isclose(found.rate * m, 0.01 * 3, rel_tol=1e-9)
+    assert isclose(sqrt(v) / found.root, 3, rel_tol=1e-6)
+
+
+def test_adams_first_update() -> None:
+    found = scale(Adam(rate=2e-4, beta1=0.5, beta2=0.999), 0)
+    assert isclose(found.rate, 4e-4, rel_tol=1e-15)
+    assert isclose(found.root, sqrt(0.001), rel_tol=1e-12)
+
+
+@pytest.mark.parametrize("optimizer", [RMSprop(rate=0.01, rate_decay=0.5), SGD(rate=0.01, rate_decay=0.5)], ids=repr)
+def test_the_rate_decays_from_the_second_update_on(optimizer: Optimizer) -> None:
+    assert [scale(optimizer, done) for done in range(3)] == [(0.01, 1.0), (0.01 / 1.5, 1.0), (0.01 / 2, 1.0)]
+
+
+def test_adams_rate_decays_too() -> None:
+    plain, decaying = Adam(rate=0.01), Adam(rate=0.01, rate_decay=0.25)
+    assert isclose(scale(decaying, 4).rate, scale(plain, 4).rate / 2, rel_tol=1e-15)
+    assert scale(decaying, 4).root == scale(plain, 4).root
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "names"),
+    [
+        (Adam(), ("m", "v")),
+        (RMSprop(rate=1.0), ("v",)),
+        (SGD(rate=1.0), ()),
+        (SGD(rate=1.0, momentum=0.9), ("b",)),
+    ],
+    ids=repr,
+)
+def test_slots(optimizer: Optimizer, names: tuple[str, ...]) -> None:
+    assert slots(optimizer) == names
+
+
+def test_average_warms_up_to_its_decay() -> None:
+    warm = [average_weight(Average(decay=0.9), done) for done in range(200)]
+    assert warm[:3] == [1 / 10, 2 / 11, 3 / 12]
+    assert warm == sorted(warm)
+    assert warm[-1] == 0.9
+    assert average_weight(Average(decay=0.9, warmup=False), 0) == 0.9
+    assert average_weight(None, 5) == 0.0
+
+
+def test_player_by_network() -> None:
+    protocol = Protocol(generator=Player(updates=2), discriminator=Player(updates=5))
+    assert protocol.player("generator").updates == 2
+    assert protocol.player("discriminator").updates == 5
+
+
+@pytest.mark.parametrize(
+    ("kind", "given"),
+    [
+        (Adam, {"rate": 0.0}),
+        (Adam, {"beta1": 1.0}),
+        (Adam, {"beta2": -0.1}),
+        (Adam, {"epsilon": 0.0}),
+        (Adam, {"rate_decay": -1.0}),
+        (Adam, {"clip": 0.0}),
+        (Adam, {"momentum": 0.5}),
+        (RMSprop, {}),
+        (RMSprop, {"rate": 0.1, "rho": 1.0}),
+        (SGD, {"rate": 0.1, "momentum": 1.0}),
+        (Latent, {"size": 0}),
+        (Latent, {"distribution": "gaussian"}),
+        (Latent, {"low": 1.0, "high": 1.0}),
+        (Latent, {"low": 1.0, "high": -1.0}),
+        (LossChoice, {"discriminator_scale": 0.0}),
+        (PenaltyChoice, {"name": "r1"}),
+        (PenaltyChoice, {"name": "r1", "weight": 0.0}),
+        (TargetChoice, {"flip": 1.1}),
+        (TargetChoice, {"noise": -0.1}),
+        (Player, {"updates": 0}),
+        (Average, {"decay": 1.0}),
+        (Protocol, {"batch_size": 0}),
+        (Protocol, {"latents": "new"}),
+        (Protocol, {"order": "random"}),
+        (Protocol, {"optimiser": {}}),
+    ],
+    ids=str,
+)
+def test_refused(kind: type[msgspec.Struct], given: dict[str, object]) -> None:
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.convert(given, kind)
