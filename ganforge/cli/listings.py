@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from ganforge.cli.scaffold import new
 from ganforge.cli.show import listing
 
 as_json = click.option("--json", "as_json", is_flag=True, help="As JSON.")
@@ -84,6 +85,9 @@ def plugins(ctx: click.Context, as_json: bool) -> None:
         for each in host().failures
     ]
     listing(rows, as_json=as_json, empty="no plugin is loaded")
+
+
+plugins.add_command(new)
 
 
 def _versions(modules: tuple[str, ...]) -> str:
