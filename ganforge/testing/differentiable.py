@@ -12,13 +12,14 @@ try:
     import autograd.numpy as np
     from autograd import elementwise_grad, grad
     from autograd.extend import defvjp, primitive
+    from autograd.tracer import getval
 except ImportError as error:
     raise PluginError(
         "the NumPy reference takes its derivatives with autograd, which is not installed; "
         "pip install 'ganforge[testing]'"
     ) from error
 
-__all__ = ["Tensor", "elementwise_grad", "grad", "np", "put", "take"]
+__all__ = ["Tensor", "elementwise_grad", "getval", "grad", "np", "put", "take"]
 
 Tensor: TypeAlias = Any
 """A NumPy array, or autograd's box around one."""

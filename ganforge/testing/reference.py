@@ -58,7 +58,8 @@ class ReferenceSession:
         """Pictures by running statistics, one by one, so that none can depend on another."""
         arrays = self._updates.arrays(self._state, "generator")
         if averaged:
-            arrays |= self._updates.arrays(self._state, "averaged") | self._running
+            arrays |= self._updates.arrays(self._state, "averaged")
+            arrays |= self._running if self._forms.average_running else {}
         pictures = [
             forward(
                 self._gan.generator,
@@ -84,7 +85,8 @@ class ReferenceSession:
         """Take over `state`."""
         self._gan.check_state(state)
         self._state = {name: np.array(state[name], self._updates.dtype) for name in self._gan.shapes}
-        self._running: State = {}
+        running = (each.name for each in self._gan.parameters("generator") if not each.trained)
+        self._running = {name: self._state[f"generator/{name}"] for name in running}
 
     def native(self, network: NetworkName, *, averaged: bool = False) -> Any:
         """There is none: NumPy has no modules."""
@@ -121,12 +123,8 @@ class ReferenceSession:
         for name in _only(self._state, "averaged/"):
             weights = self._state[f"generator/{name.removeprefix('averaged/')}"]
             self._state[name] = self._forms.average(self._state[name], weights, fraction)
-        if self._forms.average_running and self._gan.protocol.average:
-            running = {each.name for each in self._gan.parameters("generator") if not each.trained}
-            now = {name: self._state[f"generator/{name}"] for name in running}
-            self._running = {
-                name: self._forms.average(self._running.get(name, now[name]), now[name], fraction) for name in running
-            }
+        for name, each in self._running.items():
+            self._running[name] = self._forms.average(each, self._state[f"generator/{name}"], fraction)
 
 
 def _only(state: State, prefix: str) -> State:

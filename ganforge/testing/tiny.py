@@ -54,7 +54,7 @@ _conv = partial(Conv, kernel_init=_WIDE, bias_init=_WIDE)
 _spread = partial(ConvTranspose, kernel_init=_WIDE, bias_init=_WIDE)
 _dense = partial(Dense, kernel_init=_WIDE, bias_init=_WIDE)
 _norm = partial(BatchNorm, decay=0.8, epsilon=3e-4, scale_init=Normal(mean=1.0, std=0.2), offset_init=_WIDE)
-_LEAKY = LeakyRelu(slope=0.2)
+_LEAKY = LeakyRelu(slope=0.15)  # no framework's default
 
 
 def _gan(
@@ -316,7 +316,7 @@ TINY: dict[str, Gan] = {
         (
             _dense(units=18),
             Reshape(shape=(3, 3, 2)),
-            _conv(filters=2, kernel=1, bias_init=Constant(value=40.0)),
+            _conv(filters=2, kernel=1, bias_init=Constant(value=15.0)),
             _norm(),
             Relu(),
             _spread(filters=1, kernel=3),
@@ -347,6 +347,7 @@ def small_dcgan() -> Gan:
     conv = partial(Conv, kernel=4, stride=2, kernel_init=init)
     spread = partial(ConvTranspose, kernel=4, stride=2, kernel_init=init)
     norm = partial(BatchNorm, decay=0.9, epsilon=1e-5, scale_init=Normal(mean=1.0, std=0.02))
+    leaky = LeakyRelu(slope=0.2)
     adam = Player(optimizer=Adam(rate=2e-4, beta1=0.5, beta2=0.999, epsilon=1e-8))
     return _gan(
         (
@@ -365,13 +366,13 @@ def small_dcgan() -> Gan:
         ),
         (
             conv(filters=16),
-            _LEAKY,
+            leaky,
             conv(filters=32),
             norm(),
-            _LEAKY,
+            leaky,
             conv(filters=64),
             norm(),
-            _LEAKY,
+            leaky,
             Flatten(),
             Dense(units=1, kernel_init=init),
         ),

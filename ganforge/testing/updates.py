@@ -22,7 +22,7 @@ from ganforge.backend import (
 from ganforge.gan import Gan, NetworkName
 from ganforge.losses import Targets
 from ganforge.parameters import Array, State
-from ganforge.testing.differentiable import Tensor, grad, np
+from ganforge.testing.differentiable import Tensor, getval, grad, np
 from ganforge.testing.forms import Forms
 from ganforge.testing.layers import Pass, Statistics, forward
 from ganforge.testing.ops import NumpyOps
@@ -138,7 +138,11 @@ class _Runner:
         run = Pass(arrays=arrays, labels=labels, key=key, forms=self.forms)
         result = forward(self.gan.nodes(network), x, run)
         if place in self.forms.moving:
-            self.found.append((network, run.statistics))
+            seen = {
+                name: each._replace(mean=getval(each.mean), variance=getval(each.variance))
+                for name, each in run.statistics.items()
+            }
+            self.found.append((network, seen))
         return result
 
     @property

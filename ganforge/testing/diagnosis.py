@@ -1,0 +1,82 @@
+"""Who is wrong, and why: a backend against the reference, then against the reference with each known trap in it."""
+
+from collections.abc import Callable, Iterable, Iterator
+from copy import copy
+from dataclasses import dataclass, field
+from itertools import tee
+
+from ganforge.backend import BackendEntry, Precision, StepInputs
+from ganforge.gan import Gan
+from ganforge.observing import Seen, difference, observe
+from ganforge.parameters import State
+from ganforge.testing.plugin import REFERENCE
+from ganforge.testing.traps import TRAPS, Trap, trapped
+
+_STEPS = 2
+"""A trap in an optimizer or in a running value shows after one step, one in what those feed after the next."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Diagnosis:
+    """What is wrong with a backend."""
+
+    backend: str
+    first: str = ""
+    """The first thing that differs from the reference; empty: nothing does."""
+    traps: tuple[Trap, ...] = ()
+    """Those that give the backend's numbers from beginning to end. Several where this GAN cannot tell them apart."""
+    partly: tuple[Trap, ...] = ()
+    """If no trap explains everything: those that explain the first difference."""
+
+    @property
+    def agrees(self) -> bool:
+        """Whether the backend is right."""
+        return not self.first
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bench:
+    """One GAN from one state, on which backends are examined; what the reference computes is kept."""
+
+    gan: Gan
+    inputs: Callable[[int], StepInputs]
+    state: State
+    precision: Precision
+    _kept: dict[str, Iterator[Seen]] = field(default_factory=dict)
+
+    def diagnose(self, entry: BackendEntry, device: str = "cpu") -> Diagnosis:
+        """Hold a backend against the reference, and if it differs against every trap."""
+        found = list(self._observe(entry, device))
+        wrong = _first_apart(found, self._expected(REFERENCE))
+        if wrong is None:
+            return Diagnosis(backend=entry.name)
+        traps: list[Trap] = []
+        partly: list[Trap] = []
+        for trap in TRAPS:
+            parting = _first_apart(found, self._expected(trapped(trap)))
+            if parting is None:
+                traps.append(trap)
+            elif parting > wrong:
+                partly.append(trap)
+        return Diagnosis(
+            backend=entry.name,
+            first=f"{found[wrong].row}: {found[wrong].name}",
+            traps=tuple(traps),
+            partly=() if traps else tuple(partly),
+        )
+
+    def _observe(self, entry: BackendEntry, device: str) -> Iterator[Seen]:
+        session = entry.open(self.gan, self.state, self.precision, device)
+        return observe(session, self.gan, self.inputs, self.precision, steps=_STEPS)
+
+    def _expected(self, entry: BackendEntry) -> Iterator[Seen]:
+        """What a form of the reference computes; computed once, and only as far as somebody read."""
+        if entry.name not in self._kept:
+            (self._kept[entry.name],) = tee(self._observe(entry, "cpu"), 1)
+        return copy(self._kept[entry.name])
+
+
+def _first_apart(found: Iterable[Seen], expected: Iterator[Seen]) -> int | None:
+    """Number of the first observation that differs too much."""
+    couples = enumerate(zip(expected, found, strict=True))
+    return next((place for place, (x, y) in couples if difference(x, y)[0] > x.tolerance), None)

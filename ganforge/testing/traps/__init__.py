@@ -1,0 +1,28 @@
+"""Known ways to compute something else without noticing: the reference with one piece exchanged.
+
+docs/parity.md has the table that a trap's number refers to. Adding a trap is adding a line here: the parity check must
+catch it and its diagnosis name it, which tests/test_parity_traps.py makes sure of.
+"""
+
+from ganforge.backend import BackendEntry, Precision, Session
+from ganforge.gan import Gan
+from ganforge.parameters import State
+from ganforge.testing.reference import open_reference
+from ganforge.testing.traps.layers import LAYER_TRAPS
+from ganforge.testing.traps.training import TRAINING_TRAPS
+from ganforge.testing.traps.trap import Trap
+
+__all__ = ["TRAPS", "Trap", "trapped"]
+
+TRAPS = (*LAYER_TRAPS, *TRAINING_TRAPS)
+
+
+def trapped(trap: Trap) -> BackendEntry:
+    """The reference with the trap in it, as a backend."""
+
+    def opened(gan: Gan, state: State, precision: Precision, device: str) -> Session:
+        return open_reference(gan, state, precision, device, forms=trap.forms)
+
+    return BackendEntry(
+        name=trap.name, summary=trap.what, modules=("autograd",), install="ganforge[testing]", open=opened
+    )
