@@ -84,7 +84,7 @@ def test_sizes_by_hand() -> None:
 
 
 def test_the_papers_network_for_64_pixels() -> None:
-    """Radford et al. 2015, figure 1: halving the channels each time, from 512 as everybody has it; 6.3 million weights."""
+    """Radford et al. 2015, figure 1: channels halve each time, here from 512; 6.3 million weights."""
     gan = dcgan((64, 64, 3), latent=100)
     maps = [node.output for node in gan.generator if isinstance(node.layer, ConvTranspose)]
     assert maps == [(4, 4, 512), (8, 8, 256), (16, 16, 128), (32, 32, 64), (64, 64, 3)]
