@@ -11,7 +11,7 @@ from ganforge.architecture import ArchitectureEntry, Demand
 from ganforge.backend import BackendEntry, Session
 from ganforge.convert import convert
 from ganforge.dataset import DatasetEntry, ImageSet
-from ganforge.errors import DataError, PluginError, RecipeError
+from ganforge.errors import DataError, PluginError, RecipeError, SpecError
 from ganforge.gan import Gan
 from ganforge.losses import LossEntry, PenaltyEntry
 from ganforge.parameters import State
@@ -19,7 +19,9 @@ from ganforge.pipeline import Prepared, picture_channels
 from ganforge.plugins import Host
 from ganforge.protocol import TargetChoice
 from ganforge.recipe import ArchitectureSettings, Recipe
+from ganforge.shapes import resolve
 from ganforge.spec import Network
+from ganforge.templates import Measures, fill, joins_label
 
 
 def open_data(recipe: Recipe, host: Host) -> ImageSet:
@@ -91,14 +93,35 @@ def assemble(recipe: Recipe, host: Host) -> Gan:
 
 def _networks(recipe: Recipe, demand: Demand, host: Host) -> tuple[Network, Network]:
     if recipe.generator is not None and recipe.discriminator is not None:
-        return (
-            Network(input=(demand.latent,), layers=recipe.generator, classes=demand.classes),
-            Network(input=demand.image_shape, layers=recipe.discriminator, classes=demand.classes),
-        )
+        return _written_networks(recipe, demand)
     settings = recipe.architecture or ArchitectureSettings()
     entry = host.find("ganforge_architectures", ArchitectureEntry, settings.name, "architecture")
     where = f"recipe {recipe.name!r}: architecture {entry.name!r}"
     return entry.build(demand, convert(settings.options, entry.options, where))
+
+
+def _written_networks(recipe: Recipe, demand: Demand) -> tuple[Network, Network]:
+    height, width, channels = demand.image_shape
+    numbers = {"channels": channels, "classes": demand.classes, "latent": demand.latent, "logits": demand.logits}
+    if recipe.width is not None:
+        numbers["width"] = recipe.width
+    measures = Measures(picture=(height, width), numbers=numbers)
+    layers = fill(recipe.written, recipe.layers, measures, f"recipe {recipe.name!r}")
+    generator = Network(input=(demand.latent,), layers=layers.generator, classes=demand.classes)
+    discriminator = Network(input=demand.image_shape, layers=layers.discriminator, classes=demand.classes)
+    for name, network in (("generator", generator), ("discriminator", discriminator)):
+        if demand.classes and not joins_label(network.layers):
+            raise RecipeError(
+                f"recipe {recipe.name!r} is conditional, but its {name} has no layer of kind 'join_label'; "
+                "add one, or take --set conditional=false"
+            )
+        try:
+            resolve(network)
+        except SpecError as error:
+            raise SpecError(
+                f"recipe {recipe.name!r} cannot make pictures of {height}x{width}: {name} {error}"
+            ) from error
+    return generator, discriminator
 
 
 def find_backend(name: str, host: Host) -> BackendEntry:

@@ -18,7 +18,8 @@ from ganforge.convert import convert
 from ganforge.errors import RecipeError, near_names
 from ganforge.plugins import Host
 from ganforge.protocol import Protocol
-from ganforge.spec import Count, Layer
+from ganforge.spec import Count
+from ganforge.templates import Written, fill, stand_in
 
 Table = dict[str, Any]
 
@@ -86,9 +87,13 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Of a conditional recipe; filled in from the data set."""
     data: DataSettings = DataSettings()
     architecture: ArchitectureSettings | None = None
-    generator: tuple[Layer, ...] | None = None
-    """Its layers, written out instead of an architecture."""
-    discriminator: tuple[Layer, ...] | None = None
+    width: Count | None = None
+    """What layers that are written out may call `width`, as in `filters = "8 * width"`: all of them at once."""
+    layers: dict[str, Table] = {}
+    """By kind, settings of all written layers of that kind that do not say otherwise."""
+    generator: tuple[Written, ...] | None = None
+    """Its layers, written out instead of an architecture, as `ganforge.templates` reads them."""
+    discriminator: tuple[Written, ...] | None = None
     training: Protocol = Protocol()
     run: RunSettings = RunSettings()
 
@@ -103,6 +108,11 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
                 return int(height), int(width)
             case sides:
                 return sides
+
+    @property
+    def written(self) -> dict[str, tuple[Written, ...]]:
+        """The layers of both networks, as far as they are written out."""
+        return {"generator": self.generator or (), "discriminator": self.discriminator or ()}
 
 
 def load_table(name: str, host: Host) -> Table:
@@ -196,11 +206,17 @@ def parse(table: Mapping[str, Any]) -> Recipe:
     recipe = convert(prepared, Recipe, f"recipe {name!r}")
     if not re.fullmatch(r"[^/\\\x00-\x1f]+", recipe.name):
         raise RecipeError(f"a recipe's name becomes part of a folder's; {recipe.name!r} cannot")
+    fill(recipe.written, recipe.layers, stand_in(width=recipe.width is not None), f"recipe {name!r}")
     layers = recipe.generator is not None, recipe.discriminator is not None
     if any(layers) and (not all(layers) or recipe.architecture is not None):
         raise RecipeError(f"recipe {name!r}: give either [architecture], or both [[generator]] and [[discriminator]]")
-    if not any(layers) and recipe.architecture is None:
-        recipe = msgspec.structs.replace(recipe, architecture=ArchitectureSettings())
+    if not any(layers):
+        if recipe.width is not None or recipe.layers:
+            raise RecipeError(
+                f"recipe {name!r}: width and [layers] have no effect where no layers are written out; an architecture "
+                "has options of its own, as architecture.width"
+            )
+        recipe = msgspec.structs.replace(recipe, architecture=recipe.architecture or ArchitectureSettings())
     if isinstance(recipe.image_size, str) and not re.fullmatch(r"[1-9]\d{0,4}x[1-9]\d{0,4}", recipe.image_size):
         raise RecipeError(f"image_size takes one number or HEIGHTxWIDTH, as 96x64, not {recipe.image_size!r}")
     if min(recipe.size) < 1:
