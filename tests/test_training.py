@@ -1,0 +1,175 @@
+"""The loop against a session that shows what it was fed: order, schedule, stopping, divergence, going on."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pytest
+from fakes import FakeSession, states_equal, tiny_gan
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ganforge.batches import draw_step
+from ganforge.errors import RunError
+from ganforge.gan import Gan
+from ganforge.parameters import State
+from ganforge.protocol import Average, Player, TargetChoice
+from ganforge.training import Schedule, train
+
+IMAGES = np.random.default_rng(0).integers(0, 256, (13, 2, 2, 1), dtype=np.uint8)
+
+
+@dataclass
+class Told:
+    """Events that are written down; asks to stop after step `stop_after`."""
+
+    log: list[tuple[Any, ...]] = field(default_factory=list)
+    stop_after: int = 0
+
+    def step_finished(self, step: int, scalars: Mapping[str, float] | None) -> None:
+        self.log.append(("step", step, scalars is not None))
+
+    def save(self, step: int) -> None:
+        self.log.append(("save", step))
+
+    def stop_asked(self) -> bool:
+        return bool(self.stop_after) and len([each for each in self.log if each[0] == "step"]) + 1 >= self.stop_after
+
+    def logged(self) -> list[int]:
+        return [each[1] for each in self.log if each[0] == "step" and each[2]]
+
+    def saved(self) -> list[int]:
+        return [each[1] for each in self.log if each[0] == "save"]
+
+
+def schedule(stop: int, start: int = 0, log: int = 3, checkpoint: int = 4, seed: int = 0) -> Schedule:
+    return Schedule(seed=seed, start=start, stop=stop, log_every=log, checkpoint_every=checkpoint)
+
+
+def opened(gan: Gan, state: State | None = None, **options: Any) -> FakeSession:
+    return FakeSession(gan, dict(gan.initial_state(0) if state is None else state), **options)
+
+
+def test_discriminator_first_and_as_often_as_said() -> None:
+    gan = tiny_gan(discriminator=Player(updates=3), generator=Player(updates=2))
+    session = opened(gan)
+    train(gan, session, IMAGES, None, schedule(2), Told())
+    assert session.calls == (["discriminator"] * 3 + ["generator"] * 2) * 2
+
+
+def test_every_step_is_fed_its_own_number() -> None:
+    gan = tiny_gan()
+    session = opened(gan)
+    assert train(gan, session, IMAGES, None, schedule(5, start=2, seed=7), Told()) == 5
+    expected = [draw_step(gan, IMAGES, None, seed=7, step=number) for number in (2, 3, 4)]
+    assert repr(session.fed) == repr(expected)
+
+
+def test_what_is_due_when() -> None:
+    told = Told()
+    train(tiny_gan(), opened(tiny_gan()), IMAGES, None, schedule(11), told)
+    assert [each[1] for each in told.log if each[0] == "step"] == list(range(1, 12))
+    assert told.logged() == [3, 6, 9, 11]  # and the last one
+    assert told.saved() == [4, 8, 11]
+
+
+def test_a_step_is_told_before_it_is_saved() -> None:
+    told = Told()
+    train(tiny_gan(), opened(tiny_gan()), IMAGES, None, schedule(4), told)
+    assert told.log[-2:] == [("step", 4, True), ("save", 4)]
+
+
+def test_the_schedule_counts_from_the_first_step_of_all() -> None:
+    told = Told()
+    train(tiny_gan(), opened(tiny_gan()), IMAGES, None, schedule(9, start=5), told)
+    assert (told.logged(), told.saved()) == ([6, 9], [8, 9])
+
+
+@pytest.mark.parametrize("start", [5, 6])
+def test_nothing_to_do(start: int) -> None:
+    told, session = Told(), opened(tiny_gan())
+    assert train(tiny_gan(), session, IMAGES, None, schedule(5, start=start), told) == start
+    assert (told.log, session.calls) == ([], [])
+
+
+def test_asked_to_stop_it_saves_and_stops_after_the_step() -> None:
+    told, session = Told(stop_after=2), opened(tiny_gan())
+    assert train(tiny_gan(), session, IMAGES, None, schedule(100), told) == 2
+    assert told.log == [("step", 1, False), ("step", 2, False), ("save", 2)]
+    assert len(session.calls) == 4
+
+
+def test_scalars_are_read_on_steps_that_are_logged_or_saved_alone() -> None:
+    """Reading one waits for the device."""
+    read: list[int] = []
+
+    class Slow:
+        def __float__(self) -> float:
+            read.append(1)
+            return 0.5
+
+    class Lazy(FakeSession):
+        def step(self, inputs: Any) -> Any:
+            super().step(inputs)
+            return {"d_loss": Slow()}
+
+    gan = tiny_gan()
+    train(gan, Lazy(gan, dict(gan.initial_state(0))), IMAGES, None, schedule(11), Told())
+    assert len(read) == len({3, 6, 9, 11} | {4, 8})
+
+
+@pytest.mark.parametrize("diverges", [0, 3, 6])
+def test_divergence_is_refused_before_anything_is_saved(diverges: int) -> None:
+    """From update `diverges` on, the loss is nan; each step has two."""
+    told = Told()
+    session = opened(tiny_gan(), diverges=diverges)
+    with pytest.raises(RunError, match=r"step (3|4): d_loss = nan. Training has diverged.*rate"):
+        train(tiny_gan(), session, IMAGES, None, schedule(20), told)
+    assert told.saved() == []
+
+
+def test_divergence_after_a_checkpoint_leaves_it() -> None:
+    told = Told()
+    with pytest.raises(RunError, match="step 6"):
+        train(tiny_gan(), opened(tiny_gan(), diverges=9), IMAGES, None, schedule(20), told)
+    assert told.saved() == [4]
+
+
+def test_divergence_is_seen_where_a_checkpoint_is_due_between_logs() -> None:
+    told = Told()
+    with pytest.raises(RunError, match="step 4"):
+        train(tiny_gan(), opened(tiny_gan(), diverges=1), IMAGES, None, schedule(20, log=100), told)
+    assert told.saved() == []
+
+
+BUSY = tiny_gan(
+    average=Average(decay=0.9),
+    discriminator=Player(updates=2),
+    generator=Player(updates=3),
+    targets=TargetChoice(flip=0.2, noise=0.1),
+)
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.integers(1, 12), st.lists(st.integers(1, 12), max_size=3))
+def test_a_run_that_was_stopped_ends_as_one_that_was_not(stop: int, pauses: list[int]) -> None:
+    """Bit for bit; every session but the first begins from nothing but the state and the number of steps done."""
+    whole = opened(BUSY)
+    train(BUSY, whole, IMAGES, None, schedule(stop), Told())
+    state, done = BUSY.initial_state(0), 0
+    for pause in [*sorted(pauses), stop]:
+        session = opened(BUSY, state)
+        done = train(BUSY, session, IMAGES, None, schedule(min(pause, stop), start=done), Told())
+        state = session.state()
+    assert done == stop
+    assert states_equal(state, whole.state())
+
+
+def test_the_stand_in_sees_a_single_wrong_step() -> None:
+    """Otherwise the test above would say nothing."""
+    whole, other = opened(BUSY), opened(BUSY)
+    train(BUSY, whole, IMAGES, None, schedule(6), Told())
+    train(BUSY, other, IMAGES, None, schedule(3), Told())
+    train(BUSY, other, IMAGES, None, schedule(7, start=4), Told())
+    assert not states_equal(whole.state(), other.state())
