@@ -21,6 +21,8 @@ demo: $(VENV)/.installed-torch
 	$(python) -m ganforge sample demo --seeds 0-9 --labels 0-9 --out demo/digits.png
 	@echo "Ten of each digit, drawn by the network: $(CURDIR)/demo/digits.png"
 
+# The networks of the tests are small: on a busy machine torch's threads would spend the time waiting.
+test: export OMP_NUM_THREADS ?= 1
 test: $(VENV)/.installed-all
 	$(VENV)/bin/pytest
 
