@@ -2,9 +2,9 @@
 
     ganforge train --out run && python benchmarks/digits_quality.py run
 
-The judge is scikit-learn's SVC(gamma=0.001, C=10) trained on half of the real digits. Printed: its accuracy on the other
-half; how many of 1,000 samples with asked-for labels it recognises as asked; the mean distance between samples of a
-class as a fraction of that between real ones.
+The judge is scikit-learn's SVC(gamma=0.001, C=10) trained on half of the real digits. Printed: its accuracy on the
+other half; how many of 1,000 samples with asked-for labels it recognises as asked; the mean distance between samples of
+a class as a fraction of that between real ones.
 """
 
 import json
