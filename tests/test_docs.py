@@ -2,6 +2,7 @@
 
 import inspect
 import re
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -140,12 +141,23 @@ def test_the_index_lists_every_page() -> None:
     assert listed == {page.name for page in DOCS.glob("*.md")} - {"README.md"}
 
 
+MODULES = {path.stem for path in (ROOT / "ganforge").glob("[!_]*.py")}
+PACKAGES = {path.parent.name for path in (ROOT / "ganforge").glob("*/__init__.py")}
+
+
 def test_the_design_names_every_module_and_no_other() -> None:
     """So that a new module is given its place there, and a removed one leaves."""
     design = (DOCS / "design.md").read_text(encoding="utf-8")
-    core = ROOT / "ganforge"
-    there = {path.name for path in core.glob("*.py")} - {"__init__.py", "__main__.py"}
-    there |= {f"{path.parent.name}/" for path in core.glob("*/__init__.py")}
     (tree,) = (block for block in blocks("text", design) if "spec.py" in block)
-    named = set(re.findall(r"\b([a-z_]+\.py)\b|^  ([a-z_]+/)", tree, flags=re.MULTILINE))
-    assert {file or folder for file, folder in named} == there
+    assert set(re.findall(r"^  ([a-z_]+)\.py ", tree, flags=re.MULTILINE)) == MODULES
+    assert set(re.findall(r"^  ([a-z_]+)/ ", tree, flags=re.MULTILINE)) == PACKAGES
+
+
+def test_a_module_is_public_or_refused_to_extensions() -> None:
+    """The list that docs/plugins.md gives to authors, and the import rule that holds our own extensions to it."""
+    page = (DOCS / "plugins.md").read_text(encoding="utf-8")
+    (listed,) = re.findall(r"of its modules (.*?)\. The other", page, flags=re.DOTALL)
+    rules = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]["contracts"]
+    (rule,) = (each for each in rules if each["id"] == "public")
+    refused = {name.removeprefix("ganforge.") for name in rule["forbidden_modules"]} - {"__main__"}
+    assert set(re.findall(r"`([a-z_]+)`", listed)) == (MODULES | PACKAGES) - refused
