@@ -25,7 +25,7 @@ from ganforge.model import Model
 from ganforge.pipeline import Prepared, prepare
 from ganforge.plugins import Host, host
 from ganforge.recipe import Recipe, load_table, merge, parse, put, to_table
-from ganforge.run import Run, differences, new_folder, newest_good, read_recipe, write_recipe
+from ganforge.run import Run, differences, new_folder, newest_good, read_recipe, refuse_taken, write_recipe
 
 DEFAULT_RECIPE = "digits"
 Preparing = Callable[[int, int], None]
@@ -93,6 +93,8 @@ def train(
     given = recipe if isinstance(recipe, Recipe) else describe(recipe, dataset=dataset, data=data, overrides=overrides)
     chosen = backend or given.run.backend or default_backend(host())
     find_backend(chosen, host())
+    if out is not None:
+        refuse_taken(Path(out))  # again below, but a full folder should not cost the time that the pictures take
     image_set = open_data(given, host())
     settled = settle(given, image_set)
     gan = assemble(settled, host())
@@ -149,6 +151,7 @@ def resume(
     settled = settle(recipe, image_set)
     gan = assemble(settled, host())
     pictures = prepared(settled, image_set, preparing)
+    steps_in_all(settled, len(pictures.images))
     if found is not None and found[0].data != picture_hash(pictures):
         raise RunError(
             f"the pictures of data set {recipe.data.set!r} are not those that run {folder} was trained on, so it "

@@ -161,6 +161,20 @@ class Run:
                 signal.signal(name, handler)
 
 
+def refuse_taken(out: Path) -> None:
+    """Refuse a folder for a run that holds something already.
+
+    Raises:
+        RunError: it does, or cannot be looked into.
+    """
+    try:
+        taken = out.exists() and (not out.is_dir() or any(out.iterdir()))
+    except OSError as error:
+        raise RunError(f"{out} cannot be looked into: {error.strerror}") from error
+    if taken:
+        raise RunError(f"{out} is there already; choose another --out, or go on with it: ganforge resume {out}")
+
+
 def new_folder(recipe: Recipe, backend: str, out: Path | None) -> Path:
     """An empty folder for a run: `out`, or the next number under `runs`.
 
@@ -169,8 +183,7 @@ def new_folder(recipe: Recipe, backend: str, out: Path | None) -> Path:
     """
     try:
         if out is not None:
-            if out.exists() and (not out.is_dir() or any(out.iterdir())):
-                raise RunError(f"{out} is there already; choose another --out, or go on with it: ganforge resume {out}")
+            refuse_taken(out)
             out.mkdir(parents=True, exist_ok=True)
             return out
         parent = Path("runs")
