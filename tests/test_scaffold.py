@@ -35,8 +35,10 @@ def as_installed(project: Path, site: Path) -> dict[str, str]:
     )
     entries = "".join(f"{name} = {module}\n" for name, module in table["entry-points"]["ganforge"].items())
     (information / "entry_points.txt").write_text(f"[ganforge]\n{entries}")
+    # Of the backends the quickest is enough; what a framework adds is not the project's.
+    plugins = ",".join([*table["entry-points"]["ganforge"], "torch"])
     paths = [str(project), str(site), *filter(None, [os.environ.get("PYTHONPATH")])]
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "GANFORGE_STRICT": "1"}
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "GANFORGE_STRICT": "1", "GANFORGE_PLUGINS": plugins}
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -16,6 +16,7 @@ from ganforge.parameters import Array
 from ganforge.plugins import host
 from ganforge.protocol import LossChoice, PenaltyChoice
 from ganforge.spec import Dense
+from ganforge.testing.findings import ConformanceError, Finding
 from ganforge.testing.forms import softplus
 from ganforge.testing.ops import NumpyOps
 from ganforge.testing.plugin import REFERENCE
@@ -42,15 +43,16 @@ def check_loss(loss: str | LossEntry | PenaltyEntry, *, backends: Sequence[str] 
         backends: names of the backends; by default all whose framework is installed.
 
     Raises:
-        AssertionError: what is wrong, all of it, one line each.
+        ConformanceError: what is wrong, and where.
         PluginError: no loss or backend of that name is installed, or autograd is not.
     """
     entry = _found(loss) if isinstance(loss, str) else loss
     chosen = _installed() if backends is None else [find_backend(name, host()) for name in backends]
-    wrong = list(_declared(entry)) if isinstance(entry, LossEntry) else []
+    findings = list(_declared(entry)) if isinstance(entry, LossEntry) else []
     # A step would only repeat in many words what is wrong with a single call.
-    wrong = wrong or list(_differing(_gan(entry), chosen))
-    assert not wrong, "".join([f"{type(entry).__name__} {entry.name!r}:", *(f"\n- {line}" for line in wrong)])
+    findings = findings or list(_differing(_gan(entry), chosen))
+    if findings:
+        raise ConformanceError(f"{'loss' if isinstance(entry, LossEntry) else 'penalty'} {entry.name!r}", findings)
 
 
 def _found(name: str) -> LossEntry | PenaltyEntry:
@@ -68,7 +70,7 @@ def _installed() -> list[BackendEntry]:
     return [entry for entry in entries if entry.name != REFERENCE.name and not missing_modules(entry)]
 
 
-def _declared(entry: LossEntry) -> Iterator[str]:
+def _declared(entry: LossEntry) -> Iterator[Finding]:
     """What a loss's entry says of it, against what it does to some logits, by the reference's `Ops`."""
     draw = np.random.default_rng(0)
     real, fake = draw.normal(0.0, 2.0, (2, _BATCH, entry.outputs))
@@ -86,40 +88,41 @@ def _declared(entry: LossEntry) -> Iterator[str]:
         try:
             values = terms(real, fake, targets)
         except Exception as error:  # whatever a stranger's function raises is the finding
-            yield f"its {name} raised {type(error).__name__}: {error}{_unseen(entry, name)}"
+            yield Finding(what=f"it raised {type(error).__name__}: {error}", where=name, trap=_unseen(entry, name))
             return
         shapes = [np.shape(each) for each in values]
         if shapes != [()] * (2 if name == "discriminator" else 1):
             expected = "two scalars" if name == "discriminator" else "one scalar"
-            yield f"its {name} gives the shapes {shapes}, not {expected}; see ops.mean"
+            yield Finding(what=f"it gives the shapes {shapes}, not {expected}; see ops.mean", where=name)
             return
         if not np.isfinite(values).all():
-            yield f"its {name} gives {values} for logits {real.tolist()} and {fake.tolist()}"
+            yield Finding(what=f"it gives {values} for logits of ordinary size", where=name)
         if not _same(values, terms(np.concatenate([real, real]), np.concatenate([fake, fake]), twice)):
-            yield f"its {name} changes when the batch is doubled: it must be a mean over the batch"
+            yield Finding(what="it changes when the batch is doubled: it must be a mean over the batch", where=name)
     yield from _flags(entry, judge, real, fake, targets, other)
     if not entry.uses_targets and not _same(make(real, fake, targets), make(real, fake, other)):
-        yield "its generator depends on the targets; say uses_targets=True"
+        yield Finding(what="it depends on the targets; say uses_targets=True", where="generator")
 
 
 def _flags(
     entry: LossEntry, judge: Callable[..., list[Tensor]], real: Array, fake: Array, targets: Targets, other: Targets
-) -> Iterator[str]:
+) -> Iterator[Finding]:
     """The two properties of the discriminator's terms that the core acts on."""
     depends = not _same(judge(real, fake, targets), judge(real, fake, other))
     if depends != entry.uses_targets:
         word = "depends" if depends else "does not depend"
-        yield f"its discriminator {word} on the targets; say uses_targets={depends}"
+        yield Finding(what=f"it {word} on the targets; say uses_targets={depends}", where="discriminator")
     shift = _SHIFT * np.arange(1, entry.outputs + 1)  # as the biases of the outputs would, each on its own
     change = abs(sum(judge(real + shift, fake + shift, targets)) - sum(judge(real, fake, targets)))
     still = bool(change < _CLOSE)
     if still != entry.shift_invariant:
-        yield f"a shift of all logits changes the discriminator's loss by {change:.3g}; say shift_invariant={still}"
+        what = f"a shift of all logits changes it by {change:.3g}; say shift_invariant={still}"
+        yield Finding(what=what, where="discriminator")
 
 
 def _unseen(entry: LossEntry, name: str) -> str:
     if name == "generator" and not entry.generator_sees_real:
-        return "; it gets None for the real logits unless the entry says generator_sees_real=True"
+        return "it gets None for the real logits unless the entry says generator_sees_real=True"
     return ""
 
 
@@ -146,7 +149,7 @@ def _gan(entry: LossEntry | PenaltyEntry) -> Gan:
     )
 
 
-def _differing(gan: Gan, backends: Sequence[BackendEntry]) -> Iterator[str]:
+def _differing(gan: Gan, backends: Sequence[BackendEntry]) -> Iterator[Finding]:
     """For each backend the first array in which a step differs from the reference's."""
     state = gan.initial_state(0)
 
@@ -156,18 +159,17 @@ def _differing(gan: Gan, backends: Sequence[BackendEntry]) -> Iterator[str]:
 
     expected: list[Seen] = []
     for entry in (REFERENCE, *backends):
+        where = f"backend {entry.name!r}"
         try:
             found = seen(entry)
         except Exception as error:  # whatever a stranger's function raises is the finding
-            yield f"on backend {entry.name!r} a step raised {type(error).__name__}: {error}; {_ADVICE}"
+            yield Finding(what=f"a step raised {type(error).__name__}: {error}", where=where, trap=_ADVICE)
             continue
         if entry is REFERENCE:
             expected = found
         for x, y in zip(expected, found, strict=False):  # nothing is expected where the reference raised
             apart, _ = difference(x, y)
             if apart > x.tolerance:
-                yield (
-                    f"on backend {entry.name!r} the {x.row} differ by {apart:.3g} from the reference's in {x.name}; "
-                    f"{_ADVICE}"
-                )
+                what = f"{x.row}: {apart:.2g} from the reference, where rounding explains {x.tolerance:.0e}"
+                yield Finding(what=what, where=f"{where}, {x.name}", trap=_ADVICE)
                 break
