@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ganforge.architecture import ArchitectureEntry
     from ganforge.backend import BackendEntry
     from ganforge.dataset import DatasetEntry
-    from ganforge.losses import LossEntry
+    from ganforge.losses import LossEntry, PenaltyEntry
     from ganforge.recipe import RecipeEntry
     from ganforge.run import Run
 
@@ -45,8 +45,8 @@ def ganforge_recipes() -> "Iterable[RecipeEntry]":  # type: ignore[empty-body]
 
 
 @hookspec
-def ganforge_losses() -> "Iterable[LossEntry]":  # type: ignore[empty-body]
-    """Losses, each written once over `Ops` and run by every backend."""
+def ganforge_losses() -> "Iterable[LossEntry | PenaltyEntry]":  # type: ignore[empty-body]
+    """Losses and penalties, each written once over `Ops` and run by every backend."""
 
 
 @hookspec

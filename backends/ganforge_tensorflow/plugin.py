@@ -24,5 +24,6 @@ def ganforge_backends() -> Iterable[BackendEntry]:
         summary="TensorFlow 2 and Keras 3, the whole step in one traced function",
         modules=("tensorflow",),
         install="ganforge[tensorflow]",
+        rank=20,
         open=_open,
     )

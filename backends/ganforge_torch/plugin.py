@@ -22,5 +22,6 @@ def ganforge_backends() -> Iterable[BackendEntry]:
         summary="PyTorch, on CPU or GPU",
         modules=("torch",),
         install="ganforge[torch]",
+        rank=10,
         open=_open,
     )
