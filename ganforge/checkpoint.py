@@ -107,7 +107,7 @@ def load(path: Path) -> tuple[About, State]:
     if _checksum(content, about) != about.sha256:
         raise RunError(f"checkpoint {path} is damaged: {STATE} or {ABOUT} does not have the checksum given there")
     try:
-        return about, load_arrays(content)
+        return about, dict(sorted(load_arrays(content).items()))  # safetensors gives them in any order
     except safetensors.SafetensorError as error:
         raise RunError(f"checkpoint {path} is damaged: {STATE}: {error}") from error
 
