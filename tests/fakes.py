@@ -102,7 +102,7 @@ class FakeSession:
 
     def load_state(self, state: State) -> None:
         self.gan.check_state(state)
-        self.arrays = {name: array.copy() for name, array in state.items()}
+        self.arrays = {name: state[name].copy() for name in self.gan.shapes}
 
     def native(self, network: Any, *, averaged: bool = False) -> Any:
         return SimpleNamespace(network=network, averaged=averaged)
@@ -121,7 +121,7 @@ def _signal(*values: Any) -> float:
 def open_fake(gan: Gan, state: State, precision: str, device: str) -> FakeSession:
     """Takes what a backend takes; refuses a state of another GAN, as a backend must."""
     gan.check_state(state)
-    return FakeSession(gan, {name: array.astype(np.float64) for name, array in state.items()})
+    return FakeSession(gan, {name: state[name].astype(np.float64) for name in gan.shapes})
 
 
 FAKE_BACKEND = BackendEntry(
@@ -237,4 +237,4 @@ def raising(error: BaseException) -> Callable[..., Any]:
 
 def states_equal(one: State, other: State) -> bool:
     """Bit for bit."""
-    return list(one) == list(other) and all(one[name].tobytes() == other[name].tobytes() for name in one)
+    return set(one) == set(other) and all(one[name].tobytes() == other[name].tobytes() for name in one)

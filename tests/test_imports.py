@@ -19,7 +19,8 @@ import ganforge
 
 root = Path(ganforge.__file__).parent
 paths = [path.relative_to(root.parent).with_suffix("") for path in sorted(root.rglob("*.py"))]
-names = [".".join(path.parts).removesuffix(".__init__") for path in paths if path.parts[1] not in ("testing", "__main__")]
+own = [path.parts for path in paths if path.parts[1] not in ("testing", "__main__")]
+names = [".".join(parts).removesuffix(".__init__") for parts in own]
 assert len(names) > 30, names
 for name in names:
     for known in [known for known in sys.modules if known.startswith("ganforge")]:

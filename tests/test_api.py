@@ -1,0 +1,435 @@
+"""The Python face, whole runs through a backend and a data set that tests bring along."""
+
+import signal
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from fakes import FAKE_BACKEND, FakeSession, Stripes, core_host, fakes_plugin, module, states_equal
+
+import ganforge
+from ganforge import api, checkpoint
+from ganforge.errors import DataError, GanforgeError, PluginError, RecipeError, RunError, SpecError
+from ganforge.model import Model
+from ganforge.parameters import State
+from ganforge.plugins import Host
+from ganforge.run import CHECKPOINTS, RECIPE, Run
+
+RECIPE_TEXT = """
+image_size = 8
+conditional = true
+
+[data]
+set = "stripes"
+
+[architecture]
+width = 1
+
+[training]
+batch_size = 4
+latent = { size = 3 }
+average = { decay = 0.9 }
+targets = { flip = 0.2, noise = 0.1 }
+discriminator = { updates = 2 }
+
+[run]
+steps = 10
+log_every = 2
+checkpoint_every = 4
+"""
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the test works: with `r.toml` and a host of nothing but the core and the stand-ins."""
+    monkeypatch.chdir(tmp_path)
+    Path("r.toml").write_text(RECIPE_TEXT)
+    use(monkeypatch)
+    return tmp_path
+
+
+def use(monkeypatch: pytest.MonkeyPatch, *plugins: Any) -> Host:
+    host, _ = core_host(fakes_plugin(), *plugins)
+    monkeypatch.setattr(api, "host", lambda: host)
+    return host
+
+
+def train(**more: Any) -> Run:
+    return ganforge.train("./r.toml", **more)
+
+
+def state_of(model: Model) -> State:
+    return model.session.state()
+
+
+# Describing ----------------------------------------------------------------------------------------------------------
+
+
+def test_describe_lays_one_over_the_other(place: Path) -> None:
+    recipe = ganforge.describe(
+        "./r.toml",
+        data="pictures",
+        overrides={"training": {"batch_size": 9, "latent": {"size": 5}}, "image_size": 16},
+        assignments=("training.batch_size=7",),
+    )
+    assert (recipe.name, recipe.image_size, recipe.training.batch_size, recipe.training.latent.size) == ("r", 16, 7, 5)
+    assert recipe.data.path == str(place / "pictures")
+    assert recipe.training.discriminator.updates == 2
+
+
+def test_another_data_set_drops_the_options_of_the_old_one(place: Path) -> None:
+    Path("o.toml").write_text("[data]\nset = 'stripes'\ncount = 7\npath = 'x'")
+    assert ganforge.describe("./o.toml").data.options == {"count": 7}
+    other = ganforge.describe("./o.toml", dataset="folder").data
+    assert (other.set, other.options, other.path) == ("folder", {}, None)
+    assert ganforge.describe("./o.toml", dataset="stripes").data.options == {"count": 7}
+
+
+# Training ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_run_leaves_what_it_takes_to_know_it(place: Path) -> None:
+    run = train(out="out")
+    assert (run.step, run.stop, run.folder) == (10, 10, Path("out"))
+    recipe = ganforge.load("out").recipe
+    assert (recipe.channels, recipe.class_names) == (1, ("low", "middle", "high"))
+    assert (recipe.run.steps, recipe.run.backend, recipe.name) == (10, "fake", "r")
+    assert recipe == run.recipe
+    assert sorted(path.name for path in (place / "out" / CHECKPOINTS).iterdir()) == [
+        "step-00000004",
+        "step-00000008",
+        "step-00000010",
+    ]
+
+
+def test_runs_are_numbered(place: Path) -> None:
+    assert [train().folder for _ in range(2)] == [Path("runs/00000-r-fake"), Path("runs/00001-r-fake")]
+
+
+def test_epochs_become_steps(place: Path) -> None:
+    recipe = ganforge.describe("./r.toml", overrides={"run": {"steps": None, "epochs": 3}})
+    run = ganforge.train(recipe)
+    assert run.step == 3 * (20 // 4) // 2
+    assert ganforge.load(run.folder).recipe.run.epochs is None
+
+
+def test_the_seed_decides(place: Path) -> None:
+    one, again, other = (train(overrides={"run": {"seed": seed}}) for seed in (0, 0, 1))
+    assert states_equal(state_of(one.model), state_of(again.model))
+    assert not states_equal(state_of(one.model), state_of(other.model))
+
+
+def test_preparing_is_told(place: Path) -> None:
+    told: list[tuple[int, int]] = []
+    train(preparing=lambda done, total: told.append((done, total)))
+    assert told[-1] == (20, 20)
+
+
+@pytest.mark.parametrize(
+    ("more", "error", "said"),
+    [
+        ({"backend": "fkae"}, PluginError, "did you mean 'fake'"),
+        ({"backend": "absent"}, PluginError, r"pip install 'ganforge\[absent\]'"),
+        ({"dataset": "stirpes"}, PluginError, "did you mean 'stripes'"),
+        ({"data": "nowhere"}, DataError, "no stripes at .*nowhere"),
+        ({"overrides": {"data": {"labelled": False}}}, DataError, "trains on labels"),
+        ({"overrides": {"data": {"count": 3}}}, DataError, "fewer than a batch of 4"),
+        ({"overrides": {"data": {"cuont": 3}}}, RecipeError, "did you mean 'count'"),
+        ({"overrides": {"image_size": 7}}, SpecError, "8 pixels or more"),
+        ({"overrides": {"training": {"loss": {"name": "hing"}}}}, PluginError, "did you mean 'hinge'"),
+        ({"overrides": {"trainin": {}}}, RecipeError, "did you mean 'training'"),
+    ],
+    ids=str,
+)
+def test_what_cannot_be_is_said_before_there_is_a_folder(
+    more: dict[str, Any], error: type[GanforgeError], said: str, place: Path
+) -> None:
+    with pytest.raises(error, match=said):
+        train(**more)
+    assert not (place / "runs").exists()
+
+
+def test_an_unknown_recipe(place: Path) -> None:
+    with pytest.raises(RecipeError, match="unknown recipe 'digts'; did you mean 'digits'"):
+        ganforge.train("digts")
+
+
+def test_a_folder_that_is_taken_costs_no_preparation(place: Path) -> None:
+    Path("out").mkdir()
+    Path("out/mine").write_text("mine")
+    told: list[Any] = []
+    with pytest.raises(RunError, match="out is there already"):
+        train(out="out", preparing=lambda *numbers: told.append(numbers))
+    assert list(Path("out").iterdir()) == [Path("out/mine")]
+    assert told == []
+
+
+def test_without_any_framework(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    absent = module(
+        "only_absent", ganforge_backends=lambda: (fakes_plugin().ganforge_backends()[1],), ganforge_datasets=lambda: ()
+    )
+    host, _ = core_host(absent)
+    monkeypatch.setattr(api, "host", lambda: host)
+    with pytest.raises(
+        PluginError, match=r"no framework is installed; run one of:\n    pip install 'ganforge\[absent\]'"
+    ):
+        ganforge.train("./r.toml")
+
+
+def test_the_lowest_rank_of_what_is_installed_is_taken(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    better = module("better", ganforge_backends=lambda: (replace(FAKE_BACKEND, name="better", rank=0),))
+    assert api.default_backend(api.host()) == "fake"
+    assert api.default_backend(use(monkeypatch, better)) == "better"
+
+
+# Going on ------------------------------------------------------------------------------------------------------------
+
+
+class Killed(BaseException):
+    """A process that ends without a word."""
+
+
+def killer(at: int, error: BaseException) -> Any:
+    def finished(step: int) -> None:
+        if step == at:
+            raise error
+
+    return module("killer", ganforge_step_finished=finished)
+
+
+@pytest.fixture
+def whole(place: Path) -> Iterator[State]:
+    """The state of a run of ten steps that was never stopped."""
+    yield state_of(train(out="whole").model)
+
+
+@pytest.mark.parametrize("at", [1, 3, 4, 5, 9, 10])
+def test_a_killed_run_ends_as_one_that_was_not(at: int, whole: State, monkeypatch: pytest.MonkeyPatch) -> None:
+    use(monkeypatch, killer(at, Killed()))
+    with pytest.raises(Killed):
+        train(out="killed")
+    use(monkeypatch)
+    run = ganforge.resume("killed")
+    assert (run.start, run.step) == ((at - 1) // 4 * 4, 10)
+    assert states_equal(state_of(run.model), whole)
+
+
+def test_an_interrupted_run_has_lost_nothing(whole: State, monkeypatch: pytest.MonkeyPatch) -> None:
+    asking = module(
+        "asking", ganforge_step_finished=lambda step: signal.raise_signal(signal.SIGINT) if step == 5 else 0
+    )
+    use(monkeypatch, asking)
+    with pytest.raises(KeyboardInterrupt):
+        train(out="stopped")
+    use(monkeypatch)
+    run = ganforge.resume("stopped")
+    assert run.start == 6
+    assert states_equal(state_of(run.model), whole)
+
+
+def test_more_steps_than_were_asked_for(place: Path, whole: State) -> None:
+    short = train(out="short", overrides={"run": {"steps": 3}})
+    assert short.step == 3
+    run = ganforge.resume("short", steps=10)
+    assert states_equal(state_of(run.model), whole)
+    assert ganforge.load("short").recipe.run.steps == 10
+
+
+def test_another_backend_goes_on(place: Path, whole: State, monkeypatch: pytest.MonkeyPatch) -> None:
+    train(out="out", overrides={"run": {"steps": 3}})
+    use(monkeypatch, module("second", ganforge_backends=lambda: (replace(FAKE_BACKEND, name="second"),)))
+    run = ganforge.resume("out", backend="second", steps=10)
+    assert run.recipe.run.backend == "second"
+    assert states_equal(state_of(run.model), whole)
+
+
+def damage(folder: str, name: str = checkpoint.STATE, newest: int = 1) -> None:
+    for path in checkpoint.checkpoints(Path(folder) / CHECKPOINTS)[-newest:]:
+        (path / name).write_bytes(b"damaged")
+
+
+def test_a_damaged_checkpoint_is_passed_by(whole: State) -> None:
+    damage("whole")
+    with pytest.warns(UserWarning, match="step-00000010 is damaged"):
+        run = ganforge.resume("whole")
+    assert run.start == 8
+    assert states_equal(state_of(run.model), whole)
+    assert ganforge.load("whole").step == 10  # written anew
+
+
+@pytest.mark.parametrize("act", [ganforge.resume, ganforge.load])
+def test_all_checkpoints_damaged(act: Any, whole: State) -> None:
+    damage("whole", newest=3)
+    with pytest.warns(UserWarning), pytest.raises(RunError, match="all 3 checkpoints of whole are damaged"):
+        act("whole")
+
+
+def test_nothing_left_to_do(whole: State) -> None:
+    for steps in (None, 9, 10):
+        with pytest.raises(RunError, match="run whole has done its 10 steps; give --steps with a larger number"):
+            ganforge.resume("whole", steps=steps)
+
+
+@pytest.mark.parametrize("act", [ganforge.resume, ganforge.load])
+def test_a_checkpoint_of_another_recipe(act: Any, whole: State) -> None:
+    path = Path("whole") / RECIPE
+    path.write_text(path.read_text().replace("batch_size = 4", "batch_size = 5"))
+    with pytest.raises(RunError, match=r"recipe differ:\n    training.batch_size: 5, 4"):
+        act("whole")
+
+
+def test_settings_of_the_run_itself_may_change(whole: State) -> None:
+    path = Path("whole") / RECIPE
+    path.write_text(path.read_text().replace("keep = 3", "keep = 1").replace("steps = 10", "steps = 11"))
+    ganforge.resume("whole")
+    assert len(checkpoint.checkpoints(Path("whole") / CHECKPOINTS)) == 1
+
+
+def test_other_pictures(place: Path) -> None:
+    (place / "there").mkdir()
+    train(out="out", data="there", overrides={"run": {"steps": 3}, "data": {"count": 20}})
+    (place / "elsewhere").mkdir()
+    assert ganforge.resume("out", data="elsewhere", steps=4).step == 4  # the same ones, moved
+    text = (place / "out" / RECIPE).read_text()
+    (place / "there").rmdir()
+    assert "elsewhere" in text
+
+
+def test_pictures_that_changed(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    train(out="out", overrides={"run": {"steps": 3}})
+    real = Stripes.read
+    monkeypatch.setattr(Stripes, "read", lambda self, index: real(self, index) + (index == 7))
+    monkeypatch.setattr(Stripes, "fingerprint", "other")
+    with pytest.raises(RunError, match="not those that run out was trained on"):
+        ganforge.resume("out", steps=5)
+
+
+@pytest.mark.parametrize("act", [ganforge.resume, ganforge.load])
+def test_no_run(act: Any, place: Path) -> None:
+    with pytest.raises(RunError, match="there is no run at nowhere"):
+        act("nowhere")
+    Path("empty").mkdir()
+    with pytest.raises(RunError, match="is not the folder of a run"):
+        act("empty")
+
+
+def test_a_run_that_was_killed_before_its_first_checkpoint(
+    whole: State, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use(monkeypatch, killer(2, Killed()))
+    with pytest.raises(Killed):
+        train(out="early")
+    use(monkeypatch)
+    with pytest.raises(RunError, match="run early has no checkpoint yet"):
+        ganforge.load("early")
+    assert states_equal(state_of(ganforge.resume("early").model), whole)
+
+
+def test_a_diverged_run_keeps_its_last_good_checkpoint(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = FakeSession.step
+    monkeypatch.setattr(
+        FakeSession, "step", lambda self, inputs: real(self, inputs) | ({"d_loss": np.inf} if len(self.fed) > 5 else {})
+    )
+    with pytest.raises(RunError, match=r"step 6: d_loss = inf\. Training has diverged"):
+        train(out="out")
+    assert ganforge.load("out").step == 4
+
+
+# Taking pictures -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def model(whole: State) -> Model:
+    return ganforge.load("whole")
+
+
+def test_load_gives_the_last_weights(model: Model, whole: State) -> None:
+    assert model.step == 10
+    assert states_equal({name: model.session.state()[name] for name in whole}, whole)
+
+
+def test_sample(model: Model) -> None:
+    pictures = model.sample(5)
+    assert (pictures.shape, pictures.dtype) == ((5, 8, 8, 1), np.uint8)
+    assert len({picture.tobytes() for picture in pictures}) > 1
+
+
+def test_a_seed_is_the_same_picture_whatever_stands_beside_it(model: Model) -> None:
+    alone = model.sample(seeds=[17], labels=[1])[0]
+    assert (model.sample(seeds=[3, 17, 5], labels=[0, 1, 2])[1] == alone).all()
+    assert (model.sample(seeds=[17, 17], labels=[2, 1])[1] == alone).all()
+    assert (model.sample(seeds=[17, 17], labels=[2, 1])[0] != alone).any()
+
+
+def test_labels_by_default_go_round(model: Model) -> None:
+    assert (model.sample(4) == model.sample(seeds=[0, 1, 2, 3], labels=[0, 1, 2, 0])).all()
+
+
+def test_averaged_weights_draw_the_pictures(model: Model) -> None:
+    assert model.averaged
+    before = model.sample(3)
+    session = model.session
+    assert isinstance(session, FakeSession)
+    for name in session.arrays:
+        if name.startswith("generator/"):
+            session.arrays[name] = session.arrays[name] + 1
+    assert (model.sample(3) == before).all()
+    assert model.generator.averaged
+    assert not model.discriminator.averaged
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"seeds": []}, "no seed"),
+        ({"count": 0}, "no seed"),
+        ({"seeds": [1, 2], "labels": [0]}, "1 labels are given for 2 seeds"),
+        ({"seeds": [1], "labels": [3]}, "there is no label 3; labels are 0 to 2"),
+        ({"seeds": [1], "labels": [-1]}, "there is no label -1"),
+    ],
+    ids=str,
+)
+def test_samples_that_cannot_be(asked: dict[str, Any], said: str, model: Model) -> None:
+    with pytest.raises(GanforgeError, match=said):
+        model.sample(**asked)
+
+
+def test_labels_of_an_unconditional_model(place: Path) -> None:
+    model = ganforge.build("./r.toml", overrides={"conditional": False, "channels": 1})
+    assert model.sample(2).shape == (2, 8, 8, 1)
+    with pytest.raises(GanforgeError, match="recipe 'r' is not conditional"):
+        model.sample(seeds=[1], labels=[0])
+
+
+def test_uniform_latents(place: Path) -> None:
+    latent = {"distribution": "uniform", "low": 0.0, "high": 0.25}
+    model = ganforge.build("./r.toml", overrides={"training": {"latent": latent}})
+    assert model.sample(2, labels=[0, 0]).shape == (2, 8, 8, 1)
+
+
+# Building ------------------------------------------------------------------------------------------------------------
+
+
+def test_build_takes_what_is_open_from_the_data(place: Path) -> None:
+    model = ganforge.build("./r.toml")
+    assert (model.step, model.gan.classes, model.gan.image_shape) == (0, 3, (8, 8, 1))
+    assert states_equal(model.session.state(), model.gan.initial_state(0))
+    assert model.generator.network == "generator"
+
+
+def test_build_needs_no_data_when_nothing_is_open(place: Path) -> None:
+    overrides = {"data": {"set": "no such set"}, "channels": 3, "class_names": ["cat", "dog"], "run": {"seed": 4}}
+    model = ganforge.build("./r.toml", overrides=overrides)
+    assert (model.gan.classes, model.gan.image_shape) == (2, (8, 8, 3))
+    assert states_equal(model.session.state(), model.gan.initial_state(4))
+
+
+def test_plan_settles_without_preparing(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(api, "prepare", None)
+    settled, gan = api.plan(ganforge.describe("./r.toml"))
+    assert settled.class_names == ("low", "middle", "high")
+    assert gan.image_shape == (8, 8, 1)
+    assert not (place / "runs").exists()
