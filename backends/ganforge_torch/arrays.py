@@ -17,7 +17,7 @@ from torch import Tensor
 
 from ganforge.backend import DiscriminatorInputs, GeneratorInputs, Labels, Pictures
 from ganforge.gan import Gan
-from ganforge.parameters import Array, State
+from ganforge.parameters import State
 
 
 class Place(NamedTuple):
@@ -122,8 +122,8 @@ def _pixels(images: Pictures, pixel_range: tuple[float, float], place: Place) ->
 
 
 def _parameter(array: Tensor) -> Tensor:
-    # The kernels, too, lie as pictures do where oneDNN convolves. torch's own convolution, which computes float64, has a
-    # fault there: of some kernels in that format it cannot make the gradient.
+    # Kernels lie as pictures do where oneDNN convolves. torch's own convolution, which does float64, has a fault: it
+    # cannot make the gradient of every kernel in that format.
     like_pictures = array.ndim == 4 and array.dtype == torch.float32 and torch.backends.mkldnn.is_available()
     memory_format = torch.channels_last if like_pictures else torch.contiguous_format
     return _permuted(array, (3, 2, 0, 1)).contiguous(memory_format=memory_format)

@@ -1,4 +1,4 @@
-"""The forward pass: resolved nodes, one after another, each layer as docs/semantics.md defines it. Pictures are NCHW."""
+"""The forward pass: resolved nodes one after another, each layer as docs/semantics.md defines it. Pictures are NCHW."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -58,7 +58,8 @@ def forward(
     outputs: dict[str, Tensor] | None = None,
 ) -> Tensor:
     """Pass `x`, (B, units) or (B, channels, height, width), through a network; with a `key` as in training."""
-    return _chain(nodes, x, Pass(arrays=arrays, labels=labels, key=key, moving=moving, outputs=outputs))
+    now = Pass(arrays=arrays, labels=labels, key=key, moving=moving, outputs=outputs)
+    return _chain(nodes, x, now)
 
 
 def _chain(nodes: tuple[Node, ...], x: Tensor, now: Pass) -> Tensor:

@@ -1,7 +1,7 @@
 """A network as torch's own module, to be taken away: no line of it needs ganforge.
 
-It is a graph (`torch.fx`) over torch's layers, so that its code can be read (`print(module.code)`), and saved and loaded
-where ganforge is not installed.
+It is a graph (`torch.fx`) over torch's layers, so that its code can be read (`print(module.code)`), saved whole, and
+loaded where ganforge is not installed.
 """
 
 import operator
@@ -47,20 +47,22 @@ _NAMES = {
 _RUNNING = ("mean", "variance")
 
 
-def module(nodes: tuple[Node, ...], arrays: Arrays, name: NetworkName) -> nn.Module:
+def build(nodes: tuple[Node, ...], arrays: Arrays, name: NetworkName) -> nn.Module:
     """The network `(x, labels=None) -> pictures or logits` with copies of its arrays, in evaluation mode.
 
     Latents (B, size), pictures (B, channels, height, width), labels (B,) integers. Layers go by their nodes' names.
     """
     graph = fx.Graph()
     x, labels = graph.placeholder(_INPUTS[name]), graph.placeholder("labels", default_value=None)
-    build = _Build(graph=graph, arrays=arrays, labels=labels)
-    graph.output(build.chain(nodes, x))
-    return fx.GraphModule(build.layers, graph, class_name=name.capitalize()).eval()
+    network = _Network(graph=graph, arrays=arrays, labels=labels)
+    graph.output(network.chain(nodes, x))
+    return fx.GraphModule(network.layers, graph, class_name=name.capitalize()).eval()
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Build:
+class _Network:
+    """A graph that grows, and the layers that it calls."""
+
     graph: fx.Graph
     arrays: Arrays
     labels: fx.Node

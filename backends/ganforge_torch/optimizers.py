@@ -4,14 +4,15 @@ torch's `_foreach` operations do for a list of tensors what the method of that n
 Python; they stand in this module alone.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from typing import TypeAlias
 
 import torch
 from torch import Tensor
 
 from ganforge.protocol import SGD, Adam, Optimizer, RMSprop, Scale
 
-Tensors = Sequence[Tensor]
+Tensors: TypeAlias = list[Tensor]
 
 
 def update(
@@ -19,7 +20,8 @@ def update(
 ) -> None:
     """One update of `weights` and of the optimizer's `slots`; all lists in the same order."""
     if optimizer.clip is not None:
-        gradients = torch._foreach_clamp_max(torch._foreach_clamp_min(gradients, -optimizer.clip), optimizer.clip)
+        gradients = list(torch._foreach_clamp_min(gradients, -optimizer.clip))
+        torch._foreach_clamp_max_(gradients, optimizer.clip)
     match optimizer:
         case Adam():
             _adam(optimizer, weights, gradients, slots["m"], slots["v"], scale)

@@ -4,19 +4,23 @@ import numpy as np
 import torch
 from torch import nn
 
-from ganforge.backend import Labels, Precision, Scalars, Session, StepInputs
+from ganforge.backend import Labels, Precision, Scalars, StepInputs
 from ganforge.gan import Gan, NetworkName
 from ganforge.parameters import Array, State
 from ganforge_torch import arrays, devices, native, step
 from ganforge_torch.arrays import Place, one_hot, put, to_neutral, to_torch
 from ganforge_torch.layers import forward
 
-_CHUNK = 16
-"""Pictures that `generate` makes at a time, never more nor fewer.
 
-The kernels that a convolution or product runs through, and so its rounding, depend on the size of the batch. In
-batches of one size a latent makes the same picture, to the last bit, whatever stands beside it.
-"""
+def open_session(gan: Gan, state: State, precision: Precision, device: str) -> "TorchSession":
+    """A session that holds `state`.
+
+    Raises:
+        PluginError: there is no such device.
+        StateError: `state` is not that of `gan`.
+    """
+    gan.check_state(state)
+    return TorchSession(gan, state, Place(devices.find(device, precision), getattr(torch, precision)))
 
 
 class TorchSession:
@@ -26,9 +30,7 @@ class TorchSession:
     """
 
     def __init__(self, gan: Gan, state: State, place: Place) -> None:
-        gan.check_state(state)
-        self._gan = gan
-        self._place = place
+        self._gan, self._place = gan, place
         self._tensors = arrays.tensors({name: state[name] for name in gan.shapes}, place)
         self._model = step.Model.of(gan, self._tensors, place)
 
@@ -41,21 +43,22 @@ class TorchSession:
         """Gradients of the first update of each network, before clipping."""
         with torch.no_grad(), devices.repeatable(self._place.device):
             found = step.gradients(self._model, inputs)
-        return arrays.neutral({f"{name}/{key}": each for name, below in found.items() for key, each in below.items()})
+        return arrays.neutral(found)
 
     def generate(self, latents: Array, labels: Labels | None, *, averaged: bool = False) -> Array:
-        """Pictures by running statistics."""
-        weights, size = self._weights("generator", averaged), -(-len(latents) // _CHUNK) * _CHUNK
-        made = torch.empty((size, *self._gan.image_shape), dtype=self._place.dtype)
+        """Pictures by running statistics.
+
+        One by one: products and convolutions are rounded by a picture's place in the batch, too, so that only alone is
+        it the same, to the last bit, in any company.
+        """
+        weights = self._weights("generator", averaged)
+        pictures = torch.empty((len(latents), *self._gan.image_shape), **self._place._asdict())
         with torch.no_grad(), devices.repeatable(self._place.device):
-            z = put(np.resize(latents, (size, latents.shape[1])), self._place)
-            filled = None if labels is None else np.resize(labels, size)
-            hot = one_hot(filled, self._gan.classes, self._place)
-            for start in range(0, size, _CHUNK):
-                rows = slice(start, start + _CHUNK)
-                pictures = forward(self._gan.generator, weights, z[rows], None if hot is None else hot[rows])
-                made[rows] = to_neutral(pictures)
-        return made[: len(latents)].numpy()
+            for at in range(len(latents)):
+                hot = one_hot(None if labels is None else labels[at : at + 1], self._gan.classes, self._place)
+                made = forward(self._gan.generator, weights, put(latents[at : at + 1], self._place), hot)
+                pictures[at : at + 1] = to_neutral(made)
+        return pictures.numpy(force=True)
 
     def trace(self, network: NetworkName, inputs: Array, labels: Labels | None, *, key: int | None = None) -> State:
         """The output of every node."""
@@ -79,18 +82,8 @@ class TorchSession:
 
     def native(self, network: NetworkName, *, averaged: bool = False) -> nn.Module:
         """A `torch.nn.Module` of torch's own layers, in evaluation mode."""
-        return native.module(self._gan.nodes(network), self._weights(network, averaged), network)
+        return native.build(self._gan.nodes(network), self._weights(network, averaged), network)
 
     def _weights(self, network: NetworkName, averaged: bool = False) -> dict[str, torch.Tensor]:
         weights = arrays.network(self._tensors, network)
         return weights | arrays.network(self._tensors, "averaged") if averaged and network == "generator" else weights
-
-
-def open_session(gan: Gan, state: State, precision: Precision, device: str) -> Session:
-    """A session that holds `state`.
-
-    Raises:
-        PluginError: there is no such device.
-        StateError: `state` is not that of `gan`.
-    """
-    return TorchSession(gan, state, Place(devices.find(device, precision), getattr(torch, precision)))

@@ -4,24 +4,21 @@ Nothing here waits for the device: what is handed back are tensors.
 """
 
 from dataclasses import dataclass
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from ganforge.backend import FAKE_PASS, GENERATOR_PASS, PENALTY_PASS, REAL_PASS, StepInputs
 from ganforge.gan import NETWORKS, Gan, NetworkName
 from ganforge.losses import Targets
-from ganforge.protocol import Optimizer, slots
+from ganforge.protocol import Optimizer, Scale, slots
 from ganforge.shapes import Node, walk
 from ganforge.spec import Dropout
-from ganforge_torch import optimizers, ops
+from ganforge_torch import ops, optimizers
 from ganforge_torch.arrays import DiscriminatorFeed, GeneratorFeed, Place, network
 from ganforge_torch.dropout import pass_key
 from ganforge_torch.layers import forward
-
-Scalars: TypeAlias = dict[str, Tensor]
 
 
 class Watched(NamedTuple):
@@ -54,10 +51,10 @@ class Player:
         leaves = {n: self.arrays[n].detach().requires_grad_() for n in self.trained if n not in self.zeros}
         return Watched(self.arrays | leaves, list(leaves.values()))
 
-    def gradients(self, loss: Tensor, leaves: list[Tensor]) -> list[Tensor]:
-        """Derivatives of `loss` in the order of `trained`."""
+    def gradients(self, loss: Tensor, leaves: list[Tensor]) -> dict[str, Tensor]:
+        """Derivatives of `loss` by name, in the order of `trained`."""
         found = iter(torch.autograd.grad(loss, leaves, materialize_grads=True))
-        return [self.zeros[name] if name in self.zeros else next(found) for name in self.trained]
+        return {name: self.zeros[name] if name in self.zeros else next(found) for name in self.trained}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,13 +67,21 @@ class Model:
     discriminator: Player
     averaged: list[Tensor]
     """In the order of the generator's trained arrays; empty where nothing is averaged."""
+    keeps_fakes: bool
+    """Whether the discriminator's last fakes serve the generator's first update too."""
 
     @classmethod
     def of(cls, gan: Gan, tensors: dict[str, Tensor], place: Place) -> "Model":
         """Views of a session's tensors, which go by the names of `Gan.shapes`."""
         generator, discriminator = (_player(gan, name, tensors) for name in NETWORKS)
-        averaged = list(network(tensors, "averaged").values())
-        return cls(gan=gan, place=place, generator=generator, discriminator=discriminator, averaged=averaged)
+        return cls(
+            gan=gan,
+            place=place,
+            generator=generator,
+            discriminator=discriminator,
+            averaged=list(network(tensors, "averaged").values()),
+            keeps_fakes=_same_fakes_follow(gan),
+        )
 
 
 class Fakes(NamedTuple):
@@ -86,100 +91,117 @@ class Fakes(NamedTuple):
     leaves: list[Tensor]
 
 
-def step(model: Model, inputs: StepInputs) -> Scalars:
-    """All updates of one step, in place."""
-    scalars: Scalars = {}
+class Judged(NamedTuple):
+    """What an update found out before it changes any weight."""
+
+    gradients: dict[str, Tensor]
+    """Of the network's trained arrays, by their names in it, not clipped."""
+    scalars: dict[str, Tensor]
+
+
+def step(model: Model, inputs: StepInputs) -> dict[str, Tensor]:
+    """All updates of the discriminator, all of the generator, then the average; the scalars of the last of each."""
+    scalars: dict[str, Tensor] = {}
     made: Fakes | None = None
-    for update in inputs.discriminator:
-        fed = DiscriminatorFeed.of(update, model.gan, model.place)
-        if update is inputs.discriminator[-1] and _generator_makes_them_again(model.gan, inputs):
-            made = make_fakes(model.generator, fed)
-            fakes = made.pictures.detach()
-        else:
-            fakes = constant_fakes(model.generator, fed)
-        gradients, seen = discriminator_gradients(model, fed, fakes)
-        player = model.discriminator
-        optimizers.update(player.optimizer, player.weights, gradients, player.slots, update.scale)
-        scalars |= seen
-    for following in inputs.generator:
-        feed = GeneratorFeed.of(following, model.gan, model.place)
-        gradients, seen = generator_gradients(model, feed, made or make_fakes(model.generator, feed))
+    for number, update in enumerate(inputs.discriminator, start=1):
+        batch = DiscriminatorFeed.of(update, model.gan, model.place)
+        if model.keeps_fakes and number == len(inputs.discriminator):
+            made = make_fakes(model.generator, batch)
+        fakes = constant_fakes(model.generator, batch) if made is None else made.pictures.detach()
+        judged = judge_discriminator(model, batch, fakes)
+        _apply(model.discriminator, judged, update.scale)
+        scalars |= judged.scalars
+    for then in inputs.generator:
+        feed = GeneratorFeed.of(then, model.gan, model.place)
+        judged = judge_generator(model, feed, made or make_fakes(model.generator, feed))
         made = None
-        player = model.generator
-        optimizers.update(player.optimizer, player.weights, gradients, player.slots, following.scale)
-        scalars |= seen
+        _apply(model.generator, judged, then.scale)
+        scalars |= judged.scalars
     if model.averaged:
         optimizers.average(model.averaged, model.generator.weights, inputs.average)
     return scalars
 
 
-def gradients(model: Model, inputs: StepInputs) -> dict[NetworkName, dict[str, Tensor]]:
-    """Those of the first update of each network, by name, changing nothing."""
-    fed = DiscriminatorFeed.of(inputs.discriminator[0], model.gan, model.place)
-    fakes = constant_fakes(model.generator, fed)
-    discriminator, _ = discriminator_gradients(model, fed, fakes, moving=False)
+def gradients(model: Model, inputs: StepInputs) -> dict[str, Tensor]:
+    """Gradients of the first update of each network, both at the present weights, by their names in a state."""
+    batch = DiscriminatorFeed.of(inputs.discriminator[0], model.gan, model.place)
+    discriminator = judge_discriminator(model, batch, constant_fakes(model.generator, batch), moving=False)
     feed = GeneratorFeed.of(inputs.generator[0], model.gan, model.place)
-    generator, _ = generator_gradients(model, feed, make_fakes(model.generator, feed, moving=False))
-    return {
-        "generator": dict(zip(model.generator.trained, generator, strict=True)),
-        "discriminator": dict(zip(model.discriminator.trained, discriminator, strict=True)),
+    generator = judge_generator(model, feed, make_fakes(model.generator, feed, moving=False))
+    return {f"generator/{name}": each for name, each in generator.gradients.items()} | {
+        f"discriminator/{name}": each for name, each in discriminator.gradients.items()
     }
 
 
-def constant_fakes(generator: Player, fed: DiscriminatorFeed) -> Tensor:
-    """Fakes for the discriminator: no graph, and no running value moves."""
-    key = pass_key(fed.key, GENERATOR_PASS)
-    return forward(generator.nodes, generator.arrays, fed.latents, fed.labels, key=key)
+def constant_fakes(generator: Player, batch: DiscriminatorFeed) -> Tensor:
+    """Fakes for the discriminator: without a graph, and no running value moves."""
+    key = pass_key(batch.key, GENERATOR_PASS)
+    return forward(generator.nodes, generator.arrays, batch.latents, batch.labels, key=key)
 
 
-def make_fakes(generator: Player, fed: DiscriminatorFeed | GeneratorFeed, *, moving: bool = True) -> Fakes:
+def make_fakes(generator: Player, batch: DiscriminatorFeed | GeneratorFeed, *, moving: bool = True) -> Fakes:
     """Fakes that the generator learns from."""
     arrays, leaves = generator.watched()
-    key = pass_key(fed.key, GENERATOR_PASS)
+    key = pass_key(batch.key, GENERATOR_PASS)
     with torch.enable_grad():
-        return Fakes(forward(generator.nodes, arrays, fed.latents, fed.labels, key=key, moving=moving), leaves)
+        return Fakes(forward(generator.nodes, arrays, batch.latents, batch.labels, key=key, moving=moving), leaves)
 
 
-def discriminator_gradients(
-    model: Model, fed: DiscriminatorFeed, fakes: Tensor, *, moving: bool = True
-) -> tuple[list[Tensor], Scalars]:
-    """Of one update of the discriminator."""
+def judge_discriminator(model: Model, batch: DiscriminatorFeed, fakes: Tensor, *, moving: bool = True) -> Judged:
+    """Loss and gradients of one update of the discriminator; fakes are constants."""
     gan, player = model.gan, model.discriminator
     arrays, leaves = player.watched()
 
-    def judge(x: Tensor, labels: Tensor | None, number: int, *, moving: bool = False) -> Tensor:
-        return forward(player.nodes, arrays, x, labels, key=pass_key(fed.key, number), moving=moving)
+    def judge(pictures: Tensor, labels: Tensor | None, number: int, *, moving: bool = moving) -> Tensor:
+        return forward(player.nodes, arrays, pictures, labels, key=pass_key(batch.key, number), moving=moving)
 
     with torch.enable_grad():
         if gan.protocol.batches == "joint":
-            labels = None if fed.labels is None else torch.cat([fed.labels, fed.labels])
-            logits = judge(torch.cat([fakes, fed.images]), labels, REAL_PASS, moving=moving)
-            fake, real = logits.chunk(2)
+            twice = None if batch.labels is None else torch.cat([batch.labels, batch.labels])
+            fake_logits, real_logits = judge(torch.cat([fakes, batch.images]), twice, REAL_PASS).chunk(2)
         else:
-            real = judge(fed.images, fed.labels, REAL_PASS, moving=moving)
-            fake = judge(fakes, fed.labels, FAKE_PASS, moving=moving)
-        real_term, fake_term = gan.loss.discriminator(ops, real, fake, Targets(fed.real_targets, fed.fake_targets))
+            real_logits = judge(batch.images, batch.labels, REAL_PASS)
+            fake_logits = judge(fakes, batch.labels, FAKE_PASS)
+        targets = Targets(batch.real_targets, batch.fake_targets)
+        real_term, fake_term = gan.loss.discriminator(ops, real_logits, fake_logits, targets)
         loss = gan.protocol.loss.discriminator_scale * (real_term + fake_term)
-        scalars = {"d_loss_real": real_term, "d_loss_fake": fake_term, "d_real": real.mean(), "d_fake": fake.mean()}
+        penalty = {}
         if gan.penalty is not None and gan.protocol.penalty is not None:
-            penalty = gan.penalty.penalty(ops, lambda x: judge(x, fed.labels, PENALTY_PASS), fed.images, fakes, fed.mix)
-            loss = loss + gan.protocol.penalty.weight * penalty
-            scalars["d_penalty"] = penalty
-    return player.gradients(loss, leaves), _apart({"d_loss": loss, **scalars})
+            penalty["d_penalty"] = gan.penalty.penalty(
+                ops,
+                lambda pictures: judge(pictures, batch.labels, PENALTY_PASS, moving=False),
+                batch.images,
+                fakes,
+                batch.mix,
+            )
+            loss = loss + gan.protocol.penalty.weight * penalty["d_penalty"]
+    scalars = {
+        "d_loss": loss,
+        "d_loss_real": real_term,
+        "d_loss_fake": fake_term,
+        "d_real": real_logits.mean(),
+        "d_fake": fake_logits.mean(),
+        **penalty,
+    }
+    return Judged(player.gradients(loss, leaves), {name: each.detach() for name, each in scalars.items()})
 
 
-def generator_gradients(model: Model, fed: GeneratorFeed, fakes: Fakes) -> tuple[list[Tensor], Scalars]:
-    """Of one update of the generator; the discriminator's arrays are constants."""
-    gan, judge = model.gan, model.discriminator
-    real = None
-    if fed.images is not None:
-        key = pass_key(fed.key, REAL_PASS)
-        real = forward(judge.nodes, judge.arrays, fed.images, fed.labels, key=key)
+def judge_generator(model: Model, batch: GeneratorFeed, fakes: Fakes) -> Judged:
+    """Loss and gradients of one update of the generator; the discriminator's arrays are constants."""
+    gan, player = model.gan, model.discriminator
+
+    def judge(pictures: Tensor, number: int) -> Tensor:
+        return forward(player.nodes, player.arrays, pictures, batch.labels, key=pass_key(batch.key, number))
+
+    real_logits = None if batch.images is None else judge(batch.images, REAL_PASS)
     with torch.enable_grad():
-        key = pass_key(fed.key, FAKE_PASS)
-        fake = forward(judge.nodes, judge.arrays, fakes.pictures, fed.labels, key=key)
-        loss = gan.loss.generator(ops, real, fake, Targets(fed.targets, fed.targets))
-    return model.generator.gradients(loss, fakes.leaves), _apart({"g_loss": loss})
+        targets = Targets(batch.targets, batch.targets)
+        loss = gan.loss.generator(ops, real_logits, judge(fakes.pictures, FAKE_PASS), targets)
+    return Judged(model.generator.gradients(loss, fakes.leaves), {"g_loss": loss.detach()})
+
+
+def _apply(player: Player, judged: Judged, scale: Scale) -> None:
+    optimizers.update(player.optimizer, player.weights, list(judged.gradients.values()), player.slots, scale)
 
 
 def _player(gan: Gan, name: NetworkName, tensors: dict[str, Tensor]) -> Player:
@@ -197,20 +219,10 @@ def _player(gan: Gan, name: NetworkName, tensors: dict[str, Tensor]) -> Player:
     )
 
 
-def _generator_makes_them_again(gan: Gan, inputs: StepInputs) -> bool:
-    """Whether the generator's first update makes the last fakes once more, so that they can be kept with their graph.
+def _same_fakes_follow(gan: Gan) -> bool:
+    """Whether the generator's first update would make the discriminator's last fakes once more.
 
-    The two passes have different keys, so not where a mask would tell them apart.
+    The two passes have different keys, so not where masks would tell them apart.
     """
-    before, after = inputs.discriminator[-1], inputs.generator[0]
-    return (
-        gan.protocol.latents == "shared"
-        and not any(isinstance(node.layer, Dropout) for node in walk(gan.generator))
-        and np.array_equal(before.latents, after.latents)
-        and (before.labels is None or np.array_equal(before.labels, after.labels))
-    )
-
-
-def _apart(scalars: Scalars) -> Scalars:
-    """Without the graph behind them."""
-    return {name: each.detach() for name, each in scalars.items()}
+    masks = any(isinstance(node.layer, Dropout) for node in walk(gan.generator))
+    return gan.protocol.latents == "shared" and not masks
