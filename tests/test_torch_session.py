@@ -4,6 +4,7 @@ import subprocess
 import sys
 from dataclasses import replace
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -195,14 +196,8 @@ def test_keeping_the_fakes_changes_no_bit() -> None:
 
 def test_fakes_are_not_kept_where_a_mask_tells_the_passes_apart() -> None:
     gan = TINY["dropouts"]
-    shared = replace(gan, protocol=replace_protocol(gan, latents="shared"))
-    assert not opened(shared)._model.keeps_fakes
-
-
-def replace_protocol(gan: Gan, **changes: object) -> object:
-    return type(gan.protocol)(
-        **{name: getattr(gan.protocol, name) for name in gan.protocol.__struct_fields__} | changes
-    )
+    shared = msgspec.structs.replace(gan.protocol, latents="shared")
+    assert not opened(replace(gan, protocol=shared))._model.keeps_fakes
 
 
 def test_scalars_wait_on_the_device_without_a_graph_behind_them() -> None:
@@ -216,8 +211,9 @@ def test_scalars_wait_on_the_device_without_a_graph_behind_them() -> None:
     assert not any(each.requires_grad or each.grad is not None for each in session._tensors.values())
 
 
-def test_neither_update_differentiates_the_other_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    gan = TINY["adam"]
+@pytest.mark.parametrize("name", ["adam", "shared-average"])
+def test_neither_update_differentiates_the_other_network(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    gan = TINY[name]
     wanted: list[int] = []
     grad = torch.autograd.grad
 
