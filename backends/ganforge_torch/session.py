@@ -81,7 +81,7 @@ class TorchSession:
             tensor.copy_(loaded[name])
 
     def native(self, network: NetworkName, *, averaged: bool = False) -> nn.Module:
-        """A `torch.nn.Module` of torch's own layers, in evaluation mode."""
+        """A `torch.nn.Module` of torch's own layers, on the session's device, in evaluation mode."""
         return native.build(self._gan.nodes(network), self._weights(network, averaged), network)
 
     def _weights(self, network: NetworkName, averaged: bool = False) -> dict[str, torch.Tensor]:
