@@ -13,7 +13,7 @@ from msgspec.structs import replace as changed
 from ganforge import batches, streams
 from ganforge.backend import StepInputs
 from ganforge.batches import batch_indices, draw_latents, draw_step
-from ganforge.protocol import SGD, Average, Latent, Player, TargetChoice, scale
+from ganforge.protocol import SGD, Adam, Average, Latent, Player, TargetChoice, scale
 
 IMAGES = np.arange(10, dtype=np.uint8)[:, None, None, None] * np.ones((1, 2, 2, 1), np.uint8)
 LABELS = np.arange(10, dtype=np.int64) % 3
@@ -136,10 +136,10 @@ def test_each_update_has_its_own_batch_noise_and_key() -> None:
 
 def test_updates_are_counted_over_steps() -> None:
     """Step 2 of three updates begins with the seventh, whatever the number of updates in a step."""
-    rate = SGD(rate=1.0, rate_decay=1.0)
-    three = step_of(2, discriminator=Player(updates=3, optimizer=rate), generator=Player(updates=2, optimizer=rate))
+    rate, other = SGD(rate=1.0, rate_decay=1.0), Adam(rate=0.5)
+    three = step_of(2, discriminator=Player(updates=3, optimizer=rate), generator=Player(updates=2, optimizer=other))
     assert [each.scale for each in three.discriminator] == [scale(rate, done) for done in (6, 7, 8)]
-    assert [each.scale for each in three.generator] == [scale(rate, done) for done in (4, 5)]
+    assert [each.scale for each in three.generator] == [scale(other, done) for done in (4, 5)]
     single = step_of(6, discriminator=Player(optimizer=rate)).discriminator[0]
     assert single.images.tolist() == three.discriminator[0].images.tolist()
     assert single.latents.tolist() == three.discriminator[0].latents.tolist()
