@@ -64,7 +64,10 @@ class LossEntry:
     name: str
     summary: str
     discriminator: Callable[[Ops, Tensor, Tensor, Targets], tuple[Tensor, Tensor]]
-    """`(ops, real logits, fake logits, targets) -> (real term, fake term)`; their sum is minimised."""
+    """`(ops, real logits, fake logits, targets) -> (real term, fake term)`; their sum is minimised.
+
+    A loss of pairs, which has one term, gives half of it twice.
+    """
     generator: Callable[[Ops, Tensor, Tensor, Targets], Tensor]
     """`(ops, real logits, fake logits, targets) -> scalar`; both targets are the real one, without noise.
 
@@ -75,7 +78,7 @@ class LossEntry:
     uses_targets: bool = False
     generator_sees_real: bool = False
     shift_invariant: bool = False
-    """The discriminator's terms do not change when one number is added to all logits.
+    """The discriminator's terms do not change when each output is shifted by a number of its own.
 
     The bias of a single logit then has no gradient but rounding noise, and is left where it is.
     """

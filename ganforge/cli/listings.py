@@ -46,6 +46,38 @@ def datasets(as_json: bool) -> None:
 
 @click.command()
 @as_json
+def architectures(as_json: bool) -> None:
+    """List the architectures that a recipe can name."""
+    from ganforge.architecture import ArchitectureEntry
+    from ganforge.plugins import host
+
+    rows = [
+        {"architecture": name, "plugin": provided.plugin, "summary": provided.entry.summary}
+        for name, provided in sorted(host().entries("ganforge_architectures", ArchitectureEntry).items())
+    ]
+    listing(rows, as_json=as_json, empty="no architecture is installed")
+
+
+@click.command()
+@as_json
+def losses(as_json: bool) -> None:
+    """List the losses and penalties that a recipe can name."""
+    from ganforge.losses import LossEntry, PenaltyEntry
+    from ganforge.plugins import host
+
+    rows = [
+        {"loss": name, "kind": "loss", "plugin": provided.plugin, "summary": provided.entry.summary}
+        for name, provided in sorted(host().entries("ganforge_losses", LossEntry).items())
+    ]
+    rows += [
+        {"loss": name, "kind": "penalty", "plugin": provided.plugin, "summary": provided.entry.summary}
+        for name, provided in sorted(host().entries("ganforge_losses", PenaltyEntry).items())
+    ]
+    listing(rows, as_json=as_json, empty="no loss is installed")
+
+
+@click.command()
+@as_json
 def backends(as_json: bool) -> None:
     """List the backends, and how to install those that are missing."""
     from ganforge.assembly import missing_modules

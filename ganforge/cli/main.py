@@ -7,7 +7,7 @@ import click
 
 from ganforge import __version__
 from ganforge.cli.data import data
-from ganforge.cli.listings import backends, datasets, plugins, recipes
+from ganforge.cli.listings import architectures, backends, datasets, losses, plugins, recipes
 from ganforge.cli.parity import parity
 from ganforge.cli.resume import resume
 from ganforge.cli.sample import sample
@@ -32,7 +32,7 @@ def cli() -> None:
     """One description of a GAN; any framework trains it; the numbers agree."""
 
 
-for command in (train, resume, sample, parity, recipes, datasets, backends, plugins, data):
+for command in (train, resume, sample, parity, recipes, datasets, architectures, losses, backends, plugins, data):
     cli.add_command(command)
 
 
