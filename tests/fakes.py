@@ -8,8 +8,9 @@ from typing import Any
 
 import msgspec
 import numpy as np
+import pytest
 
-from ganforge import plugins
+from ganforge import api, plugins
 from ganforge.backend import BackendEntry, Labels, Scalars, StepInputs
 from ganforge.dataset import DatasetEntry
 from ganforge.errors import DataError
@@ -238,3 +239,42 @@ def raising(error: BaseException) -> Callable[..., Any]:
 def states_equal(one: State, other: State) -> bool:
     """Bit for bit."""
     return set(one) == set(other) and all(one[name].tobytes() == other[name].tobytes() for name in one)
+
+
+RECIPE_TEXT = """
+image_size = 8
+conditional = true
+
+[data]
+set = "stripes"
+
+[architecture]
+width = 1
+
+[training]
+batch_size = 4
+latent = { size = 3 }
+average = { decay = 0.9 }
+targets = { flip = 0.2, noise = 0.1 }
+discriminator = { updates = 2 }
+
+[run]
+steps = 10
+log_every = 2
+checkpoint_every = 4
+"""
+
+
+def use_host(monkeypatch: pytest.MonkeyPatch, *more: ModuleType) -> Host:
+    """Let the Python face know the core, the stand-ins and `more`, and nothing that is installed."""
+    host, _ = core_host(fakes_plugin(), *more)
+    monkeypatch.setattr(api, "host", lambda: host)
+    return host
+
+
+def work_in(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Work in `folder`, which then has the recipe `r.toml`."""
+    monkeypatch.chdir(folder)
+    (folder / "r.toml").write_text(RECIPE_TEXT)
+    use_host(monkeypatch)
+    return folder

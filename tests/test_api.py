@@ -8,53 +8,30 @@ from typing import Any
 
 import numpy as np
 import pytest
-from fakes import FAKE_BACKEND, FakeSession, Stripes, core_host, fakes_plugin, module, states_equal
+from fakes import (
+    FAKE_BACKEND,
+    FakeSession,
+    Stripes,
+    core_host,
+    fakes_plugin,
+    module,
+    states_equal,
+    use_host,
+    work_in,
+)
 
 import ganforge
 from ganforge import api, checkpoint
 from ganforge.errors import DataError, GanforgeError, PluginError, RecipeError, RunError, SpecError
 from ganforge.model import Model
 from ganforge.parameters import State
-from ganforge.plugins import Host
 from ganforge.run import CHECKPOINTS, RECIPE, Run
-
-RECIPE_TEXT = """
-image_size = 8
-conditional = true
-
-[data]
-set = "stripes"
-
-[architecture]
-width = 1
-
-[training]
-batch_size = 4
-latent = { size = 3 }
-average = { decay = 0.9 }
-targets = { flip = 0.2, noise = 0.1 }
-discriminator = { updates = 2 }
-
-[run]
-steps = 10
-log_every = 2
-checkpoint_every = 4
-"""
 
 
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where the test works: with `r.toml` and a host of nothing but the core and the stand-ins."""
-    monkeypatch.chdir(tmp_path)
-    Path("r.toml").write_text(RECIPE_TEXT)
-    use(monkeypatch)
-    return tmp_path
-
-
-def use(monkeypatch: pytest.MonkeyPatch, *plugins: Any) -> Host:
-    host, _ = core_host(fakes_plugin(), *plugins)
-    monkeypatch.setattr(api, "host", lambda: host)
-    return host
+    return work_in(tmp_path, monkeypatch)
 
 
 def train(**more: Any) -> Run:
@@ -182,7 +159,7 @@ def test_without_any_framework(place: Path, monkeypatch: pytest.MonkeyPatch) -> 
 def test_the_lowest_rank_of_what_is_installed_is_taken(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     better = module("better", ganforge_backends=lambda: (replace(FAKE_BACKEND, name="better", rank=0),))
     assert api.default_backend(api.host()) == "fake"
-    assert api.default_backend(use(monkeypatch, better)) == "better"
+    assert api.default_backend(use_host(monkeypatch, better)) == "better"
 
 
 # Going on ------------------------------------------------------------------------------------------------------------
@@ -208,10 +185,10 @@ def whole(place: Path) -> Iterator[State]:
 
 @pytest.mark.parametrize("at", [1, 3, 4, 5, 9, 10])
 def test_a_killed_run_ends_as_one_that_was_not(at: int, whole: State, monkeypatch: pytest.MonkeyPatch) -> None:
-    use(monkeypatch, killer(at, Killed()))
+    use_host(monkeypatch, killer(at, Killed()))
     with pytest.raises(Killed):
         train(out="killed")
-    use(monkeypatch)
+    use_host(monkeypatch)
     run = ganforge.resume("killed")
     assert (run.start, run.step) == ((at - 1) // 4 * 4, 10)
     assert states_equal(state_of(run.model), whole)
@@ -221,10 +198,10 @@ def test_an_interrupted_run_has_lost_nothing(whole: State, monkeypatch: pytest.M
     asking = module(
         "asking", ganforge_step_finished=lambda step: signal.raise_signal(signal.SIGINT) if step == 5 else 0
     )
-    use(monkeypatch, asking)
+    use_host(monkeypatch, asking)
     with pytest.raises(KeyboardInterrupt):
         train(out="stopped")
-    use(monkeypatch)
+    use_host(monkeypatch)
     run = ganforge.resume("stopped")
     assert run.start == 6
     assert states_equal(state_of(run.model), whole)
@@ -240,7 +217,7 @@ def test_more_steps_than_were_asked_for(place: Path, whole: State) -> None:
 
 def test_another_backend_goes_on(place: Path, whole: State, monkeypatch: pytest.MonkeyPatch) -> None:
     train(out="out", overrides={"run": {"steps": 3}})
-    use(monkeypatch, module("second", ganforge_backends=lambda: (replace(FAKE_BACKEND, name="second"),)))
+    use_host(monkeypatch, module("second", ganforge_backends=lambda: (replace(FAKE_BACKEND, name="second"),)))
     run = ganforge.resume("out", backend="second", steps=10)
     assert run.recipe.run.backend == "second"
     assert states_equal(state_of(run.model), whole)
@@ -319,10 +296,10 @@ def test_no_run(act: Any, place: Path) -> None:
 def test_a_run_that_was_killed_before_its_first_checkpoint(
     whole: State, place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    use(monkeypatch, killer(2, Killed()))
+    use_host(monkeypatch, killer(2, Killed()))
     with pytest.raises(Killed):
         train(out="early")
-    use(monkeypatch)
+    use_host(monkeypatch)
     with pytest.raises(RunError, match="run early has no checkpoint yet"):
         ganforge.load("early")
     assert states_equal(state_of(ganforge.resume("early").model), whole)
@@ -336,100 +313,3 @@ def test_a_diverged_run_keeps_its_last_good_checkpoint(place: Path, monkeypatch:
     with pytest.raises(RunError, match=r"step 6: d_loss = inf\. Training has diverged"):
         train(out="out")
     assert ganforge.load("out").step == 4
-
-
-# Taking pictures -----------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def model(whole: State) -> Model:
-    return ganforge.load("whole")
-
-
-def test_load_gives_the_last_weights(model: Model, whole: State) -> None:
-    assert model.step == 10
-    assert states_equal({name: model.session.state()[name] for name in whole}, whole)
-
-
-def test_sample(model: Model) -> None:
-    pictures = model.sample(5)
-    assert (pictures.shape, pictures.dtype) == ((5, 8, 8, 1), np.uint8)
-    assert len({picture.tobytes() for picture in pictures}) > 1
-
-
-def test_a_seed_is_the_same_picture_whatever_stands_beside_it(model: Model) -> None:
-    alone = model.sample(seeds=[17], labels=[1])[0]
-    assert (model.sample(seeds=[3, 17, 5], labels=[0, 1, 2])[1] == alone).all()
-    assert (model.sample(seeds=[17, 17], labels=[2, 1])[1] == alone).all()
-    assert (model.sample(seeds=[17, 17], labels=[2, 1])[0] != alone).any()
-
-
-def test_labels_by_default_go_round(model: Model) -> None:
-    assert (model.sample(4) == model.sample(seeds=[0, 1, 2, 3], labels=[0, 1, 2, 0])).all()
-
-
-def test_averaged_weights_draw_the_pictures(model: Model) -> None:
-    assert model.averaged
-    before = model.sample(3)
-    session = model.session
-    assert isinstance(session, FakeSession)
-    for name in session.arrays:
-        if name.startswith("generator/"):
-            session.arrays[name] = session.arrays[name] + 1
-    assert (model.sample(3) == before).all()
-    assert model.generator.averaged
-    assert not model.discriminator.averaged
-
-
-@pytest.mark.parametrize(
-    ("asked", "said"),
-    [
-        ({"seeds": []}, "no seed"),
-        ({"count": 0}, "no seed"),
-        ({"seeds": [1, 2], "labels": [0]}, "1 labels are given for 2 seeds"),
-        ({"seeds": [1], "labels": [3]}, "there is no label 3; labels are 0 to 2"),
-        ({"seeds": [1], "labels": [-1]}, "there is no label -1"),
-    ],
-    ids=str,
-)
-def test_samples_that_cannot_be(asked: dict[str, Any], said: str, model: Model) -> None:
-    with pytest.raises(GanforgeError, match=said):
-        model.sample(**asked)
-
-
-def test_labels_of_an_unconditional_model(place: Path) -> None:
-    model = ganforge.build("./r.toml", overrides={"conditional": False, "channels": 1})
-    assert model.sample(2).shape == (2, 8, 8, 1)
-    with pytest.raises(GanforgeError, match="recipe 'r' is not conditional"):
-        model.sample(seeds=[1], labels=[0])
-
-
-def test_uniform_latents(place: Path) -> None:
-    latent = {"distribution": "uniform", "low": 0.0, "high": 0.25}
-    model = ganforge.build("./r.toml", overrides={"training": {"latent": latent}})
-    assert model.sample(2, labels=[0, 0]).shape == (2, 8, 8, 1)
-
-
-# Building ------------------------------------------------------------------------------------------------------------
-
-
-def test_build_takes_what_is_open_from_the_data(place: Path) -> None:
-    model = ganforge.build("./r.toml")
-    assert (model.step, model.gan.classes, model.gan.image_shape) == (0, 3, (8, 8, 1))
-    assert states_equal(model.session.state(), model.gan.initial_state(0))
-    assert model.generator.network == "generator"
-
-
-def test_build_needs_no_data_when_nothing_is_open(place: Path) -> None:
-    overrides = {"data": {"set": "no such set"}, "channels": 3, "class_names": ["cat", "dog"], "run": {"seed": 4}}
-    model = ganforge.build("./r.toml", overrides=overrides)
-    assert (model.gan.classes, model.gan.image_shape) == (2, (8, 8, 3))
-    assert states_equal(model.session.state(), model.gan.initial_state(4))
-
-
-def test_plan_settles_without_preparing(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(api, "prepare", None)
-    settled, gan = api.plan(ganforge.describe("./r.toml"))
-    assert settled.class_names == ("low", "middle", "high")
-    assert gan.image_shape == (8, 8, 1)
-    assert not (place / "runs").exists()

@@ -11,7 +11,7 @@ from msgspec.structs import replace as changed
 from ganforge.errors import SpecError, StateError
 from ganforge.gan import Gan
 from ganforge.protocol import SGD, Average, Latent, Player, Protocol, RMSprop
-from ganforge.spec import BatchNorm, Dense, Flatten, Network, Reshape, Sigmoid, Tanh
+from ganforge.spec import BatchNorm, Conv, Dense, Flatten, Network, Reshape, Sigmoid, Tanh
 
 
 def test_what_is_known_of_a_gan() -> None:
@@ -151,6 +151,13 @@ def test_the_last_bias_follows_the_loss() -> None:
 
     assert still("bce") == []
     assert still("wasserstein") == still("relativistic") == ["03_dense/bias"]
+
+
+def test_the_generators_last_bias_is_no_logit() -> None:
+    gan = tiny_gan()
+    layers = (Dense(units=4), Reshape(shape=(2, 2, 1)), Conv(filters=1, kernel=1))
+    gan = replace(gan, generator_network=changed(gan.generator_network, layers=layers), loss=loss("wasserstein"))
+    assert not any(each.still for each in gan.parameters("generator"))
 
 
 def test_several_logits_have_biases_of_their_own() -> None:
