@@ -1,0 +1,107 @@
+"""Writes docs/recipes.md: what each shipped recipe says of itself, its settings, and the layers that come of it.
+
+python docs/make_recipes.py
+"""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from ganforge import api
+from ganforge.assembly import assemble
+from ganforge.costs import network_costs, step_operations
+from ganforge.gan import NETWORKS, Gan, NetworkName
+from ganforge.plugins import host
+from ganforge.recipe import Recipe, RecipeEntry, to_table
+
+PAGE = Path(__file__).with_name("recipes.md")
+COMMAND = "python docs/make_recipes.py"
+
+HEAD = f"""# Recipes
+
+This page is made by `{COMMAND}` from the recipes themselves; change those.
+
+A recipe is one TOML file: data set, networks, way of training. `ganforge train --recipe NAME` trains one, in any
+framework; `--dry-run` shows its layers for your pictures, and `--set KEY=VALUE` changes any of the settings below. How
+to write one: [write-a-recipe.md](write-a-recipe.md).
+
+The tables are for pictures of three channels and ten classes where a recipe leaves them to the data. A layer that only
+joins a label is not there when a recipe is not conditional.
+"""
+
+
+def page() -> str:
+    """The whole page."""
+    entries = host().entries("ganforge_recipes", RecipeEntry)
+    own = sorted(name for name, each in entries.items() if each.plugin == "ganforge.recipes")
+    index = "\n".join(f"- [{name}](#{name}): {api.describe(name).summary}" for name in own)
+    return "\n".join([HEAD, index, "", *(section(name, entries[name].entry.path) for name in own)])
+
+
+def section(name: str, path: Path) -> str:
+    """One recipe."""
+    recipe = api.describe(name)
+    numbers = tuple(str(number) for number in range(10)) if recipe.conditional else ()
+    gan = assemble(
+        api.describe(name, overrides={"channels": recipe.channels or 3, "class_names": list(numbers)}), host()
+    )
+    settings = "\n".join(f"{key} = {value}" for key, value in flat(shown(recipe)))
+    return "\n".join(
+        [
+            f"## {name}\n",
+            comment(path.read_text(encoding="utf-8")),
+            f"```toml\n{settings}\n```\n",
+            *(layer_table(gan, network) for network in NETWORKS),
+            f"A step costs about {step_operations(gan) / 1e9:,.0f} GFLOP.\n",
+        ]
+    )
+
+
+def comment(text: str) -> str:
+    """The comment at the top of a recipe; its indented lines are commands."""
+    out: list[str] = []
+    inside = False
+    for line in text.splitlines():
+        if not line.startswith("#"):
+            break
+        words = line[1:].removeprefix(" ")
+        if words.startswith("  ") != inside:
+            out.append("```" if inside else "```sh")
+            inside = not inside
+        out.append(words.removeprefix("  ") if inside else words)
+    if inside:
+        out.append("```")
+    return "\n".join(out) + "\n"
+
+
+def shown(recipe: Recipe) -> dict[str, Any]:
+    """The settings of a recipe but for its name, its summary and the layers, which the tables show."""
+    hidden = ("name", "summary", "generator", "discriminator")
+    return {key: value for key, value in to_table(recipe).items() if key not in hidden}
+
+
+def flat(table: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Every value with its path, as --set takes them."""
+    for key, value in table.items():
+        if isinstance(value, dict):
+            yield from flat(value, f"{prefix}{key}.")
+        elif value != []:
+            yield f"{prefix}{key}", json.dumps(value)
+
+
+def layer_table(gan: Gan, network: NetworkName) -> str:
+    """The layers of one of the two networks, as Markdown."""
+    costs = network_costs(gan, network)
+    rows = [
+        f"| {each.name} | {' x '.join(map(str, each.output))} | {each.settings} | "
+        f"{f'{each.parameters:,}' if each.parameters else ''} |"
+        for each in costs
+    ]
+    total = sum(each.parameters for each in costs)
+    head = f"| {network} | output | settings | parameters: {total:,} |\n|---|---|---|---|"
+    return "\n".join([head, *rows, ""])
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")
