@@ -33,6 +33,17 @@ class Diagnosis:
         """Whether the backend is right."""
         return not self.first
 
+    def __str__(self) -> str:
+        """What a person is told: who is wrong, where first, and the likely reasons."""
+        if self.agrees:
+            return f"{self.backend} agrees with the NumPy reference"
+        head = f"{self.backend} differs from the NumPy reference, first in {self.first}"
+        found = self.traps or self.partly
+        note = "" if self.traps or not found else " (which explains the beginning, not all)"
+        return (
+            "\n".join([head, *(f"  {trap}{note}" for trap in found)]) if found else f"{head}; no known trap gives this"
+        )
+
 
 @dataclass(frozen=True, kw_only=True)
 class Bench:

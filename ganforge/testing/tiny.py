@@ -26,6 +26,8 @@ from ganforge.protocol import (
     TargetChoice,
 )
 from ganforge.spec import (
+    ONES,
+    ZEROS,
     BatchNorm,
     Constant,
     Conv,
@@ -312,6 +314,20 @@ TINY: dict[str, Gan] = {
         (3, 3, 1),
         targets=TargetChoice(real=0.9),
     ),
+    "at-zero": _gan(
+        _MAKE,
+        (
+            Flatten(),
+            Residual(layers=(_dense(units=9, kernel_init=ZEROS, bias_init=ZEROS), _LEAKY, _dense(units=9))),
+            Residual(layers=(_dense(units=9, kernel_init=ZEROS, bias_init=ZEROS), Elu(alpha=0.7), _dense(units=9))),
+            Residual(layers=(_dense(units=9, kernel_init=ZEROS, bias_init=ZEROS), Relu(), _dense(units=9))),
+            *_ONE,
+        ),
+        (3, 3, 1),
+    ),
+    "at-the-margin": _gan(
+        _MAKE, (Flatten(), _dense(units=1, kernel_init=ZEROS, bias_init=ONES)), (3, 3, 1), loss="hinge"
+    ),
     "far-mean": _gan(
         (
             _dense(units=18),
@@ -329,6 +345,8 @@ TINY: dict[str, Gan] = {
 """By name. In `far-mean` a channel's mean is many deviations away from zero: only float64 can tell right from wrong."""
 
 FLOAT64_ONLY = frozenset({"far-mean"})
+KINKS = frozenset({"at-zero", "at-the-margin"})
+"""Those that stand exactly where a derivative jumps, and is defined as docs/semantics.md says."""
 
 
 def inputs(gan: Gan, seed: int, step: int) -> StepInputs:

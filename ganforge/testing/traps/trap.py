@@ -13,7 +13,11 @@ class Trap:
     number: int
     """In the table of docs/parity.md."""
     what: str
-    """What is computed instead, as the end of 'it looks as if ...'."""
+    """What is computed instead, to follow "it looks as if"."""
     remedy: str
     forms: Forms
     """The reference with the piece exchanged."""
+
+    def __str__(self) -> str:
+        """What it looks like, and what to do."""
+        return f"it looks as if {self.what} (trap {self.name}, row {self.number} of docs/parity.md): {self.remedy}"
