@@ -45,6 +45,8 @@ class Pass:
     """(B,)."""
     key: tf.Tensor | None
     """Of this pass's dropout masks, a uint32 scalar: a pass in training. None: by running values."""
+    twice: bool
+    """Whether the pass's gradient will be differentiated in its turn, as a penalty's is."""
     outputs: dict[str, tf.Tensor] = field(default_factory=dict)
     """Every node's output; a residual block's after those of its inner nodes."""
     moments: dict[str, Moments] = field(default_factory=dict)
@@ -57,10 +59,16 @@ class Pass:
 
 
 def forward(
-    nodes: tuple[Node, ...], arrays: Arrays, x: tf.Tensor, labels: tf.Tensor | None, *, key: tf.Tensor | None = None
+    nodes: tuple[Node, ...],
+    arrays: Arrays,
+    x: tf.Tensor,
+    labels: tf.Tensor | None,
+    *,
+    key: tf.Tensor | None = None,
+    twice: bool = False,
 ) -> Pass:
     """Pass `x`, (B, ...) of a static shape, through a network; with a `key` as in training."""
-    done = Pass(arrays=arrays, labels=labels, key=key)
+    done = Pass(arrays=arrays, labels=labels, key=key, twice=twice)
     _chain(nodes, x, done)
     return done
 
@@ -76,12 +84,20 @@ def _layer(node: Node, x: tf.Tensor, done: Pass) -> tf.Tensor:
         case Dense():
             return _biased(node, tf.matmul(x, done.arrays[f"{node.name}/kernel"]), done.arrays)
         case Conv(stride=stride):
-            kernel, padding = done.arrays[f"{node.name}/kernel"], _explicit(node.padding)
-            return _biased(node, tf.nn.conv2d(x, kernel, pair(stride), padding), done.arrays)
+            kernel = done.arrays[f"{node.name}/kernel"]
+            if node.layer.padding == "same":
+                return _biased(node, tf.nn.conv2d(x, kernel, pair(stride), "SAME"), done.arrays)
+            padded = tf.pad(x, [(0, 0), *node.padding, (0, 0)])
+            return _biased(node, tf.nn.conv2d(padded, kernel, pair(stride), "VALID"), done.arrays)
         case ConvTranspose(stride=stride):
-            kernel, padding = done.arrays[f"{node.name}/kernel"], _explicit(node.padding)
-            shape = (x.shape[0], *node.output)
-            return _biased(node, tf.nn.conv2d_transpose(x, kernel, shape, pair(stride), padding), done.arrays)
+            kernel, (height, width, filters) = done.arrays[f"{node.name}/kernel"], node.output
+            if node.layer.padding == "same":
+                shape = (x.shape[0], height, width, filters)
+                return _biased(node, tf.nn.conv2d_transpose(x, kernel, shape, pair(stride), "SAME"), done.arrays)
+            (top, bottom), (left, right) = node.padding
+            shape = (x.shape[0], top + height + bottom, left + width + right, filters)
+            full = tf.nn.conv2d_transpose(x, kernel, shape, pair(stride), "VALID")
+            return _biased(node, full[:, top : top + height, left : left + width], done.arrays)
         case BatchNorm():
             return _batch_norm(node, node.layer, x, done)
         case Relu():
@@ -110,10 +126,6 @@ def _layer(node: Node, x: tf.Tensor, done: Pass) -> tf.Tensor:
             return x + _chain(node.body, x, done)
 
 
-def _explicit(padding: Sides) -> list[tuple[int, int]]:
-    return [(0, 0), *padding, (0, 0)]
-
-
 def _biased(node: Node, x: tf.Tensor, arrays: Arrays) -> tf.Tensor:
     bias = arrays.get(f"{node.name}/bias")
     return x if bias is None else tf.nn.bias_add(x, bias)
@@ -125,7 +137,7 @@ def _batch_norm(node: Node, layer: BatchNorm, x: tf.Tensor, done: Pass) -> tf.Te
     if done.key is None:
         mean, variance = done.arrays[f"{node.name}/mean"], done.arrays[f"{node.name}/variance"]
         return (x - mean) * (scale * tf.math.rsqrt(variance + layer.epsilon)) + offset
-    if x.dtype == tf.float32:
+    if x.dtype == tf.float32 and not done.twice:
         normal, done.moments[node.name] = _fused(x, scale, offset, layer.epsilon)
     else:
         normal, done.moments[node.name] = _composed(x, scale, offset, layer.epsilon)
@@ -133,7 +145,10 @@ def _batch_norm(node: Node, layer: BatchNorm, x: tf.Tensor, done: Pass) -> tf.Te
 
 
 def _fused(x: tf.Tensor, scale: tf.Tensor, offset: tf.Tensor, epsilon: float) -> tuple[tf.Tensor, Moments]:
-    """One operation, of float32 alone; the variance that it hands out is unbiased already."""
+    """One operation, of float32 alone; the variance that it hands out is unbiased already.
+
+    Its second derivative is TensorFlow's to sum, in no fixed order.
+    """
     picture = x if x.shape.rank == 4 else x[:, tf.newaxis, tf.newaxis, :]
     unset = tf.constant([], tf.float32)
     normal, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(

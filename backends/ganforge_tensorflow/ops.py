@@ -22,8 +22,19 @@ def log_softmax(x: tf.Tensor) -> tf.Tensor:
 
 
 def gradient(function: Callable[[tf.Tensor], tf.Tensor], at: tf.Tensor) -> tf.Tensor:
-    """Gradient of sum(function(at)) with respect to `at`; an outer tape sees through it."""
-    with tf.GradientTape(watch_accessed_variables=False) as tape:
-        tape.watch(at)
-        value = function(at)
-    return tape.gradient(value, at)
+    """Gradient of sum(function(at)) with respect to `at`, itself differentiable."""
+    return gradients(function(at), [at])[0]
+
+
+def gradients(value: tf.Tensor, arrays: list[tf.Tensor]) -> list[tf.Tensor]:
+    """Gradients of sum(value), a sum of several terms being taken two at a time.
+
+    A GradientTape sums them all with one AddN, and that adds in the order in which its inputs' memory happens to become
+    free: the last bits would differ from run to run, whatever tf.config.experimental.enable_op_determinism says.
+    """
+    return tf.gradients(
+        value,
+        arrays,
+        unconnected_gradients=tf.UnconnectedGradients.ZERO,
+        aggregation_method=tf.AggregationMethod.EXPERIMENTAL_TREE,
+    )

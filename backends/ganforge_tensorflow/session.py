@@ -25,6 +25,9 @@ def open_session(gan: Gan, state: State, precision: Precision, device: str) -> "
         StateError: the state is not that of this GAN.
     """
     gan.check_state(state)
+    # Grappler's arithmetic optimizer makes one AddN of a + b + c, which adds in an order that changes from run to run
+    # (see ops.gradients). It has no switch for one function, so this is set for TensorFlow as a whole.
+    tf.config.optimizer.set_experimental_options({"arithmetic_optimization": False})
     return TensorFlowSession(gan, state, tf.as_dtype(precision), devices.find(device))
 
 

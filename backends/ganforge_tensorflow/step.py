@@ -66,28 +66,34 @@ def judge_discriminator(
     ).output
 
     def judge(pictures: tf.Tensor, labels: tf.Tensor | None, number: int) -> Pass:
-        return forward(gan.discriminator, discriminator, pictures, labels, key=pass_key(key, number))
+        return forward(
+            gan.discriminator,
+            discriminator,
+            pictures,
+            labels,
+            key=pass_key(key, number),
+            twice=number == PENALTY_PASS,
+        )
 
-    with tf.GradientTape(watch_accessed_variables=False) as tape:
-        tape.watch(_moving(gan, "discriminator", discriminator))
-        if gan.protocol.batches == "joint":
-            twice = None if batch.labels is None else tf.concat([batch.labels, batch.labels], 0)
-            passes = (judge(tf.concat([fake, real], 0), twice, REAL_PASS),)
-            fake_logits, real_logits = tf.split(passes[0].output, 2)
-        else:
-            passes = (judge(real, batch.labels, REAL_PASS), judge(fake, batch.labels, FAKE_PASS))
-            real_logits, fake_logits = (each.output for each in passes)
-        targets = Targets(batch.real_targets, batch.fake_targets)
-        real_term, fake_term = gan.loss.discriminator(ops, real_logits, fake_logits, targets)
-        loss = gan.protocol.loss.discriminator_scale * (real_term + fake_term)
-        penalty = {}
-        if gan.penalty is not None and gan.protocol.penalty is not None:
-            penalty["d_penalty"] = gan.penalty.penalty(
-                ops, lambda pictures: judge(pictures, batch.labels, PENALTY_PASS).output, real, fake, batch.mix
-            )
-            loss += gan.protocol.penalty.weight * penalty["d_penalty"]
+    def critic(pictures: tf.Tensor) -> tf.Tensor:
+        return judge(pictures, batch.labels, PENALTY_PASS).output
+
+    if gan.protocol.batches == "joint":
+        twice = None if batch.labels is None else tf.concat([batch.labels, batch.labels], 0)
+        passes = (judge(tf.concat([fake, real], 0), twice, REAL_PASS),)
+        fake_logits, real_logits = tf.split(passes[0].output, 2)
+    else:
+        passes = (judge(real, batch.labels, REAL_PASS), judge(fake, batch.labels, FAKE_PASS))
+        real_logits, fake_logits = (each.output for each in passes)
+    targets = Targets(batch.real_targets, batch.fake_targets)
+    real_term, fake_term = gan.loss.discriminator(ops, real_logits, fake_logits, targets)
+    loss = gan.protocol.loss.discriminator_scale * (real_term + fake_term)
+    penalty = {}
+    if gan.penalty is not None and gan.protocol.penalty is not None:
+        penalty["d_penalty"] = gan.penalty.penalty(ops, critic, real, fake, batch.mix)
+        loss += gan.protocol.penalty.weight * penalty["d_penalty"]
     return Judged(
-        gradients=_gradients(gan, "discriminator", tape, loss, discriminator),
+        gradients=_gradients(gan, "discriminator", loss, discriminator),
         moments=tuple(each.moments for each in passes),
         scalars={
             "d_loss": loss,
@@ -110,13 +116,11 @@ def judge_generator(gan: Gan, variables: Mapping[str, tf.Variable], batch: Gener
     real_logits = None
     if batch.images is not None:
         real_logits = judge(pixels(gan, batch.images, batch.latents.dtype), REAL_PASS)
-    with tf.GradientTape(watch_accessed_variables=False) as tape:
-        tape.watch(_moving(gan, "generator", generator))
-        fakes = forward(gan.generator, generator, batch.latents, batch.labels, key=pass_key(key, GENERATOR_PASS))
-        targets = Targets(batch.targets, batch.targets)
-        loss = gan.loss.generator(ops, real_logits, judge(fakes.output, FAKE_PASS), targets)
+    fakes = forward(gan.generator, generator, batch.latents, batch.labels, key=pass_key(key, GENERATOR_PASS))
+    targets = Targets(batch.targets, batch.targets)
+    loss = gan.loss.generator(ops, real_logits, judge(fakes.output, FAKE_PASS), targets)
     return Judged(
-        gradients=_gradients(gan, "generator", tape, loss, generator),
+        gradients=_gradients(gan, "generator", loss, generator),
         moments=(fakes.moments,),
         scalars={"g_loss": loss},
     )
@@ -128,16 +132,12 @@ def pixels(gan: Gan, images: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
     return pictures / 255.0 if gan.pixel_range == (0.0, 1.0) else pictures / 127.5 - 1.0
 
 
-def _moving(gan: Gan, name: NetworkName, arrays: Arrays) -> list[tf.Tensor]:
-    return [arrays[each.name] for each in gan.parameters(name) if each.trained and not each.still]
-
-
-def _gradients(
-    gan: Gan, name: NetworkName, tape: tf.GradientTape, loss: tf.Tensor, arrays: Arrays
-) -> dict[str, tf.Tensor]:
+def _gradients(gan: Gan, name: NetworkName, loss: tf.Tensor, arrays: Arrays) -> dict[str, tf.Tensor]:
     """Of all trained arrays; zero for those that are still."""
-    trained = {each.name: arrays[each.name] for each in gan.parameters(name) if each.trained}
-    return tape.gradient(loss, trained, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+    trained = [each for each in gan.parameters(name) if each.trained]
+    moving = [each.name for each in trained if not each.still]
+    found = dict(zip(moving, ops.gradients(loss, [arrays[each] for each in moving]), strict=True))
+    return {each.name: found.get(each.name, tf.zeros_like(arrays[each.name])) for each in trained}
 
 
 def _apply(
