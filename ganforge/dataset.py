@@ -5,6 +5,7 @@ of any size, decoded one at a time, with integer labels where there are any. Cro
 cache and the batches are the core's (`ganforge.pipeline`), done once and alike for every data set and every backend.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +14,8 @@ from typing import Any, Protocol
 import msgspec
 import numpy as np
 import numpy.typing as npt
+
+from ganforge.errors import PluginError
 
 Pixels = npt.NDArray[np.uint8]
 """One picture: uint8, (height, width, 1 or 3)."""
@@ -61,6 +64,25 @@ class ImageSet(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Download:
+    """One file of a data set's official source."""
+
+    url: str
+    file: str
+    """Name under which it is kept: what `open` looks for in the folder."""
+    size: int
+    """In bytes."""
+    checksum: str
+    """As the source publishes it: 'sha256:' or 'md5:', then hexadecimal digits in lower case."""
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"[\w-][\w.-]*", self.file):
+            raise PluginError(f"download {self.url}: {self.file!r} is not the plain name of a file")
+        if not re.fullmatch(r"md5:[0-9a-f]{32}|sha256:[0-9a-f]{64}", self.checksum):
+            raise PluginError(f"download {self.url}: checksum {self.checksum!r} is neither 'md5:...' nor 'sha256:...'")
+
+
+@dataclass(frozen=True, kw_only=True)
 class DatasetEntry:
     """A data set that can be asked for by name."""
 
@@ -82,3 +104,5 @@ class DatasetEntry:
     """Settings of its own, read from the recipe's [data] table; unknown keys are refused."""
     needs_path: bool = True
     """Whether the user must say where the pictures lie (`--data`)."""
+    downloads: tuple[Download, ...] = ()
+    """Files that `ganforge data fetch` puts into one folder, which `open` then takes as its path."""

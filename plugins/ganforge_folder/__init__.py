@@ -9,15 +9,13 @@ import msgspec
 from ganforge.dataset import DatasetEntry, ImageSet
 from ganforge.hookspecs import hookimpl
 
-Labels = Literal["auto", "subfolders", "none"]
-
 
 class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Settings of the data set folder."""
 
     pattern: str = "**/*"
     """Which files are taken, as a glob pattern below the folder; of those, the ones with a picture's suffix."""
-    labels: Labels = "auto"
+    labels: Literal["auto", "subfolders", "none"] = "auto"
     """Whether the subfolders are classes.
 
     'subfolders': the first folder on the way to a picture is its class. 'none': no labels. 'auto': classes if every
@@ -31,9 +29,11 @@ def open_folder(path: Path | None, options: Options) -> ImageSet:
     Raises:
         DataError: there is no such folder, no picture in it, or no class for a picture where classes are asked for.
     """
-    from ganforge_folder.folder import Folder
+    from ganforge.folders import by_subfolder, list_pictures
+    from ganforge.locate import existing_folder
 
-    return Folder.scan(path, options)
+    root = existing_folder(path, "pictures")
+    return by_subfolder(root, list_pictures(root, options.pattern), options.labels)
 
 
 @hookimpl

@@ -9,10 +9,18 @@ from typing import Literal
 
 import msgspec
 
-from ganforge.dataset import DatasetEntry, ImageSet
+from ganforge.dataset import DatasetEntry, Download, ImageSet
 from ganforge.hookspecs import hookimpl
 
 Split = Literal["train", "test", "both"]
+
+_FILES = (
+    ("train-images-idx3-ubyte.gz", 9_912_422, "f68b3c2dcbeaaa9fbdd348bbdeb94873"),
+    ("train-labels-idx1-ubyte.gz", 28_881, "d53e105ee54ea40749a09fcbcd1e9432"),
+    ("t10k-images-idx3-ubyte.gz", 1_648_877, "9fb629c4189551a2d022fa330f9573f3"),
+    ("t10k-labels-idx1-ubyte.gz", 4_542, "ec29112dd5afa0611ce80d1b7f02629c"),
+)
+_MIRROR = "https://ossci-datasets.s3.amazonaws.com/mnist/"  # the original address refuses most downloads
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -43,4 +51,7 @@ def ganforge_datasets() -> Iterable[DatasetEntry]:
         source="http://yann.lecun.com/exdb/mnist/ (LeCun, Cortes and Burges)",
         open=open_mnist,
         options=Options,
+        downloads=tuple(
+            Download(url=f"{_MIRROR}{file}", file=file, size=size, checksum=f"md5:{md5}") for file, size, md5 in _FILES
+        ),
     )

@@ -16,7 +16,7 @@ from ganforge_mnist.idx import read_idx
 
 _PARTS: Mapping[Split, Sequence[str]] = {"train": ("train",), "test": ("t10k",), "both": ("train", "t10k")}
 _CLASSES = 10
-_SOURCES = "http://yann.lecun.com/exdb/mnist/ or https://storage.googleapis.com/cvdf-datasets/mnist/"
+_SOURCES = "get them by `ganforge data fetch mnist` or from https://storage.googleapis.com/cvdf-datasets/mnist/"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +38,7 @@ class Mnist:
     def load(path: Path | None, split: Split) -> "Mnist":
         """Read the files of `split` from the folder `path`."""
         names = [f"{part}-{content}-ubyte" for part in _PARTS[split] for content in ("images-idx3", "labels-idx1")]
-        folder = existing_folder(path, f"{', '.join(names)} (each with .gz or without; to be had from {_SOURCES})")
+        folder = existing_folder(path, f"{', '.join(names)} (each with .gz or without; {_SOURCES})")
         files = _find(folder, names)
         return Mnist(parts=tuple(_read_part(*files[at : at + 2]) for at in range(0, len(files), 2)))
 
@@ -89,9 +89,7 @@ def _find(folder: Path, names: Sequence[str]) -> list[Path]:
     found = [next((file for file in choice if file.is_file()), None) for choice in choices]
     missing = [name for name, file in zip(names, found, strict=True) if file is None]
     if missing:
-        raise DataError(
-            f"{folder}: not found, with .gz or without: {', '.join(missing)}. The files can be had from {_SOURCES}"
-        )
+        raise DataError(f"{folder}: not found, with .gz or without: {', '.join(missing)}; {_SOURCES}")
     return [file for file in found if file is not None]
 
 
