@@ -1,6 +1,5 @@
 """The Python face: `train`, `resume`, `load`, `build`. The command line calls these and adds nothing but words."""
 
-import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -140,7 +139,7 @@ def resume(
     if data is not None:
         path = str(Path(data).expanduser().resolve())
         recipe = msgspec.structs.replace(recipe, data=msgspec.structs.replace(recipe.data, path=path))
-    found = newest_good(folder, warnings.warn)
+    found = newest_good(folder, host().warn)
     if found is not None:
         _refuse_other_recipe(folder, recipe, found[0].recipe)
     start = found[0].step if found else 0
@@ -184,7 +183,7 @@ def load(folder: str | Path, *, backend: str | None = None) -> Model:
     """
     folder = Path(folder)
     recipe = read_recipe(folder)
-    found = newest_good(folder, warnings.warn)
+    found = newest_good(folder, host().warn)
     if found is None:
         raise RunError(f"run {folder} has no checkpoint yet")
     about, state = found
@@ -223,11 +222,12 @@ def default_backend(host: Host) -> str:
         PluginError: none is; the message has the lines that install one.
     """
     entries = [provided.entry for provided in host.entries("ganforge_backends", BackendEntry).values()]
-    ready = [entry for entry in entries if not missing_modules(entry)]
-    if not ready:
-        lines = "".join(f"\n    pip install '{entry.install}'" for entry in entries)
-        raise PluginError(f"no framework is installed; run one of:{lines}")
-    return min(ready, key=lambda entry: entry.rank).name
+    ranked = sorted((entry.rank, entry.name, entry) for entry in entries if entry.rank is not None)
+    for _, name, entry in ranked:
+        if not missing_modules(entry):
+            return name
+    lines = "".join(f"\n    pip install '{entry.install}'" for _, _, entry in ranked)
+    raise PluginError(f"no framework is installed; run one of:{lines}")
 
 
 def prepared(recipe: Recipe, image_set: ImageSet, preparing: Preparing | None = None) -> Prepared:

@@ -137,8 +137,8 @@ class BackendEntry:
     """Modules that must be importable; looked for without importing them."""
     install: str
     """What `pip install` needs to be given for them: `ganforge[torch]`."""
-    rank: int = 100
-    """The lowest of what is installed is taken where the user does not say."""
+    rank: int | None = 100
+    """The lowest of what is installed is taken where the user does not say; one without a rank never is."""
     open: Callable[[Gan, State, Precision, str], Session]
     """`open(gan, state, precision, device)`: a session that holds `state`. Imports the framework.
 

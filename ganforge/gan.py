@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from math import prod
 from typing import Any, Literal
 
 import numpy as np
@@ -15,6 +16,8 @@ from ganforge.shapes import Node, resolve
 from ganforge.spec import BatchNorm, Network, Sigmoid
 
 NetworkName = Literal["generator", "discriminator"]
+_ELEMENTS = 10**11  # 400 GB in float32: no machine of today holds more, and a slip of the finger soon asks for it
+
 NETWORKS: tuple[NetworkName, NetworkName] = ("generator", "discriminator")
 
 
@@ -50,6 +53,9 @@ class Gan:
                 f"the discriminator ends in {self.discriminator[-1].output}, but the loss {self.loss.name!r} takes "
                 f"({self.loss.outputs},) logits"
             )
+        elements = sum(prod(shape) for shape in self.shapes.values())
+        if elements > _ELEMENTS:
+            raise SpecError(f"the networks and their optimizers hold {elements:.1e} numbers; make them narrower")
         for name in NETWORKS:
             for node in self.nodes(name):
                 if isinstance(node.layer, BatchNorm) and self.protocol.batch_size * int(np.prod(node.input[:-1])) < 2:

@@ -6,6 +6,7 @@ raises at the first thing wrong.
 """
 
 import os
+import re
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -129,14 +130,16 @@ class Host:
         self.failures.append(failure)
         self.warn(f"ganforge: {failure}")
 
-    def entries(self, hook: str, kind: type[E]) -> dict[str, Provided[E]]:
+    def entries(self, hook: str, kind: type[E], *, beside: tuple[type, ...] = ()) -> dict[str, Provided[E]]:
         """The entries of type `kind` that plugins give for a registration hook, by name.
+
+        `beside`: other types that the hook may give. A plugin that gives anything else is named and left out.
 
         Raises:
             PluginError: two plugins give an entry of the same name; both are named.
         """
         found: dict[str, Provided[E]] = {}
-        for name, entry in self._given(hook):
+        for name, entry in self._given(hook, (kind, *beside)):
             if not isinstance(entry, kind):
                 continue
             if entry.name in found:
@@ -147,24 +150,27 @@ class Host:
             found[entry.name] = Provided(entry=entry, plugin=name)
         return found
 
-    def find(self, hook: str, kind: type[E], name: str, word: str) -> E:
-        """The entry of that name.
+    def find(self, hook: str, kind: type[E], name: str, word: str, *, beside: tuple[type, ...] = ()) -> E:
+        """The entry of that name; `word` is what a user calls its kind.
 
         Raises:
             PluginError: there is none; the message suggests near names and names plugins that failed.
         """
-        entries = self.entries(hook, kind)
+        entries = self.entries(hook, kind, beside=beside)
         if name not in entries:
             broken = "".join(f"\n{failure}" for failure in self.failures)
             raise PluginError(f"unknown {word} {name!r}; {near_names(name, entries)}{broken}")
         return entries[name].entry
 
-    def _given(self, hook: str) -> list[tuple[str, object]]:
+    def _given(self, hook: str, kinds: tuple[type, ...]) -> list[tuple[str, object]]:
         found: list[tuple[str, object]] = []
         for implementation in list(getattr(self.manager.hook, hook).get_hookimpls()):
             name = implementation.plugin_name
             try:
-                found += [(name, entry) for entry in implementation.function()]
+                entries = list(implementation.function())
+                for entry in entries:
+                    _check_entry(entry, kinds)
+                found += [(name, entry) for entry in entries]
             except (Exception, SystemExit) as error:
                 self._drop(implementation.plugin, name, f"its {hook} raised {type(error).__name__}: {error}", error)
         return found
@@ -209,6 +215,14 @@ def new_host(entries: Iterable[EntryPoint] | None = None, *, strict: bool = Fals
 def host() -> Host:
     """The host of this process, made when first asked for."""
     return new_host(strict=os.environ.get("GANFORGE_STRICT") == "1")
+
+
+def _check_entry(entry: Any, kinds: tuple[type, ...]) -> None:
+    if type(entry) not in kinds:
+        wanted = " or ".join(kind.__name__ for kind in kinds)
+        raise TypeError(f"it gave {entry!r:.60}, which is no {wanted}")
+    if not isinstance(entry.name, str) or not re.fullmatch(r"[a-z0-9][a-z0-9_-]*", entry.name):
+        raise ValueError(f"the name {entry.name!r:.60} is not of lower case letters, digits and hyphens")
 
 
 def _chosen(entries: Iterable[EntryPoint]) -> list[EntryPoint]:

@@ -158,13 +158,17 @@ def _find(name: str, host: Host, folder: Path) -> Path:
     return entries[name].entry.path
 
 
+_INSTEAD = {"steps": "epochs", "epochs": "steps"}
+"""Keys that give way to another one."""
+
+
 def merge(base: Table, over: Mapping[str, Any]) -> Table:
     """`base` with `over` laid on it: tables key by key, everything else replaced.
 
     A table that names another kind of thing (another data set, architecture, loss or optimizer) replaces the old one
     whole, since the options of one mean nothing to the other.
     """
-    merged = dict(base)
+    merged = {key: value for key, value in base.items() if _INSTEAD.get(key) not in over}
     for key, value in over.items():
         old = merged.get(key)
         if isinstance(old, dict) and isinstance(value, Mapping) and not _other_kind(old, value):

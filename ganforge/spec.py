@@ -96,8 +96,9 @@ class Conv(_Tagged, frozen=True, kw_only=True, tag="conv"):
 class ConvTranspose(_Tagged, frozen=True, kw_only=True, tag="conv_transpose"):
     """(h, w, c) -> (h', w', filters): the gradient of `Conv`; the full result, then cropped by the padding.
 
-    `size` fixes the output (height, width) where several sizes fit, as for odd pictures; with 'same' it defaults to
-    stride times the input. The kernel must be at least as large as the stride, or there would be gaps.
+    `size` fixes the output (height, width) where several sizes fit, as for odd pictures; the high side of the padding
+    then follows from it. With 'same' it defaults to stride times the input. The kernel must be at least as large as the
+    stride, or there would be gaps.
     """
 
     filters: Count

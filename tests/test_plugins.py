@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from ganforge.backend import BackendEntry
 from ganforge.dataset import DatasetEntry
 from ganforge.errors import DataError, GanforgeError, PluginError
 from ganforge.hookspecs import hookimpl
-from ganforge.losses import LossEntry, PenaltyEntry
+from ganforge.losses import LOSS_KINDS, LossEntry, PenaltyEntry
 from ganforge.plugins import DEFAULT_PLUGINS, Host, Loaded, new_host
 
 GOOD = """
@@ -238,8 +239,26 @@ def test_entries_by_kind_and_name() -> None:
     host, _ = core_host(fakes_plugin())
     assert host.find("ganforge_backends", BackendEntry, "fake", "backend") is FAKE_BACKEND
     assert host.entries("ganforge_datasets", DatasetEntry)["stripes"].plugin == "fakes_plugin"
-    assert "bce" in host.entries("ganforge_losses", LossEntry)
-    assert "bce" not in host.entries("ganforge_losses", PenaltyEntry)
+    assert "bce" in host.entries("ganforge_losses", LossEntry, beside=LOSS_KINDS)
+    assert "bce" not in host.entries("ganforge_losses", PenaltyEntry, beside=LOSS_KINDS)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (["stripes"], "gave 'stripes', which is no DatasetEntry"),
+        ([DatasetEntry], "which is no DatasetEntry"),
+        ([None], "gave None, which is no DatasetEntry"),
+        ([replace(STRIPES, name="My Set")], "the name 'My Set' is not of lower case letters"),
+        (None, "'NoneType' object is not iterable"),
+    ],
+)
+def test_a_plugin_that_gives_something_else_is_named_and_left_out(given: object, said: str) -> None:
+    host, lines = core_host(fakes_plugin(), module("wrong", ganforge_datasets=lambda: given))
+    assert set(host.entries("ganforge_datasets", DatasetEntry)) == {"stripes"}
+    assert len(lines) == 1
+    assert "plugin 'wrong'" in lines[0]
+    assert said in lines[0]
 
 
 @pytest.mark.parametrize(("name", "said"), [("stirpes", "did you mean 'stripes'"), ("qqqq", "known: stripes")])

@@ -19,7 +19,7 @@ REFERENCE = BackendEntry(
     summary="plain NumPy, slow and obvious: the judge of all other backends",
     modules=("autograd",),
     install="ganforge[testing]",
-    rank=1000,
+    rank=None,
     open=_open,
 )
 
