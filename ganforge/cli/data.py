@@ -1,10 +1,12 @@
-"""`ganforge data info | preview`: look at a data set before training on it."""
+"""`ganforge data`: look at a data set before training on it; fetch it or cut it out of pictures."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from ganforge.cli.crop import crop
+from ganforge.cli.fetch import fetch
 from ganforge.cli.show import listing, preparing
 
 if TYPE_CHECKING:
@@ -13,7 +15,11 @@ if TYPE_CHECKING:
 
 @click.group()
 def data() -> None:
-    """Look at data sets."""
+    """Look at data sets, fetch them, make them."""
+
+
+data.add_command(fetch)
+data.add_command(crop)
 
 
 @data.command()
@@ -34,6 +40,7 @@ def info(dataset: str, path: str | None, assignments: tuple[str, ...], as_json: 
         "summary": entry.summary,
         "license": entry.license,
         "source": entry.source,
+        "download": f"ganforge data fetch {entry.name}" if entry.downloads else "none",
     }
     if path is not None or not entry.needs_path:
         image_set = open_data(_recipe(dataset, path, assignments), host())

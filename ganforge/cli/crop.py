@@ -1,0 +1,73 @@
+"""`ganforge data crop`: faces out of illustrations or photographs, for training."""
+
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.argument("source", metavar="SRC", type=click.Path(path_type=Path))
+@click.argument("target", metavar="DST", type=click.Path(path_type=Path))
+@click.option(
+    "--cascade",
+    "cascade_file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="A trained cascade, as lbpcascade_animeface.xml for drawings.  [default: OpenCV's for photographs]",
+)
+@click.option("--size", type=click.IntRange(1, 4096), default=96, show_default=True, help="Pixels of a cut-out's side.")
+@click.option(
+    "--padding",
+    type=click.FloatRange(0, 2),
+    default=0.2,
+    show_default=True,
+    metavar="SHARE",
+    help="Added on each side, as a share of the face's side.",
+)
+@click.option(
+    "--min-size",
+    type=click.IntRange(min=1),
+    default=48,
+    show_default=True,
+    metavar="PX",
+    help="Smallest face that is taken.",
+)
+@click.option(
+    "--neighbors",
+    type=click.IntRange(0, 100),
+    default=5,
+    show_default=True,
+    help="Overlapping hits that make a face: more of them, fewer errors, fewer faces.",
+)
+@click.option(
+    "--scale",
+    type=click.FloatRange(1, 2, min_open=True),
+    default=1.1,
+    show_default=True,
+    help="Step between the sizes that are searched: smaller is slower and finds more.",
+)
+def crop(
+    source: Path, target: Path, cascade_file: Path | None, size: int, padding: float, min_size: int, neighbors: int,
+    scale: float,
+) -> None:  # fmt: skip
+    """Cut the faces out of the pictures in SRC into the new folder DST.
+
+    Pictures that cannot be read or show no face are listed. Needs OpenCV: pip install 'ganforge[crop]'.
+    """
+    from ganforge.cropping import cascade, crop_faces
+    from ganforge.errors import DataError
+
+    detect = cascade(cascade_file, min_size=min_size, neighbors=neighbors, scale=scale)
+    pictures = faces = skipped = 0
+    for cropped in crop_faces(source, target, detect, size=size, padding=padding):
+        pictures += 1
+        faces += len(cropped.faces)
+        if cropped.reason:
+            skipped += 1
+            click.echo(f"skipped {cropped.where}: {cropped.reason}", err=True)
+    if not faces:
+        raise DataError(
+            f"{source}: no face in any of {pictures:,} pictures. For drawings name a cascade that was trained on them "
+            "(--cascade lbpcascade_animeface.xml); for small faces lower --min-size"
+        )
+    click.echo(f"{target}: {faces:,} faces from {pictures:,} pictures; {skipped:,} pictures skipped")

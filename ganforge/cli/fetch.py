@@ -1,0 +1,49 @@
+"""`ganforge data fetch`: a data set from its official source."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.argument("dataset")
+@click.option("--to", "folder", type=click.Path(path_type=Path), help="Folder for the files.  [default: data/DATASET]")
+def fetch(dataset: str, folder: Path | None) -> None:
+    """Download a DATASET from its official source.
+
+    Interrupted, it goes on where it stopped when run again. Files that are there already are checked and kept.
+    """
+    from ganforge.dataset import DatasetEntry
+    from ganforge.errors import DataError
+    from ganforge.fetching import fetch as fetch_file
+    from ganforge.plugins import host
+
+    entry = host().find("ganforge_datasets", DatasetEntry, dataset, "data set")
+    if not entry.downloads:
+        raise DataError(f"data set {entry.name!r} has no download; its source: {entry.source}")
+    folder = Path("data") / entry.name if folder is None else folder.expanduser()
+    click.echo(f"{entry.name}: {entry.source}; terms: {entry.license}")
+    for download in entry.downloads:
+        with _receiving(download.file) as tell:
+            came = fetch_file(download, folder, progress=tell)
+        state = "downloaded" if came else "was there already"
+        click.echo(f"{folder / download.file}: {state}, {download.size:,} bytes, checksum right")
+    click.echo(f"Look at it: ganforge data info {entry.name} --data {folder}")
+
+
+@contextmanager
+def _receiving(file: str) -> Iterator[Callable[[int, int], None]]:
+    """A function to tell how many bytes have come; a bar on a terminal, nothing elsewhere."""
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    console = Console(stderr=True)
+    with Progress(
+        *columns, TimeRemainingColumn(), console=console, transient=True, disable=not sys.stderr.isatty()
+    ) as bar:
+        task = bar.add_task(file, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
