@@ -87,17 +87,21 @@ def _receive_all(
             reason = str(error) or type(error).__name__
         if _held(partial) == download.size:
             return
+    held = _held(partial)
+    advice = "What came is kept: run the command again to go on" if held else "Try again later"
     raise DataError(
-        f"{download.url}: {_held(partial):,} of {download.size:,} bytes came in {attempts} attempts ({reason}). "
-        "They are kept: run the command again to go on from there"
+        f"{download.url}: {held:,} of {download.size:,} bytes came in {attempts} attempts ({reason}). {advice}"
     )
 
 
 def _receive(download: Download, partial: Path, progress: Progress, timeout: float) -> None:
     """One attempt. What of it is the server's fault and may pass raises OSError or HTTPException, or falls short."""
     start = _held(partial)
-    if start >= download.size:
+    if start == download.size:
         return
+    if start > download.size:
+        partial.unlink()
+        start = 0
     headers = {"User-Agent": "ganforge"} | ({"Range": f"bytes={start}-"} if start else {})
     try:
         response: HTTPResponse = urlopen(Request(download.url, headers=headers), timeout=timeout)
