@@ -1,6 +1,6 @@
 """A training step of the TensorFlow backend beside the same step written by hand with Keras.
 
-    python benchmarks/tensorflow_step.py [--steps 10] [--rounds 5] [--json FILE]
+    python benchmarks/tensorflow_step.py [--steps 3] [--rounds 8] [--json FILE]
 
 A DCGAN for 64x64 pictures, 64 to 512 channels, batches of 64, float32. By hand means: Keras layers, Keras's Adam and
 loss, and one tf.function, in the shape of Keras's own DCGAN example (fakes and real pictures judged as one batch, the
@@ -16,6 +16,7 @@ from pathlib import Path
 from statistics import median
 
 import numpy as np
+from ganforge_tensorflow.plugin import ganforge_backends
 
 from ganforge.backend import StepInputs
 from ganforge.batches import draw_step
@@ -36,7 +37,6 @@ from ganforge.spec import (
     Reshape,
     Tanh,
 )
-from ganforge_tensorflow.plugin import ganforge_backends
 
 BATCH, LATENT, WIDTHS = 64, 100, (64, 128, 256, 512)
 
@@ -154,7 +154,7 @@ def main() -> None:
     medians = {name: median(taken) for name, taken in times.items()}
     ratio = medians["by hand"] / medians["ganforge"]
     for name, seconds in medians.items():
-        print(f"{name:>10}: {1000 * seconds:8.1f} ms a step, {BATCH / seconds:7.1f} images/s (median of {len(times[name])})")
+        print(f"{name:>10}: {1000 * seconds:7.1f} ms a step, {BATCH / seconds:6.1f} images/s, {len(times[name])} steps")
     print(f"ganforge is {ratio:.3f} times as fast as the loop by hand")
     if asked.json:
         figures = {"ratio": ratio, "seconds": medians, "steps": asked.steps, "rounds": asked.rounds}

@@ -1,7 +1,7 @@
 """Between the neutral arrays of a state and TensorFlow's.
 
-The neutral layouts are TensorFlow's own (pictures NHWC, kernels HWIO, transposed kernels HWOI, dense kernels (in, out)),
-so nothing is ever transposed.
+The neutral layouts are TensorFlow's own (pictures NHWC, kernels HWIO, transposed kernels HWOI, dense kernels
+(in, out)), so nothing is ever transposed.
 """
 
 from collections.abc import Mapping

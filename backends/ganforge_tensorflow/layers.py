@@ -1,4 +1,7 @@
-"""The forward pass: resolved nodes, one after another, each layer as docs/semantics.md defines it. Pictures are NHWC."""
+"""The forward pass: resolved nodes, one after another, each layer as docs/semantics.md defines it.
+
+Pictures are NHWC throughout, as they cross.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,7 +9,7 @@ from typing import NamedTuple, TypeAlias
 
 import tensorflow as tf
 
-from ganforge.shapes import Node, Sides, pair
+from ganforge.shapes import Node, pair
 from ganforge.spec import (
     BatchNorm,
     Conv,
@@ -83,21 +86,10 @@ def _layer(node: Node, x: tf.Tensor, done: Pass) -> tf.Tensor:
     match node.layer:
         case Dense():
             return _biased(node, tf.matmul(x, done.arrays[f"{node.name}/kernel"]), done.arrays)
-        case Conv(stride=stride):
-            kernel = done.arrays[f"{node.name}/kernel"]
-            if node.layer.padding == "same":
-                return _biased(node, tf.nn.conv2d(x, kernel, pair(stride), "SAME"), done.arrays)
-            padded = tf.pad(x, [(0, 0), *node.padding, (0, 0)])
-            return _biased(node, tf.nn.conv2d(padded, kernel, pair(stride), "VALID"), done.arrays)
-        case ConvTranspose(stride=stride):
-            kernel, (height, width, filters) = done.arrays[f"{node.name}/kernel"], node.output
-            if node.layer.padding == "same":
-                shape = (x.shape[0], height, width, filters)
-                return _biased(node, tf.nn.conv2d_transpose(x, kernel, shape, pair(stride), "SAME"), done.arrays)
-            (top, bottom), (left, right) = node.padding
-            shape = (x.shape[0], top + height + bottom, left + width + right, filters)
-            full = tf.nn.conv2d_transpose(x, kernel, shape, pair(stride), "VALID")
-            return _biased(node, full[:, top : top + height, left : left + width], done.arrays)
+        case Conv():
+            return _biased(node, _conv(node, node.layer, x, done.arrays[f"{node.name}/kernel"]), done.arrays)
+        case ConvTranspose():
+            return _biased(node, _conv_transpose(node, node.layer, x, done.arrays[f"{node.name}/kernel"]), done.arrays)
         case BatchNorm():
             return _batch_norm(node, node.layer, x, done)
         case Relu():
@@ -113,15 +105,11 @@ def _layer(node: Node, x: tf.Tensor, done: Pass) -> tf.Tensor:
         case Sigmoid():
             return tf.sigmoid(x)
         case Dropout(rate=rate):
-            if done.key is None:
-                return x
-            return tf.where(dropout.kept(done.key, node.number, tuple(x.shape), rate), x / (1.0 - rate), 0.0)
+            return x if done.key is None else _dropout(x, done.key, node.number, rate)
         case Reshape() | Flatten():
             return tf.reshape(x, (-1, *node.output))
         case JoinLabel():
-            hot = tf.one_hot(done.labels, node.classes, dtype=x.dtype)
-            spread = tf.reshape(hot, (-1, *(1 for _ in node.input[1:]), node.classes))
-            return tf.concat([x, tf.broadcast_to(spread, (*x.shape[:-1], node.classes))], axis=-1)
+            return _join_label(node, x, done.labels)
         case Residual():
             return x + _chain(node.body, x, done)
 
@@ -129,6 +117,37 @@ def _layer(node: Node, x: tf.Tensor, done: Pass) -> tf.Tensor:
 def _biased(node: Node, x: tf.Tensor, arrays: Arrays) -> tf.Tensor:
     bias = arrays.get(f"{node.name}/bias")
     return x if bias is None else tf.nn.bias_add(x, bias)
+
+
+# 'same' in a spec is TensorFlow's own SAME. Other paddings are made around a VALID convolution: given to TensorFlow as
+# explicit numbers they are the same to the last digit, but a gradient of 256 channels takes ten times as long on a CPU.
+
+
+def _conv(node: Node, layer: Conv, x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
+    if layer.padding == "same":
+        return tf.nn.conv2d(x, kernel, pair(layer.stride), "SAME")
+    return tf.nn.conv2d(tf.pad(x, [(0, 0), *node.padding, (0, 0)]), kernel, pair(layer.stride), "VALID")
+
+
+def _conv_transpose(node: Node, layer: ConvTranspose, x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
+    height, width, filters = node.output
+    if layer.padding == "same":
+        return tf.nn.conv2d_transpose(x, kernel, (x.shape[0], height, width, filters), pair(layer.stride), "SAME")
+    (top, bottom), (left, right) = node.padding
+    whole = (x.shape[0], top + height + bottom, left + width + right, filters)
+    full = tf.nn.conv2d_transpose(x, kernel, whole, pair(layer.stride), "VALID")
+    return full[:, top : top + height, left : left + width]
+
+
+def _dropout(x: tf.Tensor, key: tf.Tensor, number: int, rate: float) -> tf.Tensor:
+    return tf.where(dropout.kept(key, number, tuple(x.shape), rate), x / (1.0 - rate), 0.0)
+
+
+def _join_label(node: Node, x: tf.Tensor, labels: tf.Tensor | None) -> tf.Tensor:
+    spread = tf.one_hot(labels, node.classes, dtype=x.dtype)
+    if x.shape.rank == 4:
+        spread = tf.broadcast_to(spread[:, tf.newaxis, tf.newaxis, :], (*x.shape[:3], node.classes))
+    return tf.concat([x, spread], axis=-1)
 
 
 def _batch_norm(node: Node, layer: BatchNorm, x: tf.Tensor, done: Pass) -> tf.Tensor:

@@ -35,3 +35,9 @@ def update(
         case SGD(momentum=momentum):
             b = slots["b"].assign(momentum * slots["b"] + g, read_value=True) if momentum else g
             variable.assign_sub(rate * b)
+
+
+def average(averaged: tf.Variable, weights: tf.Variable, kept: tf.Tensor) -> None:
+    """averaged = kept * averaged + (1 - kept) * weights; `kept` is a float64 scalar, and subtracted as one."""
+    keep, take = tf.cast(kept, averaged.dtype), tf.cast(1.0 - kept, averaged.dtype)
+    averaged.assign(keep * averaged + take * weights)

@@ -11,8 +11,8 @@ _NOTICE = re.compile(rb"WARNING: All log messages before absl|[IWE]\d{4} |To ena
 def quiet_import() -> None:
     """Import TensorFlow and find its devices; notices of its C++ part are dropped, anything else is passed on.
 
-    A person who has set TF_CPP_MIN_LOG_LEVEL wants to see them, and does. TensorFlow would also take all memory of every
-    GPU at once, PyTorch's share included; TF_FORCE_GPU_ALLOW_GROWTH is set where it is not.
+    A person who has set TF_CPP_MIN_LOG_LEVEL wants to see them, and does. TensorFlow would also take all memory of
+    every GPU at once, PyTorch's share included; TF_FORCE_GPU_ALLOW_GROWTH is set where it is not.
     """
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
     if "tensorflow" in sys.modules or "TF_CPP_MIN_LOG_LEVEL" in os.environ:
