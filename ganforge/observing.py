@@ -54,6 +54,8 @@ class Seen(NamedTuple):
     floor: float
     """Differences are relative to the array's largest number, or to this if that is smaller."""
     tolerance: float
+    derived: bool = True
+    """Whether derivatives went into it."""
 
 
 _ABSENT = np.array(np.nan)
@@ -120,7 +122,7 @@ def _layers(session: Session, gan: Gan, fed: StepInputs, precision: Precision) -
             for name in node_names(gan.nodes(network)):
                 value = outputs.get(name, _ABSENT)
                 place = f"{network}/{name}"
-                yield Seen(f"{network} layers {word}", place, 0, value, 1.0, TOLERANCES[precision].outputs)
+                yield Seen(f"{network} layers {word}", place, 0, value, 1.0, TOLERANCES[precision].outputs, False)
     yield from _pictures(session, gan, fed, precision, 0, "pictures")
 
 
@@ -130,7 +132,8 @@ def _pictures(session: Session, gan: Gan, fed: StepInputs, precision: Precision,
     tolerance = TOLERANCES[precision].outputs if step == 0 else TOLERANCES[precision].lock_step
     for name, averaged in (("generate", False), ("generate averaged", True)):
         if gan.protocol.average or not averaged:
-            yield Seen(row, name, step, session.generate(made.latents, made.labels, averaged=averaged), 1.0, tolerance)
+            value = session.generate(made.latents, made.labels, averaged=averaged)
+            yield Seen(row, name, step, value, 1.0, tolerance, step > 0)
 
 
 def _gradients(session: Session, gan: Gan, fed: StepInputs, precision: Precision) -> Iterator[Seen]:

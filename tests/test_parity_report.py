@@ -11,6 +11,7 @@ import pytest
 
 pytest.importorskip("autograd")
 from ganforge.observing import TOLERANCES, Seen, difference, free_run
+
 from ganforge.parity import Place, Row, compare
 from ganforge.testing import REFERENCE
 from ganforge.testing.forms import Forms
