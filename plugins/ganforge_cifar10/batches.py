@@ -11,17 +11,18 @@ from ganforge_cifar10.pickles import Refused, read_plain
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 """In the order of the labels."""
 
-_SHAPE = (3, 32, 32)
 _PIXELS = 3 * 32 * 32
 _RECORD = 1 + _PIXELS
 
 
 @dataclass(frozen=True, kw_only=True)
 class Batch:
-    """Pictures (N, 3, 32, 32) and labels (N,), positions in `CLASSES`."""
+    """Pixels and labels as they lie in the file, without a copy of the pixels."""
 
-    pictures: npt.NDArray[np.uint8]
+    pixels: npt.NDArray[np.uint8]
+    """(N, 3072): all red ones of a picture, all green, all blue, each row by row."""
     labels: npt.NDArray[np.int64]
+    """(N,), positions in `CLASSES`."""
 
 
 def parse_batch(content: bytes, name: str, where: str) -> Batch:
@@ -48,7 +49,7 @@ def _from_binary(content: bytes, where: str) -> Batch:
             "it is cut short or not of CIFAR-10's binary version. Get it anew"
         )
     records = np.frombuffer(content, np.uint8).reshape(count, _RECORD)
-    return Batch(pictures=records[:, 1:].reshape(count, *_SHAPE), labels=records[:, 0].astype(np.int64))
+    return Batch(pixels=records[:, 1:], labels=records[:, 0].astype(np.int64))
 
 
 def _from_python(content: bytes, where: str) -> Batch:
@@ -60,7 +61,7 @@ def _from_python(content: bytes, where: str) -> Batch:
                     raise Refused(f"pixels of shape {data.shape} with {len(labels):,} labels")
                 if not all(type(label) is int and abs(label) < 2**31 for label in labels):
                     raise Refused("labels that are no small integers")
-                return Batch(pictures=data.reshape(-1, *_SHAPE), labels=np.array(labels, np.int64))
+                return Batch(pixels=data, labels=np.array(labels, np.int64))
             case _:
                 raise Refused("no dictionary with 'data', an array of bytes, and 'labels', a list")
     except Refused as error:

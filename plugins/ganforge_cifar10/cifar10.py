@@ -104,4 +104,5 @@ def _of_classes(batch: Batch, names: tuple[str, ...], file: str) -> Part:
     position[[CLASSES.index(name) for name in names]] = range(len(names))
     labels = position[batch.labels]
     (records,) = np.nonzero(labels >= 0)
-    return Part(file=file, records=records, pictures=batch.pictures[records], labels=labels[records])
+    pictures = batch.pixels[records].reshape(-1, 3, 32, 32)
+    return Part(file=file, records=records, pictures=pictures, labels=labels[records])
