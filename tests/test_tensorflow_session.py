@@ -253,9 +253,11 @@ import sys, os
 from ganforge.testing.tiny import TINY, inputs
 from ganforge_tensorflow import plugin
 entry, = plugin.ganforge_backends()
-gan = TINY["adam"]
-session = entry.open(gan, gan.initial_state(0), "float32", "auto")
-session.step(inputs(gan, 0, 0))
+gan = TINY["labels"]
+for precision in ("float32", "float64"):
+    session = entry.open(gan, gan.initial_state(0), precision, "auto")
+    session.step(inputs(gan, 0, 0))
+    session.native("generator")
 os.write(2, b"the last word")
 """
 

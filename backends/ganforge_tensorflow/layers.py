@@ -177,7 +177,7 @@ def _fused(x: tf.Tensor, scale: tf.Tensor, offset: tf.Tensor, epsilon: float) ->
 
 
 def _composed(x: tf.Tensor, scale: tf.Tensor, offset: tf.Tensor, epsilon: float) -> tuple[tf.Tensor, Moments]:
-    """Not by tf.nn.moments: that stops the gradient at the mean, so that second derivatives come out wrong."""
+    """In plain operations, of any precision, to be differentiated as often as one likes."""
     axes = list(range(x.shape.rank - 1))
     count = x.shape.num_elements() // x.shape[-1]
     mean = tf.reduce_mean(x, axes)
