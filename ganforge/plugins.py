@@ -218,7 +218,7 @@ def host() -> Host:
 
 
 def _check_entry(entry: Any, kinds: tuple[type, ...]) -> None:
-    if type(entry) not in kinds:
+    if not isinstance(entry, kinds):
         wanted = " or ".join(kind.__name__ for kind in kinds)
         raise TypeError(f"it gave {entry!r:.60}, which is no {wanted}")
     if not isinstance(entry.name, str) or not re.fullmatch(r"[a-z0-9][a-z0-9_-]*", entry.name):
