@@ -7,11 +7,13 @@ import click
 
 from ganforge import __version__
 from ganforge.cli.data import data
+from ganforge.cli.interpolate import interpolate
 from ganforge.cli.listings import architectures, backends, datasets, losses, plugins, recipes
 from ganforge.cli.parity import parity
 from ganforge.cli.resume import resume
 from ganforge.cli.sample import sample
 from ganforge.cli.train import train
+from ganforge.cli.traverse import traverse
 from ganforge.errors import GanforgeError
 
 
@@ -32,7 +34,9 @@ def cli() -> None:
     """One description of a GAN; any framework trains it; the numbers agree."""
 
 
-for command in (train, resume, sample, parity, recipes, datasets, architectures, losses, backends, plugins, data):
+LOOKING = (sample, traverse, interpolate)
+LISTING = (recipes, datasets, architectures, losses, backends, plugins)
+for command in (train, resume, *LOOKING, parity, *LISTING, data):
     cli.add_command(command)
 
 

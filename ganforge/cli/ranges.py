@@ -1,6 +1,7 @@
-"""A parameter type for lists of whole numbers, as 0-63 or 3,8,21."""
+"""Parameter types: lists of whole numbers, as 0-63 or 3,8,21, and a span of two numbers, as -3,3."""
 
 import re
+from math import isfinite
 
 import click
 
@@ -26,4 +27,24 @@ class Ranges(click.ParamType[list[int]]):
         return numbers
 
 
-RANGES = Ranges()
+class Span(click.ParamType[tuple[float, float]]):
+    """Two numbers, the first less than the second."""
+
+    name = "low,high"
+
+    def convert(
+        self, value: str | tuple[float, float], param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[float, float]:
+        """`"-3,3"` as `(-3.0, 3.0)`."""
+        if isinstance(value, tuple):
+            return value
+        try:
+            low, high = map(float, value.split(","))
+        except ValueError:
+            self.fail(f"{value!r} is not two numbers such as -3,3", param, ctx)
+        if not (low < high and isfinite(high - low)):
+            self.fail(f"{value!r} must go upwards, between finite numbers", param, ctx)
+        return low, high
+
+
+RANGES, SPAN = Ranges(), Span()
