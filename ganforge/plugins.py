@@ -130,7 +130,7 @@ class Host:
         self.failures.append(failure)
         self.warn(f"ganforge: {failure}")
 
-    def entries(self, hook: str, kind: type[E], *, beside: tuple[type, ...] = ()) -> dict[str, Provided[E]]:
+    def entries(self, hook: str, kind: type[E], *, beside: tuple[type[Named], ...] = ()) -> dict[str, Provided[E]]:
         """The entries of type `kind` that plugins give for a registration hook, by name.
 
         `beside`: other types that the hook may give. A plugin that gives anything else is named and left out.
@@ -150,7 +150,7 @@ class Host:
             found[entry.name] = Provided(entry=entry, plugin=name)
         return found
 
-    def find(self, hook: str, kind: type[E], name: str, word: str, *, beside: tuple[type, ...] = ()) -> E:
+    def find(self, hook: str, kind: type[E], name: str, word: str, *, beside: tuple[type[Named], ...] = ()) -> E:
         """The entry of that name; `word` is what a user calls its kind.
 
         Raises:
@@ -162,7 +162,7 @@ class Host:
             raise PluginError(f"unknown {word} {name!r}; {near_names(name, entries)}{broken}")
         return entries[name].entry
 
-    def _given(self, hook: str, kinds: tuple[type, ...]) -> list[tuple[str, object]]:
+    def _given(self, hook: str, kinds: tuple[type[Named], ...]) -> list[tuple[str, object]]:
         found: list[tuple[str, object]] = []
         for implementation in list(getattr(self.manager.hook, hook).get_hookimpls()):
             name = implementation.plugin_name
@@ -217,12 +217,13 @@ def host() -> Host:
     return new_host(strict=os.environ.get("GANFORGE_STRICT") == "1")
 
 
-def _check_entry(entry: Any, kinds: tuple[type, ...]) -> None:
+def _check_entry(entry: object, kinds: tuple[type[Named], ...]) -> None:
     if not isinstance(entry, kinds):
         wanted = " or ".join(kind.__name__ for kind in kinds)
         raise TypeError(f"it gave {entry!r:.60}, which is no {wanted}")
-    if not isinstance(entry.name, str) or not re.fullmatch(r"[a-z0-9][a-z0-9_-]*", entry.name):
-        raise ValueError(f"the name {entry.name!r:.60} is not of lower case letters, digits and hyphens")
+    name: object = entry.name
+    if not isinstance(name, str) or not re.fullmatch(r"[a-z0-9][a-z0-9_-]*", name):
+        raise ValueError(f"the name {name!r:.60} is not of lower case letters, digits and hyphens")
 
 
 def _chosen(entries: Iterable[EntryPoint]) -> list[EntryPoint]:
