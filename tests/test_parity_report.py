@@ -11,7 +11,6 @@ import pytest
 
 pytest.importorskip("autograd")
 from ganforge.observing import TOLERANCES, Seen, difference, free_run
-
 from ganforge.parity import Place, Row, compare
 from ganforge.testing import REFERENCE
 from ganforge.testing.forms import Forms
@@ -180,3 +179,52 @@ def test_importing_parity_imports_no_testing():
         "import sys, ganforge.parity; print([m for m in sys.modules if m.startswith(('ganforge.testing', 'autograd'))])"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+class Perturbed(ReferenceSession):
+    """Right but for rounding, which decides about a ReLU; and then very wrong in what depends on its derivative."""
+
+    nudge = 0.0
+
+    def trace(self, *given, **named):
+        return {name: each + self.nudge for name, each in super().trace(*given, **named).items()}
+
+    def gradients(self, inputs):
+        return {name: each * 1.01 for name, each in super().gradients(inputs).items()}
+
+    def step(self, inputs):
+        scalars = super().step(inputs)
+        self._state["generator/00_dense/kernel"] = self._state["generator/00_dense/kernel"] * 1.01
+        return scalars
+
+
+def near_zero():
+    """A GAN in which one input of a ReLU is 1e-14."""
+    gan = TINY["at-zero"]
+    state = gan.initial_state(0)
+    state["discriminator/03_residual/00_dense/bias"] = np.full(9, 1e-14)
+    return gan, state
+
+
+def test_what_rounding_decides_is_not_called_a_difference():
+    class Rounding(Perturbed):
+        nudge = 1e-14
+
+    gan, state = near_zero()
+    feed = partial(inputs, gan, 0)
+    report = compare(gan, REFERENCE, backend(Rounding), inputs=feed, state=state, steps=1, lock_step=1)
+    rows = {row.what: row for row in report.rows}
+    assert rows["discriminator layers in training"].verdict == "holds"
+    for what in ("gradients of the generator", "weights after one step", "free run, 1 step", "lock-step, 1 step"):
+        assert rows[what].verdict == "not defined", what
+        assert "rounding decides" in rows[what].note
+    assert report.ok
+
+
+def test_what_rounding_does_not_decide_is():
+    gan, state = near_zero()
+    report = compare(gan, REFERENCE, backend(Perturbed), inputs=partial(inputs, gan, 0), state=state, steps=1)
+    rows = {row.what: row for row in report.rows}
+    assert rows["gradients of the generator"].verdict == "differs"
+    assert rows["weights after one step"].verdict == "differs"
+    assert rows["free run, 1 step"].verdict == "differs"

@@ -1,14 +1,12 @@
-"""Where two correct backends may part: a ReLU's input that is rounding away from 0 falls on the other side in one.
+"""Where two correct backends may part: a ReLU's input so near to 0 that rounding decides on which side it falls.
 
 The derivative jumps there, so a gradient differs by far more than rounding though both are right. In float64 that does
 not happen in a lifetime; in float32 it does in some steps of a small network and in most of a large one.
 """
 
-from collections.abc import Iterator
-from typing import TypeAlias
+from collections.abc import Iterator, Mapping
 
 import numpy as np
-import numpy.typing as npt
 
 from ganforge import streams
 from ganforge.backend import (
@@ -25,31 +23,37 @@ from ganforge.backend import (
 )
 from ganforge.gan import Gan, NetworkName
 from ganforge.parameters import Array, State
-from ganforge.shapes import walk
+from ganforge.shapes import Node
 from ganforge.spec import Elu, LeakyRelu, Relu
 
-Signs: TypeAlias = npt.NDArray[np.bool_]
 
+def undecided(a: Session, b: Session, gan: Gan, fed: StepInputs, before: State, after: State) -> int:
+    """How many inputs of ReLUs lie no further from 0 than twice what their layer differs by between `a` and `b`.
 
-def crossings(a: Session, b: Session, gan: Gan, fed: StepInputs, before: State, after: State) -> int:
-    """How many inputs of ReLUs have another sign in `a` than in `b` in the passes of one step.
+    Twice, since a framework may round otherwise when it takes a derivative than when it is looked at.
 
     before, after: a state before the step, and the one that it led to; where a network has several updates, the later
     ones are looked at as if they were the first. Leaves both sessions in another state.
     """
     judged = before | {name: each for name, each in after.items() if name.startswith("discriminator/")}
-    signs: list[list[Signs]] = []
+    entering: list[list[Array]] = []
     for session in (a, b):
         session.load_state(before)
-        found = [sign for update in fed.discriminator for sign in _discriminator(session, gan, update)]
+        found = [x for update in fed.discriminator for x in _discriminator(session, gan, update)]
         session.load_state(judged)
-        signs.append(found + [sign for update in fed.generator for sign in _generator(session, gan, update)])
-    return sum(int((x != y).sum()) for x, y in zip(*signs, strict=True))
+        entering.append(found + [x for update in fed.generator for x in _generator(session, gan, update)])
+    return sum(_undecided(x, y) for x, y in zip(*entering, strict=True))
 
 
-def _discriminator(session: Session, gan: Gan, fed: DiscriminatorInputs) -> Iterator[Signs]:
-    fake, signs = _pass(session, gan, "generator", fed.latents, fed.labels, fed.key, GENERATOR_PASS)
-    yield from signs
+def _undecided(x: Array, y: Array) -> int:
+    near = np.abs(x) <= 2.0 * np.abs(x - y).max(initial=0.0)
+    # At 0 itself the derivative is defined.
+    return int((near & ((x != 0.0) | (y != 0.0))).sum())
+
+
+def _discriminator(session: Session, gan: Gan, fed: DiscriminatorInputs) -> Iterator[Array]:
+    fake, entering = _pass(session, gan, "generator", fed.latents, fed.labels, fed.key, GENERATOR_PASS)
+    yield from entering
     real = _pixels(gan, fed.images, fake)
     looks: list[tuple[Array, int]] = [(real, REAL_PASS), (fake, FAKE_PASS)]
     labels = fed.labels
@@ -64,9 +68,9 @@ def _discriminator(session: Session, gan: Gan, fed: DiscriminatorInputs) -> Iter
         yield from _pass(session, gan, "discriminator", pictures, labels, fed.key, number)[1]
 
 
-def _generator(session: Session, gan: Gan, fed: GeneratorInputs) -> Iterator[Signs]:
-    fake, signs = _pass(session, gan, "generator", fed.latents, fed.labels, fed.key, GENERATOR_PASS)
-    yield from signs
+def _generator(session: Session, gan: Gan, fed: GeneratorInputs) -> Iterator[Array]:
+    fake, entering = _pass(session, gan, "generator", fed.latents, fed.labels, fed.key, GENERATOR_PASS)
+    yield from entering
     yield from _pass(session, gan, "discriminator", fake, fed.labels, fed.key, FAKE_PASS)[1]
     if gan.loss.generator_sees_real:
         real = _pixels(gan, fed.images, fake)
@@ -75,13 +79,20 @@ def _generator(session: Session, gan: Gan, fed: GeneratorInputs) -> Iterator[Sig
 
 def _pass(
     session: Session, gan: Gan, network: NetworkName, x: Array, labels: Labels | None, key: int, number: int
-) -> tuple[Array, list[Signs]]:
-    """What comes out of a training pass, and the signs of what enters its ReLUs."""
+) -> tuple[Array, list[Array]]:
+    """What comes out of a training pass, and what enters its ReLUs."""
     own = int(streams.mix(np.array([(key + number) & 0xFFFFFFFF], dtype=np.uint64))[0])
     outputs = session.trace(network, x, labels, key=own)
     nodes = gan.nodes(network)
-    kinks = [node.name for node in walk(nodes) if isinstance(node.layer, Relu | LeakyRelu | Elu)]
-    return outputs[nodes[-1].name], [outputs[name] > 0 for name in kinks]
+    return outputs[nodes[-1].name], list(_entering(nodes, x, outputs))
+
+
+def _entering(nodes: tuple[Node, ...], x: Array, outputs: Mapping[str, Array]) -> Iterator[Array]:
+    for node in nodes:
+        if isinstance(node.layer, Relu | LeakyRelu | Elu):
+            yield x
+        yield from _entering(node.body, x, outputs)
+        x = outputs[node.name]
 
 
 def _pixels(gan: Gan, pictures: Pictures, like: Array) -> Array:

@@ -9,7 +9,7 @@ from ganforge.backend import BackendEntry, Precision, Session, StepInputs
 from ganforge.gan import Gan
 from ganforge.observing import TOLERANCES, Seen, difference, free_run, observe, observe_state
 from ganforge.parameters import State
-from ganforge.parity.kinks import crossings
+from ganforge.parity.kinks import undecided
 from ganforge.parity.report import Mismatch, Place, Row
 
 Inputs: TypeAlias = Callable[[int], StepInputs]
@@ -64,11 +64,11 @@ class Pair:
                     middle[:] = self._a.state(), self._b.state()
                 yield from self._states(number + 1, tolerance)
 
-        row = self._row(f"free run, {count} steps", run())
+        row = self._row(f"free run, {_steps(count)}", run())
         yield row
         if steps > horizon:
             note = f"not defined beyond {horizon} steps in {self._precision}: rounding grows as large as a step"
-            yield Row(what=f"free run, {steps} steps", difference=0.0, tolerance=None, note=note)
+            yield Row(what=f"free run, {_steps(steps)}", difference=0.0, tolerance=None, note=note)
         if self._precision == "float64" and count >= 2 and row.verdict == "holds":
             ends = self._a.state(), self._b.state()
             for one, other in ((0, 1), (1, 0)):
@@ -81,7 +81,7 @@ class Pair:
             session.step(self._inputs(number))
         expected = observe_state(end, self._gan, count, tolerance)
         couples = zip(expected, observe_state(session.state(), self._gan, count, tolerance), strict=True)
-        what = f"{half} steps in {self._names[one]}, {count - half} more in {self._names[other]}"
+        what = f"{_steps(half)} in {self._names[one]}, {count - half} more in {self._names[other]}"
         return self._row(what, couples if one == 0 else ((y, x) for x, y in couples))
 
     def locked(self, steps: int) -> Row:
@@ -95,7 +95,7 @@ class Pair:
                 self._step(number)
                 yield from self._states(number + 1, TOLERANCES[self._precision].lock_step)
 
-        return self._row(f"lock-step, {steps} steps", run(), steps=steps)
+        return self._row(f"lock-step, {_steps(steps)}", run(), steps=steps)
 
     def there_and_back(self) -> Row:
         """The state of `a` into `b` and back, bit for bit; after a step, so that there are moments."""
@@ -138,27 +138,31 @@ class Pair:
             tolerance = x.tolerance
             here = Place(array=x.name, step=x.step, index=index)
             if found > tolerance:
-                count = self._crossings() if excused and x.derived else 0
+                count = self._undecided() if excused and x.derived else 0
                 if not count:
                     self.mismatch = self.mismatch or Mismatch(place=here, a=x.value, b=y.value)
                     return Row(what=what, difference=found, tolerance=tolerance, where=here)
                 if not steps:
-                    note = f"{count} inputs of ReLUs are rounding away from 0 and fall on different sides of it"
+                    note = f"{count} inputs of ReLUs are so near to 0 that rounding decides on their derivative"
                     return Row(what=what, difference=found, tolerance=None, where=here, note=note)
                 parted.add(x.step)
             elif found > largest or where is None:
                 largest, where = found, here
-        note = f"in {len(parted)} of them inputs of ReLUs fall on different sides of 0" if parted else ""
+        note = f"but for {len(parted)}, in which rounding decides on the derivatives of ReLUs" if parted else ""
         enough = tolerance if len(parted) < max(steps, 1) else None
         return Row(what=what, difference=largest, tolerance=enough, where=where, note=note)
 
-    def _crossings(self) -> int:
-        """In the steps that are remembered, each from the same state in both."""
+    def _undecided(self) -> int:
+        """Inputs of ReLUs that rounding decides on, in the steps remembered, each from the same state in both."""
         now = self._a.state(), self._b.state()
         count, after = 0, now[0]
         for number, before in reversed(self._past):
-            count += crossings(self._a, self._b, self._gan, self._inputs(number), before, after)
+            count += undecided(self._a, self._b, self._gan, self._inputs(number), before, after)
             after = before
         self._a.load_state(now[0])
         self._b.load_state(now[1])
         return count
+
+
+def _steps(count: int) -> str:
+    return "1 step" if count == 1 else f"{count} steps"
