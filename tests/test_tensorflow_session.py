@@ -143,6 +143,16 @@ def test_a_step_from_the_same_state_always_ends_in_the_same_bits(name: str) -> N
     assert len(ends) == 1
 
 
+@pytest.mark.parametrize("name", ["residuals", "hinge-r1", "wasserstein-gradient"])
+@pytest.mark.parametrize("precision", ["float32", "float64"])
+def test_no_sum_in_a_step_is_left_to_find_its_own_order(name: str, precision: str) -> None:
+    gan = TINY[name]
+    session = opened(gan, precision)
+    graph = session._step.get_concrete_function(session._feed(inputs(gan, SEED, 0))).graph
+    terms = {len(each.inputs) for each in graph.get_operations() if each.type == "AddN"}
+    assert terms == {2}  # of two, both orders give the same; three are added as their memory becomes free
+
+
 def test_only_a_step_changes_anything() -> None:
     gan = TINY["residuals"]
     session = opened(gan)
