@@ -2,7 +2,7 @@
 
 runs/00003-frogs-torch/recipe.toml                the recipe with every value settled
                        journal.jsonl              one line a logged step
-                       samples/step-00000500.png
+                       samples/step-00000500.png  and real.png, real pictures in the same places
                        checkpoints/step-00012000/
 """
 

@@ -33,7 +33,8 @@ def test_a_run_leaves_what_the_design_says(trained: Path) -> None:
     assert sorted(path.name for path in trained.iterdir()) == ["checkpoints", "journal.jsonl", "recipe.toml", "samples"]
     steps = [json.loads(line)["step"] for line in (trained / "journal.jsonl").read_text().splitlines()]
     assert steps == [2, 4, 6]
-    assert sorted(path.name for path in (trained / "samples").iterdir()) == ["step-00000003.png", "step-00000006.png"]
+    grids = sorted(path.name for path in (trained / "samples").iterdir())
+    assert grids == ["real.png", "step-00000003.png", "step-00000006.png"]
     kept = sorted(path.name for path in (trained / "checkpoints").iterdir())
     assert kept == ["step-00000003", "step-00000006"]
 

@@ -1,4 +1,4 @@
-"""Journal, snapshots and progress, told of a run's events by hand."""
+"""Journal, snapshots and progress, told of a run's events by hand, or beside a run of the stand-ins."""
 
 import json
 from dataclasses import dataclass, field
@@ -8,8 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from fakes import use_host, work_in
+from PIL import Image
 
-from ganforge.default_plugins import journal, progress
+import ganforge
+from ganforge.default_plugins import journal, progress, snapshots
 from ganforge.errors import RunError
 
 
@@ -63,3 +66,96 @@ def test_a_quiet_run_prints_nothing(tmp_path: Path, capsys: pytest.CaptureFixtur
     progress.ganforge_step_finished(run, 2, {"d_loss": 0.5})
     progress.ganforge_run_finished(run, None)
     assert capsys.readouterr().out == ""
+
+
+# Beside a run: twenty stripes of three classes, batches of 4, two of them a step --------------------------------------
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    return work_in(tmp_path, monkeypatch)
+
+
+def said_by(capsys: pytest.CaptureFixture[str], start: str) -> list[str]:
+    return [line for line in capsys.readouterr().out.splitlines() if line.startswith(start)]
+
+
+def test_an_epoch_ends_with_its_means_and_the_time(
+    place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Five batches an epoch: it ends within step 3, with step 5, within step 8 and with step 10."""
+    use_host(monkeypatch).add("progress", lambda: progress)
+    recipe = ganforge.describe("./r.toml", overrides={"run": {"log_every": 1}})
+    ganforge.train(recipe, out="run", quiet=False)
+    lines = said_by(capsys, "epoch ")
+    assert [line.split(" (")[0] for line in lines] == [
+        f"epoch {number} done: d_loss 1.500  g_loss 0.250" for number in (1, 2, 3, 4)
+    ]
+    assert ["of 3 logged" in line for line in lines] == [True, False, True, False]
+    assert lines[0].endswith("  0:00:00")
+
+
+def test_means_are_of_the_epochs_own_steps(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    recipe = ganforge.describe("digits", overrides={"training": {"batch_size": 4}, "run": {"log_every": 1}})
+    pictures = SimpleNamespace(images=np.zeros((10, 8, 8, 1), np.uint8))
+    run: Any = SimpleNamespace(
+        recipe=recipe, data=pictures, batch_images=4, step=0, stop=9, epoch=0.0, seconds=3723.4, quiet=False
+    )
+    display = progress._Progress()
+    display.display = progress._Display(console=_console(), bar=SimpleNamespace(update=lambda *a, **k: None), task=0)  # type: ignore[arg-type]
+    for step, loss in enumerate((1.0, 3.0, 5.0, 6.0), start=1):
+        display.ganforge_step_finished(run, step, {"d_loss": loss, "g_loss": -loss})
+    assert said_by(capsys, "epoch ") == [
+        "epoch 1 done: d_loss 2.000  g_loss -2.000 (means of 2 logged steps)  1:02:03",
+        "epoch 2 done: d_loss 5.500  g_loss -5.500 (means of 2 logged steps)  1:02:03",
+    ]
+
+
+def _console() -> Any:
+    from rich.console import Console
+
+    return Console(highlight=False, soft_wrap=True)
+
+
+def test_epochs_shorter_than_the_logged_steps_are_not_summed_up(
+    place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    use_host(monkeypatch).add("progress", lambda: progress)
+    recipe = ganforge.describe("./r.toml", overrides={"run": {"log_every": 5}})
+    ganforge.train(recipe, out="run", quiet=False)
+    assert not said_by(capsys, "epoch ")
+
+
+def test_real_pictures_lie_beside_the_samples_class_by_class(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    use_host(monkeypatch).add("snapshots", lambda: snapshots)
+    run = ganforge.train("./r.toml", out="run")
+    path = run.folder / "samples" / "real.png"
+    with Image.open(path) as real, Image.open(run.folder / "samples" / "step-00000010.png") as made:
+        assert real.size == made.size
+    for label, (of, pictures) in enumerate(snapshots.real_pictures(run)):
+        assert of == label
+        assert pictures.shape == (10, 8, 8, 1)
+        numbers = {int(picture[0, 0, 0]) // 7 for picture in pictures}
+        assert {number % 3 for number in numbers} == {label}
+        assert len(numbers) >= 6  # all that there are of twenty
+
+    path.write_bytes(b"kept")
+    ganforge.resume("run", steps=12)
+    assert path.read_bytes() == b"kept"
+
+
+def test_real_pictures_of_an_unconditional_run(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    use_host(monkeypatch).add("snapshots", lambda: snapshots)
+    run = ganforge.train("./r.toml", out="run", overrides={"conditional": False, "run": {"steps": 2}})
+    ((label, pictures),) = snapshots.real_pictures(run)
+    assert label is None
+    assert pictures.shape == (64, 8, 8, 1)
+    assert len({picture.tobytes() for picture in pictures}) == 20
+
+
+def test_a_class_without_pictures_has_no_row(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    use_host(monkeypatch).add("snapshots", lambda: snapshots)
+    run = ganforge.train("./r.toml", out="run", overrides={"data": {"count": 4}, "run": {"steps": 1}})
+    assert run.data.labels is not None
+    run.data = SimpleNamespace(images=run.data.images, labels=np.array([0, 2, 2, 0]))  # type: ignore[assignment]
+    assert [label for label, _ in snapshots.real_pictures(run)] == [0, 2]

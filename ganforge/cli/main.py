@@ -7,6 +7,7 @@ import click
 
 from ganforge import __version__
 from ganforge.cli.data import data
+from ganforge.cli.history import history
 from ganforge.cli.interpolate import interpolate
 from ganforge.cli.listings import architectures, backends, datasets, losses, plugins, recipes
 from ganforge.cli.parity import parity
@@ -34,7 +35,7 @@ def cli() -> None:
     """One description of a GAN; any framework trains it; the numbers agree."""
 
 
-LOOKING = (sample, traverse, interpolate)
+LOOKING = (sample, traverse, interpolate, history)
 LISTING = (recipes, datasets, architectures, losses, backends, plugins)
 for command in (train, resume, *LOOKING, parity, *LISTING, data):
     cli.add_command(command)

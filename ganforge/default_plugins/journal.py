@@ -5,6 +5,7 @@
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ganforge.errors import RunError
@@ -50,6 +51,22 @@ def ganforge_step_finished(run: "Run", step: int, scalars: Mapping[str, float] |
             file.write(json.dumps(line) + "\n")
     except OSError as error:
         raise RunError(f"{path} cannot be written: {error.strerror}") from error
+
+
+def read(folder: Path) -> list[dict[str, float]]:
+    """The lines of a run's journal, in order; one that is just being written, or was cut short, is left out.
+
+    Raises:
+        RunError: there is no journal, or it cannot be read.
+    """
+    path = folder / NAME
+    try:
+        lines = path.read_bytes().splitlines(keepends=True)
+    except FileNotFoundError as error:
+        raise RunError(f"run {folder} has no {NAME} yet: no step has been logged") from error
+    except OSError as error:
+        raise RunError(f"{path} cannot be read: {error.strerror}") from error
+    return [json.loads(line) for line in lines if _step(line) < float("inf")]
 
 
 def _step(line: bytes) -> float:

@@ -1,7 +1,7 @@
 """Progress on the terminal: a bar where there is one, plain lines elsewhere."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ganforge.hookspecs import hookimpl
@@ -18,6 +18,8 @@ class _Display:
     console: "Console"
     bar: "Progress"
     task: "TaskID"
+    logged: list[Mapping[str, float]] = field(default_factory=list)
+    """Scalars of this epoch's logged steps."""
 
 
 class _Progress:
@@ -57,14 +59,10 @@ class _Progress:
             return
         if scalars is None:
             self.display.bar.update(self.display.task, completed=step)
-            return
-        losses = "  ".join(f"{name} {value:.3f}" for name, value in scalars.items())
-        self.display.bar.update(self.display.task, completed=step, losses=losses)
-        if not self.display.console.is_terminal:
-            self.display.console.print(
-                f"step {step:,}/{run.stop:,}  {step * run.batch_images:,} images  epoch {run.epoch:,.1f}  "
-                f"{run.seconds:,.1f} s  {losses}"
-            )
+        else:
+            _show(self.display, run, step, scalars)
+        if _epochs(run, step) > _epochs(run, step - 1):
+            _sum_up(self.display, run, step)
 
     @hookimpl
     def ganforge_run_finished(self, run: "Run", error: BaseException | None) -> None:
@@ -82,6 +80,41 @@ class _Progress:
             console.print(
                 f"stopped after step {run.step:,}, all of it saved; go on with\n    ganforge resume {run.folder}"
             )
+
+
+def _show(display: _Display, run: "Run", step: int, scalars: Mapping[str, float]) -> None:
+    display.logged.append(scalars)
+    losses = "  ".join(f"{name} {value:.3f}" for name, value in scalars.items())
+    display.bar.update(display.task, completed=step, losses=losses)
+    if not display.console.is_terminal:
+        display.console.print(
+            f"step {step:,}/{run.stop:,}  {step * run.batch_images:,} images  epoch {run.epoch:,.1f}  "
+            f"{run.seconds:,.1f} s  {losses}"
+        )
+
+
+def _epochs(run: "Run", step: int) -> int:
+    """Whole epochs after `step` steps; what is left over of the data set is less than a batch and dropped."""
+    training = run.recipe.training
+    return step * training.discriminator.updates // (len(run.data.images) // training.batch_size)
+
+
+def _sum_up(display: _Display, run: "Run", step: int) -> None:
+    """The means of an epoch, over its logged steps: others would have to wait for the device.
+
+    Nothing is said of epochs shorter than the steps between two logged ones: they would have no mean.
+    """
+    logged, display.logged = display.logged, []
+    if run.batch_images * run.recipe.run.log_every > len(run.data.images) or not logged:
+        return
+    minutes, seconds = divmod(round(run.seconds), 60)
+    means = "  ".join(
+        f"{name} {sum(scalars[name] for scalars in logged) / len(logged):.3f}" for name in ("d_loss", "g_loss")
+    )
+    display.console.print(
+        f"epoch {_epochs(run, step):,} done: {means} (means of {len(logged)} logged steps)  "
+        f"{minutes // 60}:{minutes % 60:02}:{seconds:02}"
+    )
 
 
 def _introduce(console: "Console", run: "Run") -> None:
