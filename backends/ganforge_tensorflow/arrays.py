@@ -69,7 +69,7 @@ class StepFeed(NamedTuple):
 
 def feed(inputs: StepInputs, dtype: tf.DType, *, generator_sees_real: bool) -> StepFeed:
     """What the traced step takes: tensors alone, so that no number of a later step asks for another trace."""
-    updates = (*inputs.discriminator, *inputs.generator)
+    updates: list[DiscriminatorInputs | GeneratorInputs] = [*inputs.discriminator, *inputs.generator]
     return StepFeed(
         discriminator=tuple(_discriminator_feed(update, dtype) for update in inputs.discriminator),
         generator=tuple(_generator_feed(update, dtype, generator_sees_real) for update in inputs.generator),

@@ -21,7 +21,7 @@ def find(name: str) -> str:
     if name == "auto":
         found = (accelerators or known)[0]
     else:
-        kind, index = re.fullmatch(r"/?(?:device:)?([^:]*):?(.*)", name, flags=re.IGNORECASE | re.DOTALL).groups()
+        kind, _, index = re.sub("^/?(device:)?", "", name, flags=re.IGNORECASE).partition(":")
         found = f"/device:{kind.upper()}:{index or 0}"
     if found not in known:
         short = [device.removeprefix("/device:") for device in known]
