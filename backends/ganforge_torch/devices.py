@@ -1,11 +1,16 @@
 """Which device a session's arrays lie on, and what makes its numbers repeatable there."""
 
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 
 from ganforge.backend import Precision
+from ganforge.costs import step_operations
 from ganforge.errors import PluginError, near_names
+from ganforge.gan import Gan
+
+_SMALL_STEP = 10**9  # floating-point operations
 
 
 def find(name: str, precision: Precision) -> torch.device:
@@ -25,11 +30,28 @@ def find(name: str, precision: Precision) -> torch.device:
     return torch.device(wanted)
 
 
-def repeatable(device: torch.device) -> AbstractContextManager[None]:
+def threads(gan: Gan) -> int | None:
+    """Threads that this GAN is computed with on a CPU; None: as many as torch has.
+
+    Steps of a few milliseconds gain little from a second thread, and lose a thousandfold where another process keeps a
+    core busy: the threads meet after every operation, and each waits for the one that has no core.
+    """
+    return 1 if step_operations(gan) < _SMALL_STEP else None
+
+
+@contextmanager
+def repeatable(device: torch.device, threads: int | None) -> Iterator[None]:
     """While open, the same inputs give the same bits, and float32 means float32 (no TF32).
 
-    On a CPU that is so anyway, for one number of threads; on a GPU cuDNN must be told.
+    On a CPU that is so for one number of threads; on a GPU cuDNN must be told.
     """
-    if device.type != "cuda":
-        return nullcontext()
-    return torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False)
+    if device.type == "cuda":
+        with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False):
+            yield
+        return
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads or before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

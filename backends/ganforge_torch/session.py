@@ -31,17 +31,18 @@ class TorchSession:
 
     def __init__(self, gan: Gan, state: State, place: Place) -> None:
         self._gan, self._place = gan, place
+        self._threads = devices.threads(gan)
         self._tensors = arrays.tensors({name: state[name] for name in gan.shapes}, place)
         self._model = step.Model.of(gan, self._tensors, place)
 
     def step(self, inputs: StepInputs) -> Scalars:
         """All updates of the discriminator, all of the generator, then the average."""
-        with torch.no_grad(), devices.repeatable(self._place.device):
+        with torch.no_grad(), devices.repeatable(self._place.device, self._threads):
             return step.step(self._model, inputs)
 
     def gradients(self, inputs: StepInputs) -> State:
         """Gradients of the first update of each network, before clipping."""
-        with torch.no_grad(), devices.repeatable(self._place.device):
+        with torch.no_grad(), devices.repeatable(self._place.device, self._threads):
             found = step.gradients(self._model, inputs)
         return arrays.neutral(found)
 
@@ -53,7 +54,7 @@ class TorchSession:
         """
         weights = self._weights("generator", averaged)
         pictures = torch.empty((len(latents), *self._gan.image_shape), **self._place._asdict())
-        with torch.no_grad(), devices.repeatable(self._place.device):
+        with torch.no_grad(), devices.repeatable(self._place.device, self._threads):
             for at in range(len(latents)):
                 hot = one_hot(None if labels is None else labels[at : at + 1], self._gan.classes, self._place)
                 made = forward(self._gan.generator, weights, put(latents[at : at + 1], self._place), hot)
@@ -64,7 +65,7 @@ class TorchSession:
         """The output of every node."""
         outputs: dict[str, torch.Tensor] = {}
         hot = one_hot(labels, self._gan.classes, self._place)
-        with torch.no_grad(), devices.repeatable(self._place.device):
+        with torch.no_grad(), devices.repeatable(self._place.device, self._threads):
             x = to_torch(put(inputs, self._place))
             forward(self._gan.nodes(network), self._weights(network), x, hot, key=key, outputs=outputs)
         return {name: np.array(to_neutral(each).numpy(force=True), order="C") for name, each in outputs.items()}
