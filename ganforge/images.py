@@ -11,9 +11,9 @@ from ganforge.backend import Pictures
 from ganforge.files import write_whole
 from ganforge.parameters import Array
 
-_GAP = 2
+_GAP = 4
 _MARGIN = 8
-_INK, _PAPER = (30, 30, 30), (255, 255, 255)
+_INK, _PAPER = (240, 240, 240), (70, 74, 84)  # neither black nor white, so that pictures end where they end
 
 
 def to_pixels(made: Array, pixel_range: tuple[float, float]) -> Pictures:
@@ -24,7 +24,7 @@ def to_pixels(made: Array, pixel_range: tuple[float, float]) -> Pictures:
 
 
 def grid(
-    images: Pictures, *, columns: int, caption: str = "", rows: Sequence[str] = (), smallest: int = 32
+    images: Pictures, *, columns: int, caption: str = "", rows: Sequence[str] = (), smallest: int = 48
 ) -> Image.Image:
     """One picture of many, row by row.
 

@@ -133,9 +133,7 @@ def span_of(latent: Latent) -> tuple[float, float]:
 def sheet(strips: Sequence[Strip], caption: str = "") -> Image.Image:
     """All strips, one below the other, each with its name."""
     pictures = np.concatenate([strip.pictures for strip in strips])
-    return grid(
-        pictures, columns=len(strips[0].pictures), caption=caption, rows=[strip.name for strip in strips], smallest=48
-    )
+    return grid(pictures, columns=len(strips[0].pictures), caption=caption, rows=[strip.name for strip in strips])
 
 
 def _starts(model: Model, seeds: Sequence[int], labels: Sequence[int] | None) -> list[tuple[int | None, int, Array]]:

@@ -59,7 +59,7 @@ def test_sample_writes_a_grid(trained: Path, tmp_path: Path) -> None:
     run("sample", trained, "--seeds", "0-9", "--labels", "0-9", "--out", tmp_path / "grid.png")
     with Image.open(tmp_path / "grid.png") as picture:
         width, height = picture.size
-    assert height == 8 + 10 * 34 - 2 + 8
+    assert height == 8 + 10 * 52 - 4 + 8
     assert width > height  # the class names stand to the left of the rows
 
 

@@ -188,7 +188,7 @@ def test_labels_of_an_unconditional_model(place: Path) -> None:
 def test_a_sheet_has_a_row_for_each_strip(place: Path) -> None:
     strips = traverse(build(), dims=[0, 1], seeds=[3], steps=7)
     picture = np.asarray(sheet(strips))
-    assert picture.shape[0] == 8 + 2 * 50 - 2 + 8
+    assert picture.shape[0] == 8 + 2 * 52 - 4 + 8
     tile = picture[8:56:6, -8 - 48 : -8 : 6, 0]
     assert (tile == strips[0].pictures[-1, :, :, 0]).all()
 
