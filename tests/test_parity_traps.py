@@ -1,7 +1,9 @@
 """Every known trap is caught by the parity check, and named by its diagnosis."""
 
+import re
 from dataclasses import replace
 from functools import cache, partial
+from pathlib import Path
 
 import pytest
 
@@ -93,3 +95,11 @@ def test_the_diagnosis_says_who_is_wrong():
     assert (right.backend, right.agrees, right.first) == ("numpy", True, "")
     assert (found.backend, found.agrees) == ("alpha-1", False)
     assert found.first == "discriminator layers in training: discriminator/04_elu"
+
+
+def test_the_table_of_the_documentation_has_every_trap_in_its_row():
+    text = (Path(__file__).parents[1] / "docs" / "parity.md").read_text(encoding="utf-8")
+    lines = [line.split("|") for line in text.splitlines()]
+    rows = {int(cells[1]): cells[5] for cells in lines if len(cells) == 7 and cells[1].strip().isdigit()}
+    written = {name: number for number, names in rows.items() for name in re.findall(r"`([^`]+)`", names)}
+    assert written == {trap.name: trap.number for trap in TRAPS}

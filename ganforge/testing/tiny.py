@@ -78,7 +78,7 @@ def _gan(
     assert isinstance(loss_entry, LossEntry)
     assert penalty_entry is None or isinstance(penalty_entry, PenaltyEntry)
     return Gan(
-        generator_network=Network(input=(4,), layers=generator, classes=classes),
+        generator_network=Network(input=(settings["latent"].size,), layers=generator, classes=classes),
         discriminator_network=Network(input=image, layers=discriminator, classes=classes),
         protocol=Protocol(
             **settings,
@@ -395,7 +395,7 @@ def small_dcgan() -> Gan:
             Dense(units=1, kernel_init=init),
         ),
         (32, 32, 3),
-        latent=Latent(size=4),
+        latent=Latent(size=100),
         batch_size=16,
         discriminator=adam,
         generator=adam,
