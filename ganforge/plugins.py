@@ -28,6 +28,7 @@ DEFAULT_PLUGINS = (
     "ganforge.default_plugins.progress",
     "ganforge.default_plugins.journal",
     "ganforge.default_plugins.snapshots",
+    "ganforge.default_plugins.tensorboard",
     "ganforge.default_plugins.watch",
 )
 
