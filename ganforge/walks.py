@@ -136,6 +136,22 @@ def sheet(strips: Sequence[Strip], caption: str = "") -> Image.Image:
     return grid(pictures, columns=len(strips[0].pictures), caption=caption, rows=[strip.name for strip in strips])
 
 
+def joined(strips: Sequence[Strip], legs: int) -> list[Strip]:
+    """Every `legs` strips of an interpolation as one whole way, the seeds between them passed by once."""
+    ways = [strips[first : first + legs] for first in range(0, len(strips), legs)]
+    return [
+        Strip(name="", pictures=np.concatenate([way[0].pictures, *(strip.pictures[1:] for strip in way[1:])]))
+        for way in ways
+    ]
+
+
+def frames(strips: Sequence[Strip], caption: str = "") -> list[Image.Image]:
+    """Every step of all strips at once, one below the other: an animation."""
+    names = [strip.name for strip in strips] if any(strip.name for strip in strips) else []
+    columns = zip(*(strip.pictures for strip in strips), strict=True)
+    return [grid(np.stack(column), columns=1, caption=caption, rows=names, smallest=96) for column in columns]
+
+
 def _starts(model: Model, seeds: Sequence[int], labels: Sequence[int] | None) -> list[tuple[int | None, int, Array]]:
     if not seeds:
         raise GanforgeError("no seed is given, so there is nothing to draw")

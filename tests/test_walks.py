@@ -225,6 +225,8 @@ def test_the_commands(place: Path) -> None:
         (["traverse", "run", "--dim", "0", "--span", "0,inf", "--out", "a.png"], 2, "finite"),
         (["traverse", "run", "--dim", "0", "--out", "a.png"], 1, "no run at run"),
         (["interpolate", "run", "--seeds", "3", "--out", "a.gif"], 2, "must end in .png"),
+        (["interpolate", "run", "--seeds", "3", "--gif", "a.png"], 2, "must end in .gif"),
+        (["interpolate", "run", "--seeds", "3,8"], 2, "--out, --gif or --mp4"),
     ],
 )
 def test_bad_input(arguments: list[str], code: int, words: str, place: Path) -> None:

@@ -4,20 +4,23 @@ from pathlib import Path
 
 import click
 
+from ganforge.cli.animate import Targets, targets
+
 
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path))
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="losses.png")
-def history(run: Path, out: Path) -> None:
-    """The loss curve of a RUN, finished or not, from its journal."""
+@targets("losses.png: the loss curve.")
+def history(run: Path, **paths: Path | None) -> None:
+    """The loss curve of a RUN, finished or not, from its journal; as a GIF or MP4 its sample grids in turn."""
+    from ganforge.animations import progress
     from ganforge.curves import draw
     from ganforge.default_plugins.journal import read
-    from ganforge.images import save_png
     from ganforge.run import read_recipe
 
-    if out.suffix != ".png":
-        raise click.BadParameter(f"{out} must end in .png", param_hint="--out")
+    to = Targets(**paths)
     recipe = read_recipe(run)
-    entries = read(run)
-    save_png(draw(entries, f"{recipe.name} on {recipe.run.backend}, {run.resolve().name}"), out)
-    click.echo(f"{out}: {len(entries)} logged steps")
+    to.save(
+        lambda: draw(read(run), f"{recipe.name} on {recipe.run.backend}, {run.resolve().name}"),
+        lambda: progress(run),
+    )
+    click.echo(f"{to} written")

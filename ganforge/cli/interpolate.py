@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from ganforge.cli.animate import Targets, targets
 from ganforge.cli.ranges import RANGES
 
 
@@ -12,10 +13,10 @@ from ganforge.cli.ranges import RANGES
 @click.option("--seeds", type=RANGES, required=True, help="Two or more to pass by, as 3,8,21.")
 @click.option("--labels", type=RANGES, help="Go the whole way for each of these labels.")
 @click.option("--steps", type=click.IntRange(min=2), default=10, show_default=True, help="Pictures from seed to seed.")
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="walk.png")
+@targets("walk.png")
 @click.option("--backend", help="Framework to draw with. [default: the one it ran on last]")
 def interpolate(
-    run: Path, seeds: list[int], labels: list[int] | None, steps: int, out: Path, backend: str | None
+    run: Path, seeds: list[int], labels: list[int] | None, steps: int, backend: str | None, **paths: Path | None
 ) -> None:
     """Strips of pictures of a RUN from seed to seed; their ends are the pictures of `ganforge sample`.
 
@@ -23,11 +24,11 @@ def interpolate(
     default the first seed modulo the number of classes.
     """
     from ganforge import api, walks
-    from ganforge.images import save_png
 
-    if out.suffix != ".png":
-        raise click.BadParameter(f"{out} must end in .png", param_hint="--out")
+    to = Targets(**paths)
     model = api.load(run, backend=backend)
     strips = walks.interpolate(model, seeds=seeds, labels=labels, steps=steps)
-    save_png(walks.sheet(strips, f"{model.recipe.name}, step {model.step:,}"), out)
-    click.echo(f"{out}: {len(strips)} strips of {steps} pictures, drawn after {model.step:,} steps")
+    caption = f"{model.recipe.name}, step {model.step:,}"
+    way = walks.joined(strips, len(seeds) - 1)
+    to.save(lambda: walks.sheet(strips, caption), lambda: walks.frames(way, caption))
+    click.echo(f"{to}: {len(strips)} strips of {steps} pictures, drawn after {model.step:,} steps")

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from ganforge.cli.animate import Targets, targets
 from ganforge.cli.ranges import RANGES, SPAN
 
 
@@ -14,7 +15,7 @@ from ganforge.cli.ranges import RANGES, SPAN
 @click.option("--labels", type=RANGES, help="A strip for each of these labels; without --dim the labels are swept.")
 @click.option("--steps", type=click.IntRange(min=2), default=20, show_default=True, help="Pictures in a strip.")
 @click.option("--span", type=SPAN, help="First and last value. [default: the latent's range; -3,3 of a normal one]")
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="strips.png")
+@targets("strips.png")
 @click.option("--backend", help="Framework to draw with. [default: the one it ran on last]")
 def traverse(
     run: Path,
@@ -23,18 +24,16 @@ def traverse(
     labels: list[int] | None,
     steps: int,
     span: tuple[float, float] | None,
-    out: Path,
     backend: str | None,
+    **paths: Path | None,
 ) -> None:
     """Strips of pictures of a RUN: one element of the latent swept evenly, the rest held.
 
     With --labels and no --dim the latent is held and the label swept: ganforge traverse RUN --seeds 3,8 --labels 0-9
     """
     from ganforge import api, walks
-    from ganforge.images import save_png
 
-    if out.suffix != ".png":
-        raise click.BadParameter(f"{out} must end in .png", param_hint="--out")
+    to = Targets(**paths)
     if not dims and labels is None:
         raise click.UsageError("give --dim, the element of the latent to sweep, or --labels to sweep")
     model = api.load(run, backend=backend)
@@ -46,5 +45,5 @@ def traverse(
     else:
         strips = walks.sweep_labels(model, seeds=seeds, labels=labels or [])
         caption = f"{model.recipe.name}, step {model.step:,}: labels {', '.join(map(str, labels or []))}"
-    save_png(walks.sheet(strips, caption), out)
-    click.echo(f"{out}: {len(strips)} strips of {len(strips[0].pictures)} pictures, drawn after {model.step:,} steps")
+    to.save(lambda: walks.sheet(strips, caption), lambda: walks.frames(strips, caption))
+    click.echo(f"{to}: {len(strips)} strips of {len(strips[0].pictures)} pictures, drawn after {model.step:,} steps")

@@ -1,0 +1,62 @@
+"""The options that commands which draw pictures have in common: where a picture, a GIF or an MP4 of it goes."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Targets:
+    """Where to write; None: not asked for."""
+
+    out: Path | None
+    gif: Path | None
+    mp4: Path | None
+
+    def __post_init__(self) -> None:
+        given = {".png": self.out, ".gif": self.gif, ".mp4": self.mp4}
+        if not any(given.values()):
+            raise click.UsageError("say where the picture goes: --out, --gif or --mp4")
+        for suffix, path in given.items():
+            if path is not None and path.suffix != suffix:
+                raise click.UsageError(f"{path} must end in {suffix}")
+
+    def save(self, picture: "Callable[[], Image.Image]", frames: "Callable[[], list[Image.Image]]") -> None:
+        """Write what is asked for; the functions draw it."""
+        from ganforge.animations import ffmpeg, save_gif, save_mp4
+        from ganforge.images import save_png
+
+        if self.mp4:
+            ffmpeg()  # missing, it should be said before anything is drawn
+        if self.out:
+            save_png(picture(), self.out)
+        if self.gif:
+            save_gif(frames(), self.gif)
+        if self.mp4:
+            save_mp4(frames(), self.mp4)
+
+    def __str__(self) -> str:
+        """What has been written."""
+        return ", ".join(str(path) for path in (self.out, self.gif, self.mp4) if path)
+
+
+def targets(png: str) -> Callable[[F], F]:
+    """The options --out, --gif and --mp4; `png` is an example of the first."""
+
+    def decorate(command: F) -> F:
+        path = click.Path(path_type=Path)
+        command = click.option("--mp4", type=path, help="The same as a film; needs ffmpeg, or ganforge[video].")(
+            command
+        )
+        command = click.option("--gif", type=path, help="The same as an animation.")(command)
+        return click.option("--out", type=path, help=png)(command)
+
+    return decorate
