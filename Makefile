@@ -24,7 +24,7 @@ demo: $(VENV)/.installed-torch
 # The networks of the tests are small: on a busy machine torch's threads would spend the time waiting.
 test: export OMP_NUM_THREADS ?= 1
 test: $(VENV)/.installed-all
-	$(VENV)/bin/pytest
+	$(VENV)/bin/pytest --numprocesses auto --dist loadfile
 
 check: $(VENV)/.installed-all
 	$(VENV)/bin/ruff check
