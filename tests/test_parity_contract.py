@@ -57,10 +57,10 @@ def test_a_backend_computes_what_the_reference_computes(backend, precision, name
     assert [str(each) for each in check_gan(kept(backend), name, TINY[name], precision)] == []
 
 
-def agree(gan, **settings):
-    """The report of the two frameworks, which must hold."""
+def agree(gan, seed=0, **settings):
+    """The rows of the two frameworks' report, none of which may differ."""
     a, b = (kept(name) for name in BACKENDS)
-    report = compare(gan, a, b, inputs=partial(inputs, gan, 0), state=gan.initial_state(0), **settings)
+    report = compare(gan, a, b, inputs=partial(inputs, gan, seed), state=gan.initial_state(seed), **settings)
     assert report.ok, f"{report.first}"
     return {row.what: row for row in report.rows}
 
@@ -88,8 +88,15 @@ def test_a_small_dcgan_runs_freely(steps, tolerance):
 @pytest.mark.parametrize("steps", [50, pytest.param(1000, marks=pytest.mark.slow)])
 @pytest.mark.parametrize(("precision", "tolerance"), [("float64", 1e-11), ("float32", 1e-5)])
 def test_a_small_dcgan_keeps_in_step(precision, tolerance, steps):
-    rows = agree(small_dcgan(), precision=precision, steps=5, lock_step=steps)
-    assert rows[f"lock-step, {steps} steps"].tolerance == tolerance
+    row = agree(small_dcgan(), precision=precision, steps=5, lock_step=steps)[f"lock-step, {steps} steps"]
+    assert (row.verdict, row.tolerance) == ("holds", tolerance)
+
+
+@both
+def test_a_small_dcgan_runs_freely_in_float32():
+    """From one of a few states; from another a ReLU's input may be so near to 0 that rounding decides."""
+    runs = (agree(small_dcgan(), seed=seed, precision="float32", steps=5)["free run, 5 steps"] for seed in range(1, 6))
+    assert any((run.verdict, run.tolerance) == ("holds", 1e-5) for run in runs)
 
 
 @pytest.mark.parametrize("backend", BACKENDS)

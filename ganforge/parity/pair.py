@@ -149,7 +149,7 @@ class Pair:
             elif found > largest or where is None:
                 largest, where = found, here
         note = f"but for {len(parted)}, in which rounding decides on the derivatives of ReLUs" if parted else ""
-        enough = tolerance if len(parted) < max(steps, 1) else None
+        enough = tolerance if 2 * len(parted) <= steps else None
         return Row(what=what, difference=largest, tolerance=enough, where=where, note=note)
 
     def _undecided(self) -> int:
