@@ -1,0 +1,31 @@
+"""Tiny GANs that together cover every layer, padding, loss, penalty, optimizer and order of updates.
+
+Data, by name. Each is small enough for the reference to train it in milliseconds; none is meant to learn anything.
+"""
+
+from ganforge import streams
+from ganforge.backend import StepInputs
+from ganforge.batches import draw_step
+from ganforge.gan import Gan
+from ganforge.testing.tiny.dcgan import small_dcgan
+from ganforge.testing.tiny.layers import LAYERS
+from ganforge.testing.tiny.numbers import NUMBERS
+from ganforge.testing.tiny.training import TRAINING
+
+__all__ = ["FLOAT64_ONLY", "KINKS", "TINY", "inputs", "small_dcgan"]
+
+TINY: dict[str, Gan] = LAYERS | TRAINING | NUMBERS
+"""By name. In `far-mean` a channel's mean is many deviations away from zero: only float64 can tell right from wrong."""
+
+FLOAT64_ONLY = frozenset({"far-mean"})
+KINKS = frozenset({"at-zero", "at-the-margin"})
+"""Those that stand exactly where a derivative jumps, and is defined as docs/semantics.md says."""
+
+
+def inputs(gan: Gan, seed: int, step: int) -> StepInputs:
+    """What step `step` of `gan` is fed: noise for pictures."""
+    count = 4 * gan.protocol.batch_size
+    stream = streams.generator(seed, "tiny")
+    images = stream.integers(0, 256, (count, *gan.image_shape)).astype("uint8")
+    labels = stream.integers(0, gan.classes, count) if gan.classes else None
+    return draw_step(gan, images, labels, seed=seed, step=step)

@@ -1,0 +1,50 @@
+"""Tiny GANs for training: every loss, penalty and optimizer, orders of updates, averages."""
+
+from ganforge.gan import Gan
+from ganforge.protocol import SGD, Adam, Average, Player, RMSprop, TargetChoice
+from ganforge.spec import Dropout, Elu, Flatten
+from ganforge.testing.tiny.parts import JUDGE, LEAKY, MAKE, ONE, SMALL, conv, dense, gan, norm, players
+
+TRAINING: dict[str, Gan] = {
+    # Losses and penalties
+    "softmax": gan(MAKE, (*JUDGE, dense(units=2)), (3, 3, 1), loss="softmax", targets=TargetChoice(real=0.8)),
+    "least-squares": gan(*SMALL, loss="least-squares", discriminator_scale=0.5, batches="joint"),
+    "hinge-r1": gan(*SMALL, loss="hinge", penalty="r1", discriminator_scale=0.5),
+    "wasserstein-gradient": gan(
+        MAKE,
+        (conv(filters=3, kernel=3, stride=2), LEAKY, Dropout(rate=0.3), norm(), Elu(), Flatten(), *ONE),
+        (3, 3, 1),
+        loss="wasserstein",
+        penalty="gradient",
+    ),
+    "relativistic": gan(*SMALL, loss="relativistic"),
+    "relativistic-r1-joint": gan(*SMALL, loss="relativistic", penalty="r1", batches="joint"),
+    # Optimizers
+    "rmsprop": gan(
+        *SMALL,
+        **players(
+            RMSprop(rate=1e-3, epsilon=1e-4, clip=0.05, rate_decay=0.1),
+            RMSprop(rate=1e-3, rho=0.8, epsilon=1e-4, epsilon_inside_sqrt=True),
+        ),
+    ),
+    "momentum": gan(*SMALL, **players(SGD(rate=0.02, momentum=0.9, rate_decay=0.2), SGD(rate=0.02, clip=0.03))),
+    "adam": gan(
+        *SMALL,
+        **players(Adam(rate=1e-3, beta1=0.9, epsilon=1e-3, clip=0.05), Adam(rate=1e-3, beta1=0.0, rate_decay=0.3)),
+    ),
+    # Orders of updates
+    "many-updates": gan(
+        *SMALL,
+        discriminator=Player(updates=3),
+        generator=Player(updates=2),
+        latents="shared",
+        average=Average(decay=0.9),
+    ),
+    "shared-average": gan(
+        *SMALL,
+        latents="shared",
+        average=Average(decay=0.7, warmup=False),
+        discriminator=Player(optimizer=Adam(rate=1e-2)),
+        generator=Player(optimizer=Adam(rate=1e-2)),
+    ),
+}
