@@ -91,6 +91,7 @@ def test_the_first_difference_is_named_with_its_arrays():
     apart = np.abs(a - b)
     assert apart[row.where.index] == apart.max() > 0
     assert (report.rows[0].verdict, report.rows[2].verdict) == ("holds", "differs")
+    assert not any(row.verdict == "not defined" for row in report.rows)
 
 
 def test_the_step_of_the_first_difference_is_named():

@@ -138,7 +138,8 @@ class Pair:
             tolerance = x.tolerance
             here = Place(array=x.name, step=x.step, index=index)
             if found > tolerance:
-                count = self._undecided() if excused and x.derived else 0
+                # Once something else differs, what follows needs no other reason.
+                count = self._undecided() if excused and x.derived and self.mismatch is None else 0
                 if not count:
                     self.mismatch = self.mismatch or Mismatch(place=here, a=x.value, b=y.value)
                     return Row(what=what, difference=found, tolerance=tolerance, where=here)
