@@ -13,7 +13,7 @@ from ganforge.convert import convert
 from ganforge.dataset import DatasetEntry, ImageSet
 from ganforge.errors import DataError, PluginError, RecipeError, SpecError
 from ganforge.gan import Gan
-from ganforge.losses import LOSS_KINDS, LossEntry, PenaltyEntry
+from ganforge.losses import LossEntry, PenaltyEntry
 from ganforge.parameters import State
 from ganforge.pipeline import Prepared, picture_channels
 from ganforge.plugins import Host
@@ -63,12 +63,12 @@ def assemble(recipe: Recipe, host: Host) -> Gan:
         SpecError: networks that cannot be built.
     """
     training = recipe.training
-    loss = host.find("ganforge_losses", LossEntry, training.loss.name, "loss", beside=LOSS_KINDS)
+    loss = host.find("ganforge_losses", LossEntry, training.loss.name, "loss")
     if training.targets != TargetChoice() and not loss.uses_targets:
         raise RecipeError(f"recipe {recipe.name!r}: [training.targets] has no effect, as loss {loss.name!r} has none")
     penalty = None
     if training.penalty is not None:
-        penalty = host.find("ganforge_losses", PenaltyEntry, training.penalty.name, "penalty", beside=LOSS_KINDS)
+        penalty = host.find("ganforge_losses", PenaltyEntry, training.penalty.name, "penalty")
     if recipe.channels is None or recipe.conditional != bool(recipe.class_names):
         raise RecipeError(f"recipe {recipe.name!r}: say channels, and class_names if it is conditional, or give data")
     demand = Demand(

@@ -160,10 +160,6 @@ def _r1(ops: Ops, critic: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor
     return 0.5 * ops.mean(ops.sum_each(ops.square(ops.gradient(critic, real))))
 
 
-LOSS_KINDS = (LossEntry, PenaltyEntry)
-"""What `ganforge_losses` gives."""
-
-
 @hookimpl
 def ganforge_losses() -> Iterable[LossEntry | PenaltyEntry]:
     """The losses and penalties that come with ganforge."""

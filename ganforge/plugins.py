@@ -132,47 +132,48 @@ class Host:
         self.failures.append(failure)
         self.warn(f"ganforge: {failure}")
 
-    def entries(self, hook: str, kind: type[E], *, beside: tuple[type[Named], ...] = ()) -> dict[str, Provided[E]]:
+    def entries(self, hook: str, kind: type[E]) -> dict[str, Provided[E]]:
         """The entries of type `kind` that plugins give for a registration hook, by name.
-
-        `beside`: other types that the hook may give. A plugin that gives anything else is named and left out.
 
         Raises:
             PluginError: two plugins give an entry of the same name; both are named.
         """
         found: dict[str, Provided[E]] = {}
-        for name, entry in self._given(hook, (kind, *beside)):
+        for given in self.given(hook):
+            entry = given.entry
             if not isinstance(entry, kind):
                 continue
             if entry.name in found:
                 raise PluginError(
                     f"{kind.__name__} {entry.name!r} is given by two plugins, {found[entry.name].plugin!r} and "
-                    f"{name!r}; uninstall one, or choose with GANFORGE_PLUGINS"
+                    f"{given.plugin!r}; uninstall one, or choose with GANFORGE_PLUGINS"
                 )
-            found[entry.name] = Provided(entry=entry, plugin=name)
+            found[entry.name] = Provided(entry=entry, plugin=given.plugin)
         return found
 
-    def find(self, hook: str, kind: type[E], name: str, word: str, *, beside: tuple[type[Named], ...] = ()) -> E:
+    def find(self, hook: str, kind: type[E], name: str, word: str) -> E:
         """The entry of that name; `word` is what a user calls its kind.
 
         Raises:
             PluginError: there is none; the message suggests near names and names plugins that failed.
         """
-        entries = self.entries(hook, kind, beside=beside)
+        entries = self.entries(hook, kind)
         if name not in entries:
             broken = "".join(f"\n{failure}" for failure in self.failures)
             raise PluginError(f"unknown {word} {name!r}; {near_names(name, entries)}{broken}")
         return entries[name].entry
 
-    def _given(self, hook: str, kinds: tuple[type[Named], ...]) -> list[tuple[str, object]]:
-        found: list[tuple[str, object]] = []
+    def given(self, hook: str) -> list[Provided[Named]]:
+        """All that plugins give for a registration hook; one that gives what the hook does not take is left out."""
+        kinds = _kinds(hook)
+        found: list[Provided[Named]] = []
         for implementation in list(getattr(self.manager.hook, hook).get_hookimpls()):
             name = implementation.plugin_name
             try:
                 entries = list(implementation.function())
                 for entry in entries:
                     _check_entry(entry, kinds)
-                found += [(name, entry) for entry in entries]
+                found += [Provided(entry=entry, plugin=name) for entry in entries]
             except (Exception, SystemExit) as error:
                 self._drop(implementation.plugin, name, f"its {hook} raised {type(error).__name__}: {error}", error)
         return found
@@ -217,6 +218,24 @@ def new_host(entries: Iterable[EntryPoint] | None = None, *, strict: bool = Fals
 def host() -> Host:
     """The host of this process, made when first asked for."""
     return new_host(strict=os.environ.get("GANFORGE_STRICT") == "1")
+
+
+def _kinds(hook: str) -> tuple[type[Named], ...]:
+    """The types of what a registration hook may give; imported late, since some of their modules need this one."""
+    from ganforge.architecture import ArchitectureEntry
+    from ganforge.backend import BackendEntry
+    from ganforge.dataset import DatasetEntry
+    from ganforge.losses import LossEntry, PenaltyEntry
+    from ganforge.recipe import RecipeEntry
+
+    kinds: dict[str, tuple[type[Named], ...]] = {
+        "ganforge_backends": (BackendEntry,),
+        "ganforge_datasets": (DatasetEntry,),
+        "ganforge_architectures": (ArchitectureEntry,),
+        "ganforge_recipes": (RecipeEntry,),
+        "ganforge_losses": (LossEntry, PenaltyEntry),
+    }
+    return kinds[hook]
 
 
 def _check_entry(entry: object, kinds: tuple[type[Named], ...]) -> None:

@@ -15,7 +15,7 @@ from ganforge.backend import BackendEntry
 from ganforge.dataset import DatasetEntry
 from ganforge.errors import DataError, GanforgeError, PluginError
 from ganforge.hookspecs import hookimpl
-from ganforge.losses import LOSS_KINDS, LossEntry, PenaltyEntry
+from ganforge.losses import LossEntry, PenaltyEntry
 from ganforge.plugins import DEFAULT_PLUGINS, Host, Loaded, new_host
 
 GOOD = """
@@ -239,8 +239,8 @@ def test_entries_by_kind_and_name() -> None:
     host, _ = core_host(fakes_plugin())
     assert host.find("ganforge_backends", BackendEntry, "fake", "backend") is FAKE_BACKEND
     assert host.entries("ganforge_datasets", DatasetEntry)["stripes"].plugin == "fakes_plugin"
-    assert "bce" in host.entries("ganforge_losses", LossEntry, beside=LOSS_KINDS)
-    assert "bce" not in host.entries("ganforge_losses", PenaltyEntry, beside=LOSS_KINDS)
+    assert "bce" in host.entries("ganforge_losses", LossEntry)
+    assert "bce" not in host.entries("ganforge_losses", PenaltyEntry)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 from ganforge import scaffold
 from ganforge.cli.main import cli
 from ganforge.errors import PluginError
-from ganforge.plugins import host
+from ganforge.plugins import host, new_host
 
 KINDS = sorted(scaffold.KINDS)
 
@@ -98,8 +98,8 @@ def test_nothing_is_left_to_fill_in(kind: str, tmp_path: Path) -> None:
         (["backend", "a" * 41], ["at most 40"]),
         (["backend", "../up"], ["did you mean 'up'?"]),
         (["backend", "日本"], ["cannot be the name of a backend"]),
-        (["dataset", "digits"], ["there is a data set 'digits' already, from plugin 'digits'"]),
-        (["loss", "hinge"], ["there is a loss 'hinge' already"]),
+        (["dataset", "digits"], ["the name 'digits' is taken, by plugin 'digits'; take another"]),
+        (["loss", "hinge"], ["the name 'hinge' is taken, by plugin 'ganforge.losses'"]),
         (["dataset", "torch"], ["module ganforge_torch is installed"]),
         (["dataset", "fine", "--out", "no/such"], ["no/such cannot be written"]),
     ],
@@ -112,6 +112,15 @@ def test_bad_input_is_refused_and_leaves_nothing(
     for word in words:
         assert word in result.stderr, result.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["hinge", "r1"])
+def test_losses_and_penalties_share_their_names_and_none_is_thrown_out(name: str, tmp_path: Path) -> None:
+    strict = new_host(strict=True)
+    with pytest.raises(PluginError, match=f"^the name '{name}' is taken, by plugin 'ganforge.losses'"):
+        scaffold.write_project("loss", name, tmp_path / "mine", strict)
+    scaffold.write_project("loss", "mine", tmp_path / "mine", strict)
+    assert (strict.failures, strict.loaded) == ([], new_host(strict=True).loaded)
 
 
 def test_a_folder_that_exists_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

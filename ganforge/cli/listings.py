@@ -62,16 +62,16 @@ def architectures(as_json: bool) -> None:
 @as_json
 def losses(as_json: bool) -> None:
     """List the losses and penalties that a recipe can name."""
-    from ganforge.losses import LOSS_KINDS, LossEntry, PenaltyEntry
+    from ganforge.losses import LossEntry, PenaltyEntry
     from ganforge.plugins import host
 
     rows = [
         {"loss": name, "kind": "loss", "plugin": provided.plugin, "summary": provided.entry.summary}
-        for name, provided in sorted(host().entries("ganforge_losses", LossEntry, beside=LOSS_KINDS).items())
+        for name, provided in sorted(host().entries("ganforge_losses", LossEntry).items())
     ]
     rows += [
         {"loss": name, "kind": "penalty", "plugin": provided.plugin, "summary": provided.entry.summary}
-        for name, provided in sorted(host().entries("ganforge_losses", PenaltyEntry, beside=LOSS_KINDS).items())
+        for name, provided in sorted(host().entries("ganforge_losses", PenaltyEntry).items())
     ]
     listing(rows, as_json=as_json, empty="no loss is installed")
 

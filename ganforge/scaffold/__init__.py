@@ -12,10 +12,7 @@ from string import Template
 from tempfile import TemporaryDirectory
 from typing import Literal, TypeAlias
 
-from ganforge.backend import BackendEntry
-from ganforge.dataset import DatasetEntry
 from ganforge.errors import PluginError
-from ganforge.losses import LossEntry
 from ganforge.plugins import Host
 
 KindName: TypeAlias = Literal["dataset", "loss", "backend"]
@@ -34,13 +31,12 @@ class Kind:
     distribution: str
     """What its distribution is called, with the name in place of NAME."""
     hook: str
-    entry: type[DatasetEntry] | type[LossEntry] | type[BackendEntry]
 
 
 KINDS: dict[KindName, Kind] = {
-    "dataset": Kind(word="data set", distribution="ganforge-NAME", hook="ganforge_datasets", entry=DatasetEntry),
-    "loss": Kind(word="loss", distribution="ganforge-loss-NAME", hook="ganforge_losses", entry=LossEntry),
-    "backend": Kind(word="backend", distribution="ganforge-NAME", hook="ganforge_backends", entry=BackendEntry),
+    "dataset": Kind(word="data set", distribution="ganforge-NAME", hook="ganforge_datasets"),
+    "loss": Kind(word="loss", distribution="ganforge-loss-NAME", hook="ganforge_losses"),
+    "backend": Kind(word="backend", distribution="ganforge-NAME", hook="ganforge_backends"),
 }
 
 
@@ -81,9 +77,9 @@ def _check_name(name: str, kind: Kind, host: Host) -> None:
             f"{name!r} cannot be the name of a {kind.word}: lower case letters, digits and single hyphens, a letter "
             f"first, at most {_LONGEST}, and no 'ganforge' in front{f'; did you mean {near!r}?' if near else ''}"
         )
-    taken = host.entries(kind.hook, kind.entry).get(name)
+    taken = next((each for each in host.given(kind.hook) if each.entry.name == name), None)
     if taken is not None:
-        raise PluginError(f"there is a {kind.word} {name!r} already, from plugin {taken.plugin!r}; take another name")
+        raise PluginError(f"the name {name!r} is taken, by plugin {taken.plugin!r}; take another")
 
 
 def _near(name: str) -> str:

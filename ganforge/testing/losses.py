@@ -10,7 +10,7 @@ from ganforge.assembly import find_backend, missing_modules
 from ganforge.backend import BackendEntry
 from ganforge.errors import PluginError, near_names
 from ganforge.gan import Gan
-from ganforge.losses import LOSS_KINDS, LossEntry, Ops, PenaltyEntry, Targets, Tensor
+from ganforge.losses import LossEntry, Ops, PenaltyEntry, Targets, Tensor
 from ganforge.observing import Seen, difference, observe
 from ganforge.parameters import Array
 from ganforge.plugins import host
@@ -56,8 +56,8 @@ def check_loss(loss: str | LossEntry | PenaltyEntry, *, backends: Sequence[str] 
 
 
 def _found(name: str) -> LossEntry | PenaltyEntry:
-    losses = host().entries("ganforge_losses", LossEntry, beside=LOSS_KINDS)
-    penalties = host().entries("ganforge_losses", PenaltyEntry, beside=LOSS_KINDS)
+    losses = host().entries("ganforge_losses", LossEntry)
+    penalties = host().entries("ganforge_losses", PenaltyEntry)
     entries: dict[str, LossEntry | PenaltyEntry] = {name: each.entry for name, each in penalties.items()}
     entries |= {name: each.entry for name, each in losses.items()}
     if name not in entries:
