@@ -190,7 +190,7 @@ class Host:
                 implementation.function(**wanted)
             except GanforgeError:
                 raise
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 name = implementation.plugin_name
                 self._drop(implementation.plugin, name, f"its {hook} raised {type(error).__name__}: {error}", error)
 

@@ -346,14 +346,16 @@ def test_an_event_reaches_every_plugin_with_what_it_asks_for() -> None:
     assert sorted(log) == [("one", 3), ("two", 3)]
 
 
-def test_a_plugin_that_raises_in_an_event_is_named_and_switched_off() -> None:
+@pytest.mark.parametrize("error", [ValueError("Monday"), SystemExit(3)], ids=repr)
+def test_a_plugin_that_raises_in_an_event_is_named_and_switched_off(error: BaseException) -> None:
     log: list[Any] = []
-    host, lines = core_host(listener("one", log), listener("sad", log, ValueError("Monday")), listener("two", log))
+    host, lines = core_host(listener("one", log), listener("sad", log, error), listener("two", log))
     for step in (1, 2):
         host.event("ganforge_step_finished", run=None, step=step, scalars=None)
     assert sorted(log) == [("one", 1), ("one", 2), ("sad", 1), ("two", 1), ("two", 2)]
     assert lines == [
-        "ganforge: plugin 'sad' (sad-dist 1.0) is left out: its ganforge_step_finished raised ValueError: Monday"
+        "ganforge: plugin 'sad' (sad-dist 1.0) is left out: "
+        f"its ganforge_step_finished raised {type(error).__name__}: {error}"
     ]
     assert {each.name for each in host.loaded} == {"one", "two"}
 
