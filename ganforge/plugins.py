@@ -55,8 +55,12 @@ class Failure:
 
     def __str__(self) -> str:
         """One line for stderr."""
+        return self.said("is left out")
+
+    def said(self, what: str) -> str:
+        """One line: the plugin, what is with it, the reason."""
         origin = f" ({self.distribution})" if self.distribution else ""
-        return f"plugin {self.plugin!r}{origin} is left out: {self.reason}"
+        return f"plugin {self.plugin!r}{origin} {what}: {self.reason}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,7 +132,7 @@ class Host:
         """Keep and say that a plugin is left out."""
         failure = Failure(plugin=plugin, distribution=distribution, reason=" ".join(reason.split()))
         if self.strict:
-            raise PluginError(str(failure)) from error
+            raise PluginError(failure.said("is broken")) from error
         self.failures.append(failure)
         self.warn(f"ganforge: {failure}")
 

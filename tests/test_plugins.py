@@ -224,7 +224,7 @@ def test_ganforge_strict(value: str | None, installed: Any, monkeypatch: pytest.
     plugins.host.cache_clear()
     try:
         if value == "1":
-            with pytest.raises(PluginError, match="plugin 'alpha' is left out: ValueError: Monday"):
+            with pytest.raises(PluginError, match="plugin 'alpha' is broken: ValueError: Monday"):
                 plugins.host()
         else:
             assert len(plugins.host().failures) == 1
