@@ -219,13 +219,15 @@ def default_backend(host: Host) -> str:
     """The most preferred backend whose framework is installed.
 
     Raises:
-        PluginError: none is; the message has the lines that install one.
+        PluginError: none is; the message has the lines that install one, or says that no plugin gives a backend.
     """
     entries = [provided.entry for provided in host.entries("ganforge_backends", BackendEntry).values()]
     ranked = sorted((entry.rank, entry.name, entry) for entry in entries if entry.rank is not None)
     for _, name, entry in ranked:
         if not missing_modules(entry):
             return name
+    if not ranked:
+        raise PluginError("no backend plugin is loaded; see `ganforge plugins`, and GANFORGE_PLUGINS if it is set")
     lines = "".join(f"\n    pip install '{entry.install}'" for _, _, entry in ranked)
     raise PluginError(f"no framework is installed; run one of:{lines}")
 

@@ -156,6 +156,12 @@ def test_without_any_framework(place: Path, monkeypatch: pytest.MonkeyPatch) -> 
         ganforge.train("./r.toml")
 
 
+def test_without_any_backend_plugin() -> None:
+    """There is nothing to install: GANFORGE_PLUGINS may have left them all out."""
+    with pytest.raises(PluginError, match="^no backend plugin is loaded; .*GANFORGE_PLUGINS"):
+        api.default_backend(core_host()[0])
+
+
 def test_the_lowest_rank_of_what_is_installed_is_taken(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     better = module("better", ganforge_backends=lambda: (replace(FAKE_BACKEND, name="better", rank=0),))
     assert api.default_backend(api.host()) == "fake"
