@@ -19,6 +19,7 @@ from ganforge.assembly import (
 from ganforge.backend import BackendEntry
 from ganforge.dataset import ImageSet
 from ganforge.errors import PluginError, RunError
+from ganforge.files import alone
 from ganforge.gan import Gan
 from ganforge.model import Model
 from ganforge.pipeline import Prepared, prepare
@@ -32,7 +33,7 @@ Preparing = Callable[[int, int], None]
 
 
 def describe(
-    recipe: str = DEFAULT_RECIPE,
+    recipe: str | Recipe = DEFAULT_RECIPE,
     *,
     dataset: str | None = None,
     data: str | Path | None = None,
@@ -42,27 +43,35 @@ def describe(
     """The typed recipe: the named one with what is given laid on it.
 
     Args:
-        recipe: a name, or the path of a TOML file.
+        recipe: a name, the path of a TOML file, or what this function gave.
         dataset: another data set; the recipe's options for its own are then dropped.
         data: where its pictures lie.
         overrides: further values as nested tables, `{"training": {"batch_size": 32}}`.
         assignments: the same as text, `training.batch_size=32`.
     """
-    table = load_table(recipe, host())
+    table = to_table(recipe) if isinstance(recipe, Recipe) else load_table(recipe, host())
     if dataset is not None:
         table = merge(table, {"data": {"set": dataset}})
-    if data is not None:
-        table = merge(table, {"data": {"path": str(Path(data).expanduser().resolve())}})
     table = merge(table, overrides or {})
     for assignment in assignments:
         table = put(table, assignment)
+    if data is not None:  # last, since another data set would drop it
+        table = merge(table, {"data": {"path": str(Path(data).expanduser().resolve())}})
     return parse(table)
 
 
-def plan(recipe: Recipe) -> tuple[Recipe, Gan]:
-    """The settled recipe and its GAN, from the data set's first picture and its labels; nothing is decoded or built."""
-    settled = settle(recipe, open_data(recipe, host()))
-    return settled, assemble(settled, host())
+def plan(recipe: Recipe, backend: str | None = None) -> tuple[Recipe, Gan]:
+    """The settled recipe and its GAN, from the data set's first picture and its labels; nothing is decoded or built.
+
+    `backend`: a name that must be known; its framework may be missing.
+    """
+    if backend is not None:
+        host().find("ganforge_backends", BackendEntry, backend, "backend")
+    image_set = open_data(recipe, host())
+    settled = settle(recipe, image_set)
+    gan = assemble(settled, host())
+    steps_in_all(settled, len(image_set))
+    return settled, gan
 
 
 def train(
@@ -89,7 +98,7 @@ def train(
     Raises:
         GanforgeError: whatever of this cannot be; no folder has been made then.
     """
-    given = recipe if isinstance(recipe, Recipe) else describe(recipe, dataset=dataset, data=data, overrides=overrides)
+    given = describe(recipe, dataset=dataset, data=data, overrides=overrides)
     chosen = backend or given.run.backend or default_backend(host())
     find_backend(chosen, host())
     if out is not None:
@@ -103,10 +112,11 @@ def train(
     settled = _with_run(settled, steps=steps, backend=chosen)
     session = open_session(gan, gan.initial_state(settled.run.seed), settled, chosen, host())
     folder = new_folder(settled, chosen, Path(out) if out is not None else None)
-    write_recipe(folder, settled)
     model = Model(recipe=settled, gan=gan, session=session)
     run = Run(folder=folder, recipe=settled, model=model, data=pictures, host=host(), stop=steps, quiet=quiet)
-    run.go()
+    with alone(folder):
+        write_recipe(folder, settled)
+        run.go()
     return run
 
 
@@ -132,13 +142,19 @@ def resume(
         RunError: no run, nothing left to do, a checkpoint of another recipe, or other pictures than it began with.
     """
     folder = Path(folder)
-    recipe = read_recipe(folder)
+    recipe = describe(read_recipe(folder), data=data)
     chosen = backend or recipe.run.backend or default_backend(host())
     find_backend(chosen, host())
     recipe = _with_run(recipe, steps=steps or recipe.run.steps, backend=chosen)
-    if data is not None:
-        path = str(Path(data).expanduser().resolve())
-        recipe = msgspec.structs.replace(recipe, data=msgspec.structs.replace(recipe.data, path=path))
+    with alone(folder):
+        run = _taken_up(folder, recipe, chosen, preparing)
+        run.quiet = quiet
+        run.go()
+    return run
+
+
+def _taken_up(folder: Path, recipe: Recipe, backend: str, preparing: Preparing | None) -> Run:
+    """A run at its newest checkpoint, or at its beginning where it has none."""
     found = newest_good(folder, host().warn)
     if found is not None:
         _refuse_other_recipe(folder, recipe, found[0].recipe)
@@ -148,6 +164,8 @@ def resume(
         raise RunError(f"run {folder} has done its {start} steps; give --steps with a larger number to go on")
     image_set = open_data(recipe, host())
     settled = settle(recipe, image_set)
+    if found is not None:  # once more: the data may have other channels or classes now
+        _refuse_other_recipe(folder, settled, found[0].recipe)
     gan = assemble(settled, host())
     pictures = prepared(settled, image_set, preparing)
     steps_in_all(settled, len(pictures.images))
@@ -157,9 +175,9 @@ def resume(
             "cannot go on exactly; give the old ones with --data, or train anew"
         )
     state = found[1] if found else gan.initial_state(settled.run.seed)
-    session = open_session(gan, state, settled, chosen, host())
+    session = open_session(gan, state, settled, backend, host())
     write_recipe(folder, settled)
-    run = Run(
+    return Run(
         folder=folder,
         recipe=settled,
         model=Model(recipe=settled, gan=gan, session=session),
@@ -168,11 +186,9 @@ def resume(
         start=start,
         step=start,
         stop=stop,
+        saved=start,
         seconds_before=found[0].seconds if found else 0.0,
-        quiet=quiet,
     )
-    run.go()
-    return run
 
 
 def load(folder: str | Path, *, backend: str | None = None) -> Model:
@@ -206,7 +222,7 @@ def build(
     Channels and class names that the recipe leaves open come from its data set, or from `overrides`, as
     `{"channels": 1, "class_names": ["cat", "dog"]}`.
     """
-    given = recipe if isinstance(recipe, Recipe) else describe(recipe, data=data, overrides=overrides)
+    given = describe(recipe, data=data, overrides=overrides)
     if given.channels is None or (given.conditional and not given.class_names):
         given = settle(given, open_data(given, host()))
     gan = assemble(given, host())
@@ -251,10 +267,8 @@ def _with_run(recipe: Recipe, *, steps: int | None, backend: str) -> Recipe:
 
 
 def _refuse_other_recipe(folder: Path, recipe: Recipe, trained: dict[str, Any]) -> None:
-    table = to_table(recipe)
-    for each in (table, trained):
-        each["data"] = {key: value for key, value in each["data"].items() if key != "path"}
-    lines = differences(table, trained)
+    # Both by way of `parse`, so that a field that is new since the checkpoint has its default in both.
+    lines = differences(to_table(recipe), to_table(parse(trained)))
     if lines:
         listed = "".join(f"\n    {line}" for line in lines)
         raise RunError(f"run {folder}: recipe.toml and the checkpoint's recipe differ:{listed}")

@@ -68,7 +68,9 @@ def save(folder: Path, state: State, about: About, *, keep: int) -> Path:
         flush_folder(folder)
     except OSError as error:
         shutil.rmtree(partial, ignore_errors=True)
-        raise RunError(f"checkpoint {final} cannot be written: {error.strerror}; earlier ones are untouched") from error
+        raise RunError(
+            f"checkpoint {final} cannot be written: {error.strerror}; what was saved before is untouched"
+        ) from error
     # Later ones are damaged: this run has passed them by. They must not push out the good ones before them.
     until_now = [path for path in checkpoints(folder) if _step(path) <= about.step]
     for old in until_now[:-keep]:

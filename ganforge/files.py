@@ -1,7 +1,9 @@
 """Writing files so that a reader, or a crash, sees the old one or the new one and nothing between."""
 
+import fcntl
 import os
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ganforge.errors import RunError
@@ -26,6 +28,24 @@ def write_whole(path: Path, content: bytes) -> None:
         with suppress(OSError):
             partial.unlink(missing_ok=True)
         raise RunError(f"{path} cannot be written: {error.strerror}") from error
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Hold a folder against other processes that want it alone; the lock ends with the process, however that ends.
+
+    Raises:
+        RunError: another process holds it.
+    """
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise RunError(f"{folder} is being trained by another process; wait for it, or stop it first") from error
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def flush_folder(path: Path) -> None:

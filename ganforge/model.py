@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import index
 from typing import Any
 
 import numpy as np
@@ -44,11 +45,14 @@ class Model:
             labels: one for each picture of a conditional GAN; by default the seed modulo the number of classes.
 
         Raises:
-            GanforgeError: labels asked of an unconditional GAN, out of range, or not as many as seeds.
+            GanforgeError: labels asked of an unconditional GAN, out of range, or not as many as seeds; numbers that are
+                not whole, or negative seeds.
         """
-        chosen = list(range(count)) if seeds is None else list(seeds)
+        chosen = list(range(count)) if seeds is None else _whole("seeds", seeds)
         if not chosen:
             raise GanforgeError("no seed is given, so there is nothing to draw")
+        if min(chosen) < 0:
+            raise GanforgeError(f"seeds are whole numbers from 0, not {min(chosen)}")
         given = self._labels(chosen, labels)
         return self.draw(latents_of(self.gan.protocol.latent, chosen), given)
 
@@ -63,7 +67,8 @@ class Model:
             if labels is not None:
                 raise GanforgeError(f"recipe {self.recipe.name!r} is not conditional: it cannot be asked for a label")
             return None
-        given = np.asarray([seed % classes for seed in seeds] if labels is None else labels, dtype=np.int64)
+        asked = [seed % classes for seed in seeds] if labels is None else _whole("labels", labels)
+        given = np.asarray(asked, dtype=np.int64)
         if len(given) != len(seeds):
             raise GanforgeError(f"{len(given)} labels are given for {len(seeds)} seeds; give one for each")
         wrong = given[(given < 0) | (given >= classes)]
@@ -80,6 +85,13 @@ class Model:
     def discriminator(self) -> Any:
         """The framework's own discriminator module; yours to keep."""
         return self.session.native("discriminator")
+
+
+def _whole(word: str, numbers: Sequence[int]) -> list[int]:
+    try:
+        return [index(number) for number in numbers]
+    except TypeError as error:
+        raise GanforgeError(f"{word} must be whole numbers, as range(64), not {numbers!r:.60}") from error
 
 
 def latents_of(latent: Latent, seeds: Sequence[int]) -> Array:

@@ -51,6 +51,8 @@ class Run:
     """Steps in all."""
     seconds_before: float = 0.0
     """Spent on training by earlier processes."""
+    saved: int = 0
+    """Steps of the newest checkpoint; 0: there is none."""
     quiet: bool = False
     """Whether plugins should keep off the terminal."""
     _asked: bool = field(default=False, init=False)
@@ -76,7 +78,7 @@ class Run:
         """Train to the last step, or until SIGINT or SIGTERM asks to stop; a checkpoint is saved either way.
 
         Raises:
-            KeyboardInterrupt: stopped when asked to; everything is saved.
+            KeyboardInterrupt: stopped when asked to; up to `saved` everything is.
             RunError: training diverged, or a file could not be written.
         """
         settings = self.recipe.run
@@ -117,8 +119,8 @@ class Run:
         wrong = next((name for name, array in state.items() if not np.isfinite(array).all()), None)
         if wrong is not None:
             raise RunError(
-                f"step {step}: {wrong} holds values that are not finite, so no checkpoint is saved; the last one is "
-                "from before it. Try lower rates or a clip"
+                f"step {step}: {wrong} holds values that are not finite, so no checkpoint is saved; what was "
+                "saved before is untouched. Try lower rates or a clip"
             )
         about = checkpoint.About(
             format=checkpoint.FORMAT,
@@ -129,6 +131,7 @@ class Run:
             sha256="",
         )
         path = checkpoint.save(self.folder / CHECKPOINTS, state, about, keep=self.recipe.run.keep)
+        self.saved = step
         self.host.event("ganforge_checkpoint_saved", run=self, path=path)
 
     def stop_asked(self) -> bool:
@@ -242,12 +245,22 @@ def newest_good(folder: Path, warn: Callable[[str], None]) -> tuple[checkpoint.A
     return None
 
 
+_FREE = {"data.path", "data.max_bad"} | {
+    f"run.{key}"
+    for key in ("steps", "epochs", "device", "backend", "log_every", "sample_every", "checkpoint_every", "keep")
+}
+"""What a run may change on its way without being another run."""
+
+
 def differences(recipe: Table, other: Table, prefix: str = "") -> list[str]:
-    """What differs between two recipes, one line a field: `training.batch_size: 64, 32`. [run] is not compared."""
+    """What differs between two recipes, one line a field: `training.batch_size: 64, 32`.
+
+    Where the pictures lie, how long to run, on what, and what to leave behind may differ and are not listed.
+    """
     lines: list[str] = []
     for key in sorted(set(recipe) | set(other)):
         ours, theirs = recipe.get(key), other.get(key)
-        if ours == theirs or (not prefix and key == "run"):
+        if ours == theirs or f"{prefix}{key}" in _FREE:
             continue
         if isinstance(ours, dict) and isinstance(theirs, dict):
             lines += differences(ours, theirs, f"{prefix}{key}.")

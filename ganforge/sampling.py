@@ -13,6 +13,8 @@ from ganforge.files import write_whole
 from ganforge.images import grid, save_png
 from ganforge.model import Model
 
+_MOST = 1_000_000
+
 
 def crossed(model: Model, seeds: Sequence[int], labels: Sequence[int] | None) -> tuple[list[int], list[int] | None]:
     """The seed and the label of each picture: every seed for every label, label by label.
@@ -20,6 +22,8 @@ def crossed(model: Model, seeds: Sequence[int], labels: Sequence[int] | None) ->
     Without labels those that a conditional model takes by itself; None for an unconditional one.
     """
     classes = model.gan.classes
+    if len(seeds) * len(labels or [0]) > _MOST:
+        raise GanforgeError(f"{len(seeds) * len(labels or [0]):,} pictures at once are too many; {_MOST:,} at most")
     if labels is None:
         return list(seeds), [seed % classes for seed in seeds] if classes else None
     if not classes:

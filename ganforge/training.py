@@ -74,7 +74,7 @@ def _refuse_unbounded(values: Mapping[str, float], step: int) -> None:
     wrong = [f"{name} = {value}" for name, value in values.items() if not isfinite(value)]
     if wrong:
         raise RunError(
-            f"step {step}: {', '.join(wrong)}. Training has diverged; the last checkpoint is from before it. "
+            f"step {step}: {', '.join(wrong)}. Training has diverged; what was saved before is untouched. "
             "Try lower rates (training.generator.optimizer.rate, training.discriminator.optimizer.rate), a clip, or a "
             "penalty on the discriminator"
         )

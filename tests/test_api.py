@@ -23,6 +23,7 @@ from fakes import (
 import ganforge
 from ganforge import api, checkpoint
 from ganforge.errors import DataError, GanforgeError, PluginError, RecipeError, RunError, SpecError
+from ganforge.files import alone
 from ganforge.model import Model
 from ganforge.parameters import State
 from ganforge.run import CHECKPOINTS, RECIPE, Run
@@ -272,6 +273,36 @@ def test_settings_of_the_run_itself_may_change(whole: State) -> None:
     path.write_text(path.read_text().replace("keep = 3", "keep = 1").replace("steps = 10", "steps = 11"))
     ganforge.resume("whole")
     assert len(checkpoint.checkpoints(Path("whole") / CHECKPOINTS)) == 1
+
+
+@pytest.mark.parametrize(
+    ("line", "other"), [("seed = 0", "seed = 7"), ('precision = "float32"', 'precision = "float64"')]
+)
+def test_settings_that_change_every_number_may_not(line: str, other: str, whole: State) -> None:
+    path = Path("whole") / RECIPE
+    assert line in path.read_text()
+    path.write_text(path.read_text().replace(line, other))
+    with pytest.raises(RunError, match=f"run.{line.split()[0]}"):
+        ganforge.resume("whole", steps=11)
+
+
+def test_a_recipe_field_that_is_newer_than_the_checkpoint_has_its_default(whole: State) -> None:
+    for path in checkpoint.checkpoints(Path("whole") / CHECKPOINTS):
+        about, state = checkpoint.load(path)
+        del about.recipe["training"]["order"]
+        checkpoint.save(path.parent, state, about, keep=9)
+    assert ganforge.resume("whole", steps=11).step == 11
+
+
+def test_a_run_is_trained_by_one_process_alone(whole: State) -> None:
+    with alone(Path("whole")), pytest.raises(RunError, match="whole is being trained by another process"):
+        ganforge.resume("whole", steps=11)
+    assert ganforge.resume("whole", steps=11).step == 11
+
+
+def test_what_is_laid_on_a_typed_recipe(place: Path) -> None:
+    run = ganforge.train(ganforge.describe("./r.toml"), overrides={"run": {"steps": 1}}, out="one")
+    assert run.step == 1
 
 
 def test_other_pictures(place: Path) -> None:

@@ -70,6 +70,11 @@ def test_averaged_weights_draw_the_pictures(model: Model) -> None:
         ({"seeds": [1, 2], "labels": [0]}, "1 labels are given for 2 seeds"),
         ({"seeds": [1], "labels": [3]}, "there is no label 3; labels are 0 to 2"),
         ({"seeds": [1], "labels": [-1]}, "there is no label -1"),
+        ({"seeds": [1.5]}, "seeds must be whole numbers"),
+        ({"seeds": "ab"}, "seeds must be whole numbers"),
+        ({"seeds": [3, -1]}, "seeds are whole numbers from 0, not -1"),
+        ({"seeds": [1], "labels": [2.7]}, "labels must be whole numbers"),
+        ({"seeds": [1], "labels": 3}, "labels must be whole numbers"),
     ],
     ids=str,
 )

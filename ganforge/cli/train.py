@@ -49,7 +49,7 @@ def train(
     given = api.describe(recipe, dataset=dataset, data=path, overrides=overrides, assignments=assignments)
     given = set_run_length(given, steps=steps, epochs=epochs)
     if dry_run:
-        settled, gan = api.plan(given)
+        settled, gan = api.plan(given, backend)
         click.echo(plan(settled, gan))
         return
     with preparing() as tell:

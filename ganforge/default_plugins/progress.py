@@ -77,9 +77,8 @@ class _Progress:
                 f"    ganforge sample {run.folder} --out grid.png"
             )
         elif isinstance(error, KeyboardInterrupt):
-            console.print(
-                f"stopped after step {run.step:,}, all of it saved; go on with\n    ganforge resume {run.folder}"
-            )
+            saved = "all of it saved" if run.saved == run.step else f"saved up to step {run.saved:,}"
+            console.print(f"stopped after step {run.step:,}, {saved}; go on with\n    ganforge resume {run.folder}")
 
 
 def _show(display: _Display, run: "Run", step: int, scalars: Mapping[str, float]) -> None:
