@@ -159,7 +159,7 @@ def test_without_any_framework(place: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_without_any_backend_plugin() -> None:
     """There is nothing to install: GANFORGE_PLUGINS may have left them all out."""
-    with pytest.raises(PluginError, match="^no backend plugin is loaded; .*GANFORGE_PLUGINS"):
+    with pytest.raises(PluginError, match=r"^no backend plugin is loaded; .*GANFORGE_PLUGINS"):
         api.default_backend(core_host()[0])
 
 

@@ -96,6 +96,13 @@ def test_data_info_and_preview(tmp_path: Path) -> None:
     ("arguments", "code", "words"),
     [
         (["train", "--recipe", "digit"], 1, ["unknown recipe 'digit'", "'digits'"]),
+        (["train", "--backend", "troch", "--dry-run"], 1, ["unknown backend 'troch'", "'torch'"]),
+        (["train", "--batch-size", "1798", "--dry-run"], 1, ["1797 pictures, fewer than a batch of 1798"]),
+        (
+            ["train", "--recipe", "dcgan", "--data", "nowhere", "--set", "data.set=mnist"],
+            1,
+            ["nowhere", "no such folder"],
+        ),
         (["train", "--backend", "troch"], 1, ["unknown backend 'troch'", "'torch'"]),
         (["train", "--dataset", "minst"], 1, ["unknown data set 'minst'", "'mnist'"]),
         (["train", "--set", "training.batchsize=3"], 1, ["unknown key 'batchsize' in [training]", "'batch_size'"]),
