@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from dataclasses import replace
+from itertools import product
 
 import msgspec
 import numpy as np
@@ -16,7 +17,7 @@ from ganforge.testing.tiny import FLOAT64_ONLY, TINY, inputs, small_dcgan
 
 torch = pytest.importorskip("torch")
 
-from ganforge_torch import devices, step  # noqa: E402
+from ganforge_torch import arrays, devices, step  # noqa: E402
 from ganforge_torch.session import TorchSession, open_session  # noqa: E402
 
 SEED = 5
@@ -86,6 +87,37 @@ def test_float32_makes_the_reference_s_pictures_and_gradients_to_its_precision(n
     found, expected = session.gradients(fed), reference.gradients(fed)
     for array, gradient in expected.items():
         assert difference(found[array].astype(float), gradient) <= 1e-4 * np.max(np.abs(gradient)) + 1e-7, array
+
+
+@pytest.mark.parametrize("name", sorted(each for each in TINY if each not in FLOAT64_ONLY | {"vectors"}))
+def test_float32_takes_batches_of_one(name: str) -> None:
+    gan = replace(TINY[name], protocol=msgspec.structs.replace(TINY[name].protocol, batch_size=1))
+    session, reference = opened(gan, "float32"), open_reference(gan, gan.initial_state(SEED))
+    found, expected = session.gradients(inputs(gan, SEED, 0)), reference.gradients(inputs(gan, SEED, 0))
+    for array, gradient in expected.items():
+        assert difference(found[array].astype(float), gradient) <= 1e-4 * np.max(np.abs(gradient)) + 1e-6, array
+
+
+@pytest.mark.parametrize("transposed", [False, True])
+@pytest.mark.parametrize("batch", [1, 2, 3])
+def test_every_kernel_has_a_gradient_in_float32(transposed: bool, batch: int) -> None:
+    # Which of its convolutions torch takes depends on every one of these numbers.
+    convolve = torch.nn.functional.conv_transpose2d if transposed else torch.nn.functional.conv2d
+    numbers = np.random.default_rng(0)
+    for side, stride, taken, made, size in product((1, 2, 3, 4, 5), (1, 2), (1, 2, 4), (1, 2, 4), (1, 2, 3, 9)):
+        channels, padding = ((made, taken), (side - 1) // 2) if transposed else ((taken, made), side // 2)
+        kernel = {"kernel": numbers.normal(size=(side, side, *channels))}
+        pictures = numbers.normal(size=(batch, size, size, taken))
+        found = []
+        for dtype in (torch.float32, torch.float64):
+            place = arrays.Place(torch.device("cpu"), dtype)
+            w = arrays.tensors(kernel, place)["kernel"].requires_grad_()
+            x = arrays.to_torch(arrays.put(pictures, place)).requires_grad_()
+            with devices.repeatable(place.device, 1):
+                loss = convolve(x, w, stride=stride, padding=padding).square().mean()
+                found.append(torch.autograd.grad(loss, [x, w]))
+        for rough, exact in zip(*found, strict=True):
+            assert torch.allclose(rough.double(), exact, rtol=1e-4, atol=1e-5), (side, stride, taken, made, size)
 
 
 def test_still_gradients_and_moments_stay_zero() -> None:

@@ -126,7 +126,9 @@ def _parameter(array: Tensor) -> Tensor:
     # cannot make the gradient of every kernel in that format.
     like_pictures = array.ndim == 4 and array.dtype == torch.float32 and torch.backends.mkldnn.is_available()
     memory_format = torch.channels_last if like_pictures else torch.contiguous_format
-    return _permuted(array, (3, 2, 0, 1)).contiguous(memory_format=memory_format)
+    # A clone, because `contiguous` leaves a kernel of one channel with strides of which torch's own convolution, which
+    # takes small batches of one, makes no gradient in float32 either.
+    return _permuted(array, (3, 2, 0, 1)).clone(memory_format=memory_format)
 
 
 def _permuted(array: Tensor, order: tuple[int, ...]) -> Tensor:
