@@ -3,6 +3,7 @@
 import hashlib
 import os
 import stat
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -93,7 +94,7 @@ def by_subfolder(root: Path, files: tuple[PictureFile, ...], labels: Labels) -> 
             if every picture lies directly in a subfolder and there are at least two of them, otherwise no labels.
 
     Raises:
-        DataError: 'subfolders' is asked for and a picture lies in none.
+        DataError: 'subfolders' is asked for and a picture lies in none, or two classes would print as one name.
     """
     paths = [PurePath(file.name).parts for file in files]
     names = tuple(sorted({parts[0] for parts in paths if len(parts) > 1}))
@@ -102,7 +103,25 @@ def by_subfolder(root: Path, files: tuple[PictureFile, ...], labels: Labels) -> 
     elif labels == "none" or len(names) < 2 or any(len(parts) != 2 for parts in paths):
         return PictureFolder(root=root, files=files)
     position = {name: label for label, name in enumerate(names)}
-    return PictureFolder(root=root, files=files, labels=tuple(position[parts[0]] for parts in paths), class_names=names)
+    return PictureFolder(
+        root=root,
+        files=files,
+        labels=tuple(position[parts[0]] for parts in paths),
+        class_names=_class_names(root, names),
+    )
+
+
+def _class_names(root: Path, folders: tuple[str, ...]) -> tuple[str, ...]:
+    """The folders' names as they can be stored and printed; they must still tell the classes apart."""
+    names = tuple(printable(folder) for folder in folders)
+    times = Counter(names)
+    alike = sorted(os.fsencode(folder) for folder, name in zip(folders, names, strict=True) if times[name] > 1)
+    if alike:
+        raise DataError(
+            f"{root}: the subfolders {', '.join(map(repr, alike))} would be classes of one name, because bytes that are "
+            "no UTF-8 are replaced. Rename them"
+        )
+    return names
 
 
 def _matching(root: Path, pattern: str) -> Iterator[PictureFile]:

@@ -145,6 +145,20 @@ def test_a_name_that_is_no_utf8(tmp_path: Path) -> None:
     assert prepare(image_set, name="folder", shape=(8, 8, 3), cache=tmp_path / "cache").from_cache
 
 
+def test_a_class_whose_name_is_no_utf8(tmp_path: Path) -> None:
+    try:
+        put(tmp_path / "set", os.fsdecode(b"bad\xff/a.png"), "good/b.png")
+    except OSError:
+        pytest.skip("this file system takes UTF-8 names only")
+    image_set = open_folder(tmp_path / "set", Options())
+    assert image_set.class_names == ("bad\N{REPLACEMENT CHARACTER}", "good")
+    prepared = prepare(image_set, name="folder", shape=(8, 8, 3), cache=tmp_path / "cache")
+    assert prepared.class_names == image_set.class_names
+    put(tmp_path / "set", os.fsdecode(b"bad\xfe/c.png"))
+    with pytest.raises(DataError, match=r"b'bad\\xfe', b'bad\\xff' .* Rename them"):
+        open_folder(tmp_path / "set", Options())
+
+
 def test_the_entry() -> None:
     (entry,) = ganforge_datasets()
     assert entry.name == "folder" and entry.needs_path and entry.options is Options
