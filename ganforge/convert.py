@@ -12,6 +12,22 @@ from ganforge.errors import RecipeError, near_names
 
 T = TypeVar("T")
 
+_WORDS = {
+    "int": "a whole number",
+    "float": "a number",
+    "str": "text",
+    "bool": "true or false",
+    "array": "a list",
+    "object": "a table",
+    "date": "a date",
+    "time": "a time",
+    "datetime": "a date and time",
+}
+"""msgspec's names of types in the words of somebody who writes TOML."""
+
+_GIVEN = _WORDS | {"float": "a decimal number", "list": "a list", "dict": "a table"}
+"""Those of a value that is refused."""
+
 
 def convert(table: object, kind: type[T], where: str) -> T:
     """`table` as a `kind`.
@@ -44,16 +60,48 @@ def _refuse_extremes(value: object, where: str, place: str) -> None:
 
 
 def _worded(message: str, kind: type) -> str:
-    """msgspec's message with the place in a recipe's own writing and the near names of an unknown key or kind."""
+    """msgspec's message in a recipe's own words, with what may stand at the place and near names where it can say."""
     text, _, place = message.partition(" - at `")
     place = place.rstrip("`").removeprefix("$").removeprefix(".")
+    inside = f" in [{place}]" if place else ""
     if unknown := re.search(r"unknown field `(.*)`", text):
         keys = {field.encode_name for each in _types_at(kind, place) for field in _fields(each)}
-        inside = f" in [{place}]" if place else ""
         return f"unknown key {unknown[1]!r}{inside}; {near_names(unknown[1], keys)}"
     if wrong := re.search(r"Invalid (?:enum )?value '(.*)'", text):
         return f"unknown value {wrong[1]!r} at {place}; {near_names(wrong[1], _values_at(kind, place))}"
+    if missing := re.search(r"missing required field `(.*)`", text):
+        return f"key {missing[1]!r} is missing{inside}{_wanted(kind, f'{place}.{missing[1]}'.removeprefix('.'))}"
+    if (wrong := re.fullmatch(r"Invalid enum value (.*)", text)) and (values := _values_at(kind, place)):
+        return f"{place} must be {_either(sorted(values))}, not {wrong[1]}"
+    if wrong := re.fullmatch(r"Expected `([a-z| ]*)`(.*?)(?:, got `?([^`]*)`?)?", text):
+        expected, bound, got = wrong.groups()
+        words = _either(_WORDS.get(each, each) for each in expected.split(" | ") if each != "null")
+        given = f", not {_GIVEN.get(got, got)}" if got else ""
+        quotes = expected == "str" and got not in (None, "array", "list", "object", "dict")
+        hint = "; put it in quotes" if quotes else ""
+        return f"{place or 'it'} must be {words}{bound.removesuffix('.0')}{given}{hint}"
     return f"{text}{f', at {place}' if place else ''}"
+
+
+def _wanted(kind: type, place: str) -> str:
+    """What a key that is missing may be, where that is a few words or a number."""
+    if values := _values_at(kind, place):
+        return f"; it may be {_either(sorted(values))}"
+    numbers = {
+        _number(each) for each in _types_at(kind, place) if isinstance(each, inspect.IntType | inspect.FloatType)
+    }
+    return f"; it must be {numbers.pop()}" if len(numbers) == 1 else ""
+
+
+def _number(each: inspect.IntType | inspect.FloatType) -> str:
+    bounds = ((">", each.gt), (">=", each.ge), ("<", each.lt), ("<=", each.le))
+    limits = " and".join(f" {sign} {bound:g}" for sign, bound in bounds if bound is not None)
+    return f"{_WORDS['int' if isinstance(each, inspect.IntType) else 'float']}{limits}"
+
+
+def _either(words: Iterable[str]) -> str:
+    *first, last = words
+    return f"{', '.join(first)} or {last}" if first else last
 
 
 def _types_at(kind: type, place: str) -> list[inspect.Type]:

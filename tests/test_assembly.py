@@ -57,7 +57,7 @@ def test_a_data_set_is_opened_with_its_options(host: Host) -> None:
     [
         ({"set": "stirpes"}, PluginError, "unknown data set 'stirpes'; did you mean 'stripes'"),
         ({"set": "stripes", "cuont": 3}, RecipeError, "data set 'stripes': unknown key 'cuont'; did you mean 'count'"),
-        ({"set": "stripes", "count": "few"}, RecipeError, "data set 'stripes': Expected `int`, got `str`, at count"),
+        ({"set": "stripes", "count": "few"}, RecipeError, "data set 'stripes': count must be a whole number, not text"),
         ({"set": "stripes", "path": "/no/where"}, DataError, "no stripes at /no/where"),
     ],
     ids=str,
