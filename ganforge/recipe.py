@@ -153,7 +153,7 @@ def _find(name: str, host: Host, folder: Path) -> Path:
     entries = host.entries("ganforge_recipes", RecipeEntry)
     if name not in entries:
         raise RecipeError(
-            f"unknown recipe {name!r}; {near_names(name, entries)} A file is given by its path, as ./{name}.toml"
+            f"unknown recipe {name!r} (a file is given by its path, as ./{name}.toml); {near_names(name, entries)}"
         )
     return entries[name].entry.path
 
