@@ -8,6 +8,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date, time
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -182,7 +183,10 @@ def _other_kind(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
 
 
 def put(table: Table, assignment: str) -> Table:
-    """`table` with one `key.path=value` of the command line laid on it; the value is TOML, or else plain text."""
+    """`table` with one `key.path=value` of the command line laid on it; the value is TOML, or else plain text.
+
+    A date or a time is plain text too: no setting takes one, but a name may look like one.
+    """
     path, equals, text = assignment.partition("=")
     keys = [key.strip() for key in path.split(".")]
     if not equals or not all(keys):
@@ -190,6 +194,8 @@ def put(table: Table, assignment: str) -> Table:
     try:
         value = tomllib.loads(f"value = {text}")["value"]
     except (ValueError, RecursionError):
+        value = text.strip()
+    if isinstance(value, date | time):
         value = text.strip()
     for key in reversed(keys):
         value = {key: value}

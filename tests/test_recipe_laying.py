@@ -62,6 +62,9 @@ def test_merge_keeps_what_was_laid_on(base: dict[str, Any], over: dict[str, Any]
         ("a=", {"a": ""}),
         ("a=[1,", {"a": "[1,"}),
         ("a=~/pictures", {"a": "~/pictures"}),
+        ("a = 2020-01-01 ", {"a": "2020-01-01"}),
+        ("a=2020-01-01T10:00:00", {"a": "2020-01-01T10:00:00"}),
+        ("a=10:30:00", {"a": "10:30:00"}),
     ],
 )
 def test_put(assignment: str, expected: dict[str, Any]) -> None:
