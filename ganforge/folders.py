@@ -118,8 +118,8 @@ def _class_names(root: Path, folders: tuple[str, ...]) -> tuple[str, ...]:
     alike = sorted(os.fsencode(folder) for folder, name in zip(folders, names, strict=True) if times[name] > 1)
     if alike:
         raise DataError(
-            f"{root}: the subfolders {', '.join(map(repr, alike))} would be classes of one name, because bytes that are "
-            "no UTF-8 are replaced. Rename them"
+            f"{root}: the subfolders {', '.join(map(repr, alike))} would be classes of one name, because bytes "
+            "that are no UTF-8 are replaced. Rename them"
         )
     return names
 
