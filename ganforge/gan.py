@@ -12,8 +12,8 @@ from ganforge.errors import SpecError, StateError
 from ganforge.losses import LossEntry, PenaltyEntry
 from ganforge.parameters import Parameter, State, initial, parameters
 from ganforge.protocol import Protocol, slots
-from ganforge.shapes import Node, resolve
-from ganforge.spec import BatchNorm, Network, Sigmoid
+from ganforge.shapes import Node, resolve, walk
+from ganforge.spec import BatchNorm, Dropout, Network, Sigmoid
 
 NetworkName = Literal["generator", "discriminator"]
 _ELEMENTS = 10**11  # 400 GB in float32: no machine of today holds more, and a slip of the finger soon asks for it
@@ -86,6 +86,15 @@ class Gan:
     def pixel_range(self) -> tuple[float, float]:
         """The values that stand for black and white: what the generator's last layer can make."""
         return (0.0, 1.0) if isinstance(self.generator[-1].layer, Sigmoid) else (-1.0, 1.0)
+
+    @property
+    def same_fakes_follow(self) -> bool:
+        """Whether the generator's first update would make the discriminator's last fakes once more.
+
+        The two passes have different keys, so not where masks would tell them apart.
+        """
+        masks = any(isinstance(node.layer, Dropout) for node in walk(self.generator))
+        return self.protocol.latents == "shared" and not masks
 
     def nodes(self, network: NetworkName) -> tuple[Node, ...]:
         """The nodes of one of the two."""

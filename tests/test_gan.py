@@ -11,7 +11,7 @@ from msgspec.structs import replace as changed
 from ganforge.errors import SpecError, StateError
 from ganforge.gan import Gan
 from ganforge.protocol import SGD, Average, Latent, Player, Protocol, RMSprop
-from ganforge.spec import BatchNorm, Conv, Dense, Flatten, Network, Reshape, Sigmoid, Tanh
+from ganforge.spec import BatchNorm, Conv, Dense, Dropout, Flatten, Network, Reshape, Residual, Sigmoid, Tanh
 
 
 def test_what_is_known_of_a_gan() -> None:
@@ -21,6 +21,14 @@ def test_what_is_known_of_a_gan() -> None:
     assert gan.pixel_range == (-1.0, 1.0)
     assert gan.nodes("generator")[-1].output == (2, 2, 1)
     assert gan.nodes("discriminator")[-1].output == (1,)
+
+
+def test_the_same_fakes_follow_where_latents_are_shared_and_no_mask_tells_the_passes_apart() -> None:
+    gan = tiny_gan()
+    shared = replace(gan, protocol=changed(gan.protocol, latents="shared"))
+    layers = (Residual(layers=(Dropout(rate=0.5),)), *gan.generator_network.layers)
+    masked = replace(shared, generator_network=changed(gan.generator_network, layers=layers))
+    assert shared.same_fakes_follow and not gan.same_fakes_follow and not masked.same_fakes_follow
 
 
 @pytest.mark.parametrize(("layer", "expected"), [(Sigmoid(), (0.0, 1.0)), (Tanh(), (-1.0, 1.0)), (None, (-1.0, 1.0))])

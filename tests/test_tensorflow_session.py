@@ -2,9 +2,7 @@
 
 import subprocess
 import sys
-from dataclasses import replace
 
-import msgspec
 import numpy as np
 import pytest
 
@@ -16,7 +14,7 @@ from ganforge.testing.tiny import TINY, inputs, small_dcgan
 
 tf = pytest.importorskip("tensorflow")
 
-from ganforge_tensorflow import devices, step  # noqa: E402
+from ganforge_tensorflow import devices  # noqa: E402
 from ganforge_tensorflow.session import CHUNK, TensorFlowSession, open_session  # noqa: E402
 
 SEED = 5
@@ -202,20 +200,13 @@ def test_a_wrong_state_is_refused_and_changes_nothing() -> None:
 def test_keeping_the_fakes_changes_no_bit(monkeypatch: pytest.MonkeyPatch) -> None:
     gan = TINY["many-updates"]
     kept, made_again = opened(gan), opened(gan)
-    assert step._same_fakes_follow(gan)
+    assert gan.same_fakes_follow
     for number in range(2):
         kept.step(inputs(gan, SEED, number))
-    monkeypatch.setattr(step, "_same_fakes_follow", lambda gan: False)
+    monkeypatch.setattr(Gan, "same_fakes_follow", False)
     for number in range(2):
         made_again.step(inputs(gan, SEED, number))
     assert same_bits(kept.state(), made_again.state())
-
-
-def test_fakes_are_not_kept_where_a_mask_tells_the_passes_apart() -> None:
-    gan = TINY["dropouts"]
-    shared = replace(gan, protocol=msgspec.structs.replace(gan.protocol, latents="shared"))
-    assert not step._same_fakes_follow(shared)
-    assert not step._same_fakes_follow(TINY["adam"])
 
 
 @pytest.mark.parametrize("averaged", [False, True])

@@ -215,21 +215,16 @@ def test_a_wrong_state_is_refused_and_changes_nothing() -> None:
         open_session(gan, {}, "float64", "cpu")
 
 
-def test_keeping_the_fakes_changes_no_bit() -> None:
+def test_keeping_the_fakes_changes_no_bit(monkeypatch: pytest.MonkeyPatch) -> None:
     gan = TINY["many-updates"]
     kept, made_again = opened(gan), opened(gan)
-    assert kept._model.keeps_fakes
-    made_again._model = replace(made_again._model, keeps_fakes=False)
+    assert gan.same_fakes_follow
     for number in range(2):
         kept.step(inputs(gan, SEED, number))
+    monkeypatch.setattr(Gan, "same_fakes_follow", False)
+    for number in range(2):
         made_again.step(inputs(gan, SEED, number))
     assert same_bits(kept.state(), made_again.state())
-
-
-def test_fakes_are_not_kept_where_a_mask_tells_the_passes_apart() -> None:
-    gan = TINY["dropouts"]
-    shared = msgspec.structs.replace(gan.protocol, latents="shared")
-    assert not opened(replace(gan, protocol=shared))._model.keeps_fakes
 
 
 def test_scalars_wait_on_the_device_without_a_graph_behind_them() -> None:

@@ -13,7 +13,7 @@ from ganforge.gan import Gan, NetworkName
 from ganforge.losses import Targets
 from ganforge.protocol import slots
 from ganforge.shapes import walk
-from ganforge.spec import BatchNorm, Dropout
+from ganforge.spec import BatchNorm
 from ganforge_tensorflow import ops, optimizers
 from ganforge_tensorflow.arrays import DiscriminatorFeed, GeneratorFeed, StepFeed, network
 from ganforge_tensorflow.dropout import pass_key
@@ -42,7 +42,7 @@ def step(gan: Gan, variables: Variables, feed: StepFeed) -> dict[str, tf.Tensor]
         judged = judge_discriminator(gan, variables, batch, fakes.output, key)
         _apply(gan, variables, "discriminator", judged, scale)
         scalars |= judged.scalars
-    kept = fakes if _same_fakes_follow(gan) else None
+    kept = fakes if gan.same_fakes_follow else None
     for then, key, scale in zip(feed.generator, keys[count:], scales[count:], strict=True):
         judged = judge_generator(gan, variables, then, kept or make_fakes(gan, variables, then, key), key)
         kept = None
@@ -151,12 +151,3 @@ def _apply(gan: Gan, variables: Variables, name: NetworkName, judged: Judged, sc
             for array, value in seen._asdict().items():
                 running = variables[f"{name}/{node}/{array}"]
                 running.assign(decays[node] * running + (1.0 - decays[node]) * value)
-
-
-def _same_fakes_follow(gan: Gan) -> bool:
-    """Whether the generator's first update would make the discriminator's last fakes once more.
-
-    The two passes have different keys, so not where masks would tell them apart.
-    """
-    masks = any(isinstance(node.layer, Dropout) for node in walk(gan.generator))
-    return gan.protocol.latents == "shared" and not masks

@@ -13,8 +13,7 @@ from ganforge.backend import FAKE_PASS, GENERATOR_PASS, PENALTY_PASS, REAL_PASS,
 from ganforge.gan import NETWORKS, Gan, NetworkName
 from ganforge.losses import Targets
 from ganforge.protocol import Optimizer, Scale, slots
-from ganforge.shapes import Node, walk
-from ganforge.spec import Dropout
+from ganforge.shapes import Node
 from ganforge_torch import ops, optimizers
 from ganforge_torch.arrays import DiscriminatorFeed, GeneratorFeed, Place, network
 from ganforge_torch.dropout import pass_key
@@ -67,8 +66,6 @@ class Model:
     discriminator: Player
     averaged: list[Tensor]
     """In the order of the generator's trained arrays; empty where nothing is averaged."""
-    keeps_fakes: bool
-    """Whether the discriminator's last fakes serve the generator's first update too."""
 
     @classmethod
     def of(cls, gan: Gan, tensors: dict[str, Tensor], place: Place) -> "Model":
@@ -80,7 +77,6 @@ class Model:
             generator=generator,
             discriminator=discriminator,
             averaged=list(network(tensors, "averaged").values()),
-            keeps_fakes=_same_fakes_follow(gan),
         )
 
 
@@ -105,7 +101,7 @@ def step(model: Model, inputs: StepInputs) -> dict[str, Tensor]:
     made: Fakes | None = None
     for number, update in enumerate(inputs.discriminator, start=1):
         batch = DiscriminatorFeed.of(update, model.gan, model.place)
-        if model.keeps_fakes and number == len(inputs.discriminator):
+        if number == len(inputs.discriminator) and model.gan.same_fakes_follow:
             made = make_fakes(model.generator, batch)
         fakes = constant_fakes(model.generator, batch) if made is None else made.pictures.detach()
         judged = judge_discriminator(model, batch, fakes)
@@ -217,12 +213,3 @@ def _player(gan: Gan, name: NetworkName, tensors: dict[str, Tensor]) -> Player:
         },
         optimizer=optimizer,
     )
-
-
-def _same_fakes_follow(gan: Gan) -> bool:
-    """Whether the generator's first update would make the discriminator's last fakes once more.
-
-    The two passes have different keys, so not where masks would tell them apart.
-    """
-    masks = any(isinstance(node.layer, Dropout) for node in walk(gan.generator))
-    return gan.protocol.latents == "shared" and not masks
