@@ -1,6 +1,9 @@
 """The command line as a user meets it: fixed forms, exit codes, messages; run through click's own runner."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -185,9 +188,6 @@ def test_a_dry_run_shows_and_makes_nothing(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_help_needs_no_framework() -> None:
-    import subprocess
-    import sys
-
     code = (
         "import sys; from click.testing import CliRunner; from ganforge.cli.main import cli;"
         "from ganforge.plugins import host; host();"
@@ -196,3 +196,19 @@ def test_help_needs_no_framework() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_output_that_cannot_be_written_is_one_line(unbuffered: str) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "ganforge", "recipes"],
+            env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert done.stderr == "Error: the output cannot be written: No space left on device\n"

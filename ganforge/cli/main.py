@@ -1,5 +1,7 @@
 """`ganforge`: the group of all commands, and the one place where errors become words and exit codes."""
 
+import errno
+import os
 import sys
 from typing import Any
 
@@ -43,6 +45,19 @@ for command in (train, resume, *LOOKING, parity, *LISTING, data):
 
 def main() -> None:
     """The command's entry point."""
+    try:
+        _run()
+    except OSError as error:
+        if error.filename is not None or error.errno not in (errno.ENOSPC, errno.EIO, errno.EPIPE):
+            raise
+        if sys.stdout is not None:  # what is left in its buffer would be tried once more at exit, with a traceback
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if error.errno != errno.EPIPE:  # a closed pipe: whoever reads has seen enough
+            click.echo(f"Error: the output cannot be written: {error.strerror}", err=True)
+        sys.exit(1)
+
+
+def _run() -> None:
     from ganforge.plugins import host
 
     try:
