@@ -22,8 +22,8 @@ Labels: TypeAlias = npt.NDArray[np.int64]
 Scalars: TypeAlias = Mapping[str, SupportsFloat]
 """`d_loss`, `d_loss_real`, `d_loss_fake`, `g_loss`, `d_real` and `d_fake` (mean logits), `d_penalty` if there is one.
 
-Of the step's last update of each network. `d_loss` is scaled and includes the weighted penalty, `d_penalty` is without
-its weight. A value may still be on the device: `float()` waits for it, so the core asks on logged steps alone.
+Of the step's last update of each network. `d_loss` is scaled and includes the weighted penalty; `d_loss_real`,
+`d_loss_fake` and `d_penalty` are without scale and weight. A value may still be on the device: `float()` waits for it, so the core asks on logged steps alone.
 """
 
 # Forward passes of one update, for the keys of their dropout masks: streams.mix(key + pass).
@@ -94,12 +94,17 @@ class Session(Protocol):
     def generate(self, latents: Array, labels: Labels | None, *, averaged: bool = False) -> Array:
         """Pictures (B, height, width, channels) in the GAN's pixel range, by running statistics. Changes nothing.
 
+        A latent makes the same picture to the last bit whatever stands beside it: a framework whose rounding depends on
+        the batch makes them in batches of one size, or one by one.
+
         `averaged`: by the averaged weights where the protocol has them.
         """
         ...
 
     def trace(self, network: NetworkName, inputs: Array, labels: Labels | None, *, key: int | None = None) -> State:
         """The output of every node by its name, in order; the last is the picture or the logits. Changes nothing.
+
+        A residual block comes after its inner nodes.
 
         `inputs`: latents, or pictures (B, height, width, channels) in the pixel range. With a `key` as in training:
         batch statistics, dropout masks by that key (of the pass itself); without, by running statistics.
@@ -111,7 +116,7 @@ class Session(Protocol):
         ...
 
     def load_state(self, state: State) -> None:
-        """The exact inverse of `state`; float64 values are rounded to the session's precision.
+        """The exact inverse of `state`, copied; float64 values are rounded to the session's precision.
 
         Raises:
             StateError: an array is missing, extra or misshapen (`Gan.check_state` tells); nothing is changed then.

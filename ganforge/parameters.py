@@ -27,6 +27,7 @@ from ganforge.spec import (
     GlorotUniform,
     HeNormal,
     Init,
+    JoinLabel,
     Normal,
     Residual,
     Shape,
@@ -119,7 +120,8 @@ def _cancelled(nodes: tuple[Node, ...]) -> set[str]:
 def _tail(nodes: tuple[Node, ...]) -> set[str]:
     """The bias added last by `nodes`: of a residual block, that of its last inner layer, since x + (y + b).
 
-    Flatten only moves it: every element that it was added to stays a feature, or a channel, of its own.
+    Flatten only moves it, and a joined label only stands beside it: every element that it was added to stays a feature,
+    or a channel, of its own.
     """
     last = nodes[-1] if nodes else None
     match last.layer if last else None:
@@ -129,7 +131,7 @@ def _tail(nodes: tuple[Node, ...]) -> set[str]:
         case Residual():
             assert last is not None
             return _tail(last.body)
-        case Flatten():
+        case Flatten() | JoinLabel():
             return _tail(nodes[:-1])
         case _:
             return set()

@@ -91,6 +91,7 @@ PICTURE = Reshape(shape=(1, 2, 3))
         ((PICTURE, Conv(filters=2, kernel=1), NORM), {"01_conv/bias"}),
         ((PICTURE, ConvTranspose(filters=2, kernel=1), NORM), {"01_conv_transpose/bias"}),
         ((PICTURE, Conv(filters=2, kernel=1), Flatten(), NORM), {"01_conv/bias"}),
+        ((Dense(units=4), JoinLabel(), NORM), {"00_dense/bias"}),
         # A unit's bias is not a channel's: batch norm takes away only the mean of those that share a channel.
         ((Dense(units=8), Reshape(shape=(2, 2, 2)), NORM), set()),
         ((Dense(units=4), spec.Dropout(rate=0.5), NORM), set()),
@@ -104,7 +105,7 @@ PICTURE = Reshape(shape=(1, 2, 3))
     ids=lambda value: " ".join(layer.__struct_config__.tag for layer in value) if isinstance(value, tuple) else "",
 )
 def test_still_biases(layers: tuple[Layer, ...], expected: set[str]) -> None:
-    assert still(*layers) == expected
+    assert still(*layers, classes=3) == expected
 
 
 @pytest.mark.parametrize(
