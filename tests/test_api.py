@@ -131,7 +131,7 @@ def test_what_cannot_be_is_said_before_there_is_a_folder(
 
 
 def test_an_unknown_recipe(place: Path) -> None:
-    with pytest.raises(RecipeError, match="unknown recipe 'digts' .*; did you mean 'digits'"):
+    with pytest.raises(RecipeError, match=r"unknown recipe 'digts' .*; did you mean 'digits'"):
         ganforge.train("digts")
 
 
