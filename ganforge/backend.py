@@ -23,7 +23,8 @@ Scalars: TypeAlias = Mapping[str, SupportsFloat]
 """`d_loss`, `d_loss_real`, `d_loss_fake`, `g_loss`, `d_real` and `d_fake` (mean logits), `d_penalty` if there is one.
 
 Of the step's last update of each network. `d_loss` is scaled and includes the weighted penalty; `d_loss_real`,
-`d_loss_fake` and `d_penalty` are without scale and weight. A value may still be on the device: `float()` waits for it, so the core asks on logged steps alone.
+`d_loss_fake` and `d_penalty` are without scale and weight. A value may still be on the device: `float()` waits for it,
+so the core asks on logged steps alone.
 """
 
 # Forward passes of one update, for the keys of their dropout masks: streams.mix(key + pass).
