@@ -224,29 +224,16 @@ def host() -> Host:
     return new_host(strict=os.environ.get("GANFORGE_STRICT") == "1")
 
 
-def _kinds(hook: str) -> tuple[type[Named], ...]:
-    """The types of what a registration hook may give; imported late, since some of their modules need this one."""
-    from ganforge.architecture import ArchitectureEntry
-    from ganforge.backend import BackendEntry
-    from ganforge.dataset import DatasetEntry
-    from ganforge.losses import LossEntry, PenaltyEntry
-    from ganforge.recipe import RecipeEntry
-
-    kinds: dict[str, tuple[type[Named], ...]] = {
-        "ganforge_backends": (BackendEntry,),
-        "ganforge_datasets": (DatasetEntry,),
-        "ganforge_architectures": (ArchitectureEntry,),
-        "ganforge_recipes": (RecipeEntry,),
-        "ganforge_losses": (LossEntry, PenaltyEntry),
-    }
-    return kinds[hook]
+def _kinds(hook: str) -> list[str]:
+    """Names of the classes that a registration hook gives, as its signature says."""
+    return re.findall(r"\w+Entry", getattr(hookspecs, hook).__annotations__["return"])
 
 
-def _check_entry(entry: object, kinds: tuple[type[Named], ...]) -> None:
-    if not isinstance(entry, kinds):
-        wanted = " or ".join(kind.__name__ for kind in kinds)
-        raise TypeError(f"it gave {entry!r:.60}, which is no {wanted}")
-    name: object = entry.name
+def _check_entry(entry: Any, kinds: list[str]) -> None:
+    home, _, _ = type(entry).__module__.partition(".")
+    if home != "ganforge" or type(entry).__name__ not in kinds:
+        raise TypeError(f"it gave {entry!r:.60}, which is no {' or '.join(kinds)}")
+    name = entry.name
     if not isinstance(name, str) or not re.fullmatch(r"[a-z0-9][a-z0-9_-]*", name):
         raise ValueError(f"the name {name!r:.60} is not of lower case letters, digits and hyphens")
 
