@@ -111,14 +111,18 @@ def way(start: Array, end: Array, steps: int, *, spherical: bool) -> Array:
     """(steps, latent size): from one latent to another, both included exactly.
 
     Spherical: along the great arc (Shoemake 1985; White 2016, "Sampling generative networks", section 2), since the
-    straight way between two normal latents passes where the generator has seen none: too near the origin. Latents that
-    point the same way or opposite ways have no single arc; between them it is straight.
+    straight way between two normal latents passes where the generator has seen none: too near the origin. The length
+    goes evenly from one to the other, so that latents of unlike lengths make no detour. Latents that point the same way
+    or opposite ways have no single arc; between them it is straight.
     """
     at = np.linspace(0.0, 1.0, steps)[:, np.newaxis]
-    cosine = start @ end / max(float(np.linalg.norm(start) * np.linalg.norm(end)), np.finfo(np.float64).tiny)
+    lengths = float(np.linalg.norm(start)), float(np.linalg.norm(end))
+    cosine = start @ end / max(lengths[0] * lengths[1], np.finfo(np.float64).tiny)
     angle = np.arccos(np.clip(cosine, -1.0, 1.0))
     if spherical and np.sin(angle) > _PARALLEL:
-        latents = (np.sin((1 - at) * angle) * start + np.sin(at * angle) * end) / np.sin(angle)
+        first, last = start / lengths[0], end / lengths[1]
+        directions = (np.sin((1 - at) * angle) * first + np.sin(at * angle) * last) / np.sin(angle)
+        latents = ((1 - at) * lengths[0] + at * lengths[1]) * directions
     else:
         latents = (1 - at) * start + at * end
     latents[0], latents[-1] = start, end

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from fakes import FakeSession, states_equal, work_in
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -135,6 +135,7 @@ def test_the_arc_in_the_plane() -> None:
 LATENTS = st.lists(st.floats(-4, 4), min_size=3, max_size=3).map(np.array)
 
 
+@example(np.array([0.0, 1.0, -1.0]), np.array([0.0, -3.0, 2.0]), 3, True)  # nearly opposite, of unlike lengths
 @given(LATENTS, LATENTS, st.integers(2, 9), st.booleans())
 def test_any_two_latents_are_joined(start: Array, end: Array, steps: int, spherical: bool) -> None:
     """Equal, opposite and zero ones too: both ends exact, every value finite, no step a leap."""
