@@ -116,15 +116,14 @@ def way(start: Array, end: Array, steps: int, *, spherical: bool) -> Array:
     or opposite ways have no single arc; between them it is straight.
     """
     at = np.linspace(0.0, 1.0, steps)[:, np.newaxis]
+    latents = (1 - at) * start + at * end
     lengths = float(np.linalg.norm(start)), float(np.linalg.norm(end))
-    cosine = start @ end / max(lengths[0] * lengths[1], np.finfo(np.float64).tiny)
-    angle = np.arccos(np.clip(cosine, -1.0, 1.0))
-    if spherical and np.sin(angle) > _PARALLEL:
+    if spherical and min(lengths) > 0.0:
         first, last = start / lengths[0], end / lengths[1]
-        directions = (np.sin((1 - at) * angle) * first + np.sin(at * angle) * last) / np.sin(angle)
-        latents = ((1 - at) * lengths[0] + at * lengths[1]) * directions
-    else:
-        latents = (1 - at) * start + at * end
+        angle = np.arccos(np.clip(first @ last, -1.0, 1.0))
+        if np.sin(angle) > _PARALLEL:
+            directions = (np.sin((1 - at) * angle) * first + np.sin(at * angle) * last) / np.sin(angle)
+            latents = ((1 - at) * lengths[0] + at * lengths[1]) * directions
     latents[0], latents[-1] = start, end
     return np.asarray(latents)
 
