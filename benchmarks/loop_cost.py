@@ -77,7 +77,7 @@ def main() -> None:
             host=api.host(),
             stop=10**9,
         )
-        run.step_finished(0, None)
+        run.host.event("ganforge_run_started", run=run)
         starts: list[float] = []
         for step in range(options.steps + 2):
             starts.append(perf_counter())
