@@ -20,10 +20,11 @@ Precision: TypeAlias = Literal["float32", "float64"]
 Pictures: TypeAlias = npt.NDArray[np.uint8]
 Labels: TypeAlias = npt.NDArray[np.int64]
 Scalars: TypeAlias = Mapping[str, SupportsFloat]
-"""`d_loss`, `d_loss_real`, `d_loss_fake`, `g_loss`, `d_real` and `d_fake` (mean logits), `d_penalty` if there is one.
+"""`d_loss`, `d_loss_real`, `d_loss_fake`, `g_loss`, `d_real` and `d_fake`, `d_penalty` if there is one.
 
 Of the step's last update of each network. `d_loss` is scaled and includes the weighted penalty; `d_loss_real`,
-`d_loss_fake` and `d_penalty` are without scale and weight. A value may still be on the device: `float()` waits for it,
+`d_loss_fake` and `d_penalty` are without scale and weight. `d_real` and `d_fake` are means over the batch of the loss's
+`realness` of the logits. A value may still be on the device: `float()` waits for it,
 so the core asks on logged steps alone.
 """
 

@@ -57,6 +57,10 @@ class Targets(NamedTuple):
     fake: Tensor
 
 
+def _the_logit(logits: Tensor) -> Tensor:
+    return logits
+
+
 @dataclass(frozen=True, kw_only=True)
 class LossEntry:
     """A loss that a recipe can name."""
@@ -75,6 +79,11 @@ class LossEntry:
     """
     outputs: int = 1
     """Logits per picture."""
+    realness: Callable[[Tensor], Tensor] = _the_logit
+    """`logits (batch, outputs) -> (batch, 1)`: how real each picture is taken to be, by + - * / and slices alone.
+
+    For people, who are shown its means and histograms; nothing is trained by it. By default the one logit there is.
+    """
     uses_targets: bool = False
     generator_sees_real: bool = False
     shift_invariant: bool = False
@@ -109,6 +118,10 @@ def _bce_generator(ops: Ops, real: Tensor, fake: Tensor, targets: Targets) -> Te
 def _two_way(ops: Ops, logits: Tensor, targets: Tensor) -> Tensor:
     log_p = ops.log_softmax(logits)
     return -ops.mean(targets * log_p[:, 1:2] + (1.0 - targets) * log_p[:, 0:1])
+
+
+def _log_odds(logits: Tensor) -> Tensor:
+    return logits[:, 1:2] - logits[:, 0:1]
 
 
 def _softmax_discriminator(ops: Ops, real: Tensor, fake: Tensor, targets: Targets) -> tuple[Tensor, Tensor]:
@@ -177,6 +190,7 @@ def ganforge_losses() -> Iterable[LossEntry | PenaltyEntry]:
             discriminator=_softmax_discriminator,
             generator=_softmax_generator,
             outputs=2,
+            realness=_log_odds,
             uses_targets=True,
         ),
         LossEntry(

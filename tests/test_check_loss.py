@@ -45,6 +45,8 @@ WRONG: dict[str, tuple[LossEntry, str]] = {
     "no scalar": (replace(HINGE, generator=lambda ops, real, fake, targets: -fake), "not one scalar"),
     "one term": (replace(HINGE, discriminator=lambda ops, real, fake, targets: (ops.mean(fake),)), "two scalars"),
     "infinite": (replace(HINGE, generator=lambda ops, real, fake, targets: ops.mean(fake) * np.inf), "inf"),
+    "two logits, no reading": (replace(SHIPPED["softmax"], realness=HINGE.realness), r"\(6, 2\).*one number for each"),
+    "a reading by an op": (replace(HINGE, realness=lambda logits: logits.sigmoid()), "sigmoid"),
     "unknown op": (replace(HINGE, generator=lambda ops, real, fake, targets: ops.exp(fake)), "exp"),
 }
 

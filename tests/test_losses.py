@@ -124,6 +124,14 @@ def test_softmax_calls_the_second_logit_real() -> None:
     assert fake == pytest.approx(40)
 
 
+def test_of_two_logits_the_log_odds_say_how_real_a_picture_is() -> None:
+    """As the one logit of cross entropy does: the sigmoid of either is the probability of "real"."""
+    p = np.array([[0.9], [0.2]])
+    logits = np.log(np.concatenate([1 - p, p], axis=1)) + np.array([[3.0], [-5.0]])
+    assert sigmoid(loss("softmax").realness(logits)) == pytest.approx(p)
+    np.testing.assert_array_equal(loss("bce").realness(REAL), REAL)
+
+
 def test_least_squares() -> None:
     expected = 0.5 * ((REAL - 1) ** 2).mean(), 0.5 * (FAKE**2).mean()
     assert discriminator(loss("least-squares")) == pytest.approx(expected)

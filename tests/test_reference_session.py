@@ -109,6 +109,21 @@ def test_a_joint_batch_is_one_batch_fakes_first():
     assert session.state()["discriminator/00_batch_norm/variance"] == pytest.approx([both.var(ddof=1)], rel=1e-12)
 
 
+def test_of_two_logits_the_difference_in_favour_of_real_is_logged():
+    gan = TINY["softmax"]
+    session, step = opened(gan), inputs(gan, 0, 0)
+    fed = step.discriminator[0]
+    keys = [int(streams.mix(np.array([fed.key + number], np.uint64))[0]) for number in (0, 1, 2)]
+    fake = list(session.trace("generator", fed.latents, fed.labels, key=keys[0]).values())[-1]
+    seen = {
+        name: list(session.trace("discriminator", pictures, fed.labels, key=key).values())[-1]
+        for name, pictures, key in (("d_real", pixels(fed.images), keys[1]), ("d_fake", fake, keys[2]))
+    }
+    scalars = session.step(step)
+    for name, logits in seen.items():
+        assert float(scalars[name]) == pytest.approx((logits[:, 1] - logits[:, 0]).mean(), rel=1e-12)
+
+
 def test_dropout_masks_go_by_update_pass_node_and_element():
     """A discriminator of dropout and a fixed sum: its mean logits tell which elements were kept."""
     tiny = TINY["vectors"]

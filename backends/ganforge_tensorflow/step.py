@@ -102,8 +102,8 @@ def judge_discriminator(
         "d_loss": loss,
         "d_loss_real": real_term,
         "d_loss_fake": fake_term,
-        "d_real": tf.reduce_mean(real_logits),
-        "d_fake": tf.reduce_mean(fake_logits),
+        "d_real": tf.reduce_mean(gan.loss.realness(real_logits)),
+        "d_fake": tf.reduce_mean(gan.loss.realness(fake_logits)),
         **penalty,
     }
     return Judged(_gradients(gan, "discriminator", loss, arrays), [each.moments for each in passes], scalars)

@@ -175,8 +175,8 @@ def judge_discriminator(model: Model, batch: DiscriminatorFeed, fakes: Tensor, *
         "d_loss": loss,
         "d_loss_real": real_term,
         "d_loss_fake": fake_term,
-        "d_real": real_logits.mean(),
-        "d_fake": fake_logits.mean(),
+        "d_real": gan.loss.realness(real_logits).mean(),
+        "d_fake": gan.loss.realness(fake_logits).mean(),
         **penalty,
     }
     return Judged(player.gradients(loss, leaves), {name: each.detach() for name, each in scalars.items()})

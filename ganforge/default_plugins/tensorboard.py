@@ -82,14 +82,13 @@ def _histograms(run: "Run") -> Iterator[events.Value]:
 
 
 def _logits(run: "Run", images: "Array", labels: "Labels | None") -> "Array":
-    """What the discriminator says of each picture: its logit, of two the difference in favour of real."""
+    """How real the discriminator takes each picture to be, as its loss reads the logits."""
     found = []
     for first in range(0, len(images), _TOGETHER):
         part = slice(first, first + _TOGETHER)
         outputs = run.model.session.trace("discriminator", images[part], None if labels is None else labels[part])
         found.append(list(outputs.values())[-1])
-    logits = np.concatenate(found)
-    return np.asarray(logits[:, -1] - logits[:, 0] if logits.shape[1] > 1 else logits[:, 0])
+    return np.asarray(run.model.gan.loss.realness(np.concatenate(found)))
 
 
 def _flat(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str | float | bool]]:

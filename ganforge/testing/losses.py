@@ -100,8 +100,21 @@ def _declared(entry: LossEntry) -> Iterator[Finding]:
         if not _same(values, terms(np.concatenate([real, real]), np.concatenate([fake, fake]), twice)):
             yield Finding(what="it changes when the batch is doubled: it must be a mean over the batch", where=name)
     yield from _flags(entry, judge, real, fake, targets, other)
+    yield from _realness(entry, real)
     if not entry.uses_targets and not _same(make(real, fake, targets), make(real, fake, other)):
         yield Finding(what="it depends on the targets; say uses_targets=True", where="generator")
+
+
+def _realness(entry: LossEntry, logits: Array) -> Iterator[Finding]:
+    """Whether it gives a number for each picture."""
+    try:
+        shape = np.shape(entry.realness(logits))
+    except Exception as error:  # whatever a stranger's function raises is the finding
+        yield Finding(what=f"it raised {type(error).__name__}: {error}", where="realness", trap=_ADVICE)
+        return
+    if shape != (len(logits), 1):
+        what = f"of logits {logits.shape} it makes {shape}: one number for each picture is needed, (batch, 1)"
+        yield Finding(what=what, where="realness")
 
 
 def _flags(

@@ -67,7 +67,8 @@ class Updates:
         real_term, fake_term = self.gan.loss.discriminator(self._ops, *seen, targets)
         loss = protocol.loss.discriminator_scale * (real_term + fake_term)
         scalars = {"d_loss_real": real_term, "d_loss_fake": fake_term}
-        scalars |= {"d_real": np.mean(real_logits), "d_fake": np.mean(fake_logits)}
+        realness = self.gan.loss.realness
+        scalars |= {"d_real": np.mean(realness(real_logits)), "d_fake": np.mean(realness(fake_logits))}
         if self.gan.penalty and protocol.penalty:
 
             def critic(x: Tensor) -> Tensor:
