@@ -17,6 +17,7 @@ from msgspec import Meta
 
 from ganforge.convert import convert
 from ganforge.errors import RecipeError, near_names
+from ganforge.gan import NETWORKS
 from ganforge.plugins import Host
 from ganforge.protocol import Protocol
 from ganforge.spec import Count
@@ -202,13 +203,17 @@ def put(table: Table, assignment: str) -> Table:
     return merge(table, value)
 
 
+_OPTIMIZER: Table = {"training": {network: {"optimizer": {"kind": "adam"}} for network in NETWORKS}}
+"""What is meant where a recipe, or --set, gives an optimizer's rate and not its kind."""
+
+
 def parse(table: Mapping[str, Any]) -> Recipe:
     """The typed recipe of a table.
 
     Raises:
         RecipeError: an unknown key or a wrong value; the message names its place and the near names.
     """
-    prepared = dict(table)
+    prepared = merge(_OPTIMIZER, table)
     name = str(prepared.get("name", "recipe"))
     for section, settings in (("data", DataSettings), ("architecture", ArchitectureSettings)):
         if isinstance(prepared.get(section), dict):

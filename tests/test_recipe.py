@@ -211,7 +211,7 @@ CONV = {"kind": "conv", "filters": 3, "kernel": 3}
             r"key 'rate' is missing in \[training.generator.optimizer\]; it must be a number > 0$",
         ),
         ({"training": {"penalty": {"name": "r11"}}}, r"'weight' is missing in \[training.penalty\]; .* a number > 0$"),
-        ({"training": {"generator": {"optimizer": {}}}}, "key 'kind' is missing .*; it may be adam, rmsprop or sgd$"),
+        ({"generator": [CONV | {"kernel_init": {"std": 0.1}}]}, "key 'kind' is missing .*; it may be constant, .* or "),
         ({"training": {"penalty": {"name": "r1", "weight": 0}}}, "training.penalty.weight must be a number > 0$"),
         ({"training": {"latent": {"low": 3.0, "high": -3.0}}}, "low 3 must be less than high -3, at training.latent"),
         ({"run": {"seed": -1}}, "run.seed must be a whole number >= 0$"),

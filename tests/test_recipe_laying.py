@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ganforge.errors import RecipeError
-from ganforge.protocol import SGD, Adam
+from ganforge.protocol import SGD, Adam, Player
 from ganforge.recipe import merge, parse, put
 
 _TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0", exclude_categories=("Cc", "Cs")), max_size=8)
@@ -77,6 +77,15 @@ def test_put_leaves_the_rest() -> None:
         "training": {"batch_size": 3, "latent": {"size": 5}},
         "image_size": 8,
     }
+
+
+def test_a_rate_alone_is_that_of_the_optimizer_that_is_meant() -> None:
+    recipe = parse(put({"name": "x"}, "training.generator.optimizer.rate=1e-3"))
+    assert recipe.training.generator.optimizer == Adam(rate=1e-3)
+    assert recipe.training.discriminator.optimizer == Adam()
+    table = put({"name": "x", "training": {"generator": {"updates": 2}}}, "training.generator.optimizer.rate=0.1")
+    recipe = parse(put(table, "training.generator.optimizer.kind=sgd"))
+    assert recipe.training.generator == Player(updates=2, optimizer=SGD(rate=0.1))
 
 
 def test_put_another_optimizer_drops_the_settings_of_the_old_one() -> None:
