@@ -256,6 +256,7 @@ def prepared(recipe: Recipe, image_set: ImageSet, preparing: Preparing | None = 
         name=recipe.data.set,
         shape=(*recipe.size, recipe.channels),
         fit=recipe.data.fit,
+        crop=recipe.data.crop_size,
         max_bad=recipe.data.max_bad,
         progress=preparing,
     )

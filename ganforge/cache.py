@@ -25,7 +25,7 @@ import numpy.typing as npt
 import platformdirs
 
 from ganforge.errors import DataError
-from ganforge.fitting import Fit, Shape
+from ganforge.fitting import Crop, Fit, Shape
 
 VARIABLE = "GANFORGE_CACHE"
 """Environment variable that names the cache's folder."""
@@ -48,6 +48,7 @@ class Meta(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     name: str
     shape: Shape
     fit: Fit
+    crop: Crop | None = None
     class_names: tuple[str, ...]
     """Empty for a set without labels; there is no labels.npy then."""
     count: int = 0

@@ -7,6 +7,7 @@ import numpy as np
 from PIL import Image
 
 from ganforge.dataset import Pixels
+from ganforge.errors import DataError
 
 Fit = Literal["cover", "stretch", "pad"]
 """What to do with another aspect ratio: cut off what is over, ignore it, or fill up with black."""
@@ -14,19 +15,29 @@ Fit = Literal["cover", "stretch", "pad"]
 Shape = tuple[int, int, int]
 """Height, width, channels (1 or 3)."""
 
+Crop = tuple[int, int]
+"""Height and width."""
+
 # Pillow widens the kernel when it shrinks, so nothing aliases. Bicubic rather than Lanczos because beside a bright
 # stroke on black it only undershoots, which clips to black: Lanczos adds a second, faint outline when small pictures
 # are enlarged, and a generator learns it.
 _FILTER = Image.Resampling.BICUBIC
 
 
-def fit_picture(pixels: Pixels, shape: Shape, fit: Fit) -> Pixels:
+def fit_picture(pixels: Pixels, shape: Shape, fit: Fit, crop: Crop | None = None) -> Pixels:
     """`pixels`, uint8 (any height, any width, 1 or 3), as uint8 of exactly `shape`.
 
     'cover' scales until both sides are filled and keeps the centre; 'stretch' scales each side alone; 'pad' scales
     until all is inside and centres it on black. Colour becomes grey by ITU-R 601 luma (0.299 R + 0.587 G + 0.114 B);
     grey becomes colour with three equal channels. A picture that has the shape already comes back unchanged.
+
+    With `crop`, so much of the picture's centre is cut out first, and the rest of it does not count.
+
+    Raises:
+        DataError: the picture is smaller than `crop`.
     """
+    if crop is not None:
+        pixels = _centre(pixels, crop)
     if pixels.shape == shape:
         return pixels
     height, width, channels = shape
@@ -37,6 +48,14 @@ def fit_picture(pixels: Pixels, shape: Shape, fit: Fit) -> Pixels:
     if channels == 3:
         picture = picture.convert("RGB")
     return np.asarray(picture).reshape(shape)
+
+
+def _centre(pixels: Pixels, crop: Crop) -> Pixels:
+    (height, width), (rows, columns) = pixels.shape[:2], crop
+    if height < rows or width < columns:
+        raise DataError(f"{height}x{width} pixels are fewer than are to be cut out of it, data.crop = {rows}x{columns}")
+    top, left = (height - rows) // 2, (width - columns) // 2
+    return pixels[top : top + rows, left : left + columns]
 
 
 def _cover(picture: Image.Image, size: tuple[int, int]) -> Image.Image:

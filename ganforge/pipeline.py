@@ -22,7 +22,7 @@ import numpy.typing as npt
 from ganforge.cache import Entry, Meta, RowFile, Skipped, default_cache, open_entry, publish, scratch
 from ganforge.dataset import ImageSet, Pixels
 from ganforge.errors import DataError, PluginError
-from ganforge.fitting import Fit, Shape, fit_picture
+from ganforge.fitting import Crop, Fit, Shape, fit_picture
 
 __all__ = ["Prepared", "Skipped", "picture_channels", "prepare"]
 
@@ -62,21 +62,24 @@ def prepare(
     name: str,
     shape: Shape,
     fit: Fit = "cover",
+    crop: Crop | None = None,
     max_bad: int = 10,
     cache: Path | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Prepared:
     """All pictures of `image_set` as uint8 of one `shape` (height, width, channels), from the cache if they are there.
 
-    `image_set.read` is called from several threads. The cache is keyed by the set's fingerprint, the shape and the fit;
-    an entry that is damaged is made again.
+    `image_set.read` is called from several threads. The cache is keyed by the set's fingerprint, the shape, the fit
+    and the crop; an entry that is damaged is made again.
 
     Args:
         image_set: the pictures.
         name: the data set's name; begins the name of the folder in the cache.
         shape: height, width and channels (1 or 3) of every picture.
         fit: how another aspect ratio is treated, see `ganforge.fitting`.
-        max_bad: how many unreadable pictures are skipped and listed before it is an error.
+        crop: height and width of the centre that is cut out of every picture before it is fitted; None: all of it.
+        max_bad: how many pictures that cannot be read, or are smaller than `crop`, are skipped and listed before it is
+            an error.
         cache: folder of the cache; by default that of the variable GANFORGE_CACHE, or else the user's cache folder.
         progress: called with the number of pictures done and of all, after every few.
 
@@ -86,13 +89,15 @@ def prepare(
     """
     if min(shape) < 1 or shape[2] not in (1, 3):
         raise DataError(f"{name}: pictures of shape {shape} cannot be made: (height, width, 1 or 3) is needed")
+    if crop is not None and min(crop) < 1:
+        raise DataError(f"{name}: a centre of {crop} cannot be cut out: (height, width) is needed")
     if not len(image_set):
         raise DataError(f"{name}: the set holds no pictures")
     root = default_cache() if cache is None else cache
-    place = root / f"{name}-{_key(image_set.fingerprint, shape, fit)}"
+    place = root / f"{name}-{_key(image_set.fingerprint, shape, fit, crop)}"
     found = open_entry(place)
     if found is None:
-        wanted = Meta(name=name, shape=shape, fit=fit, class_names=tuple(image_set.class_names))
+        wanted = Meta(name=name, shape=shape, fit=fit, crop=crop, class_names=tuple(image_set.class_names))
         entry = _make(image_set, place, wanted, max_bad, progress)
     else:
         entry = found
@@ -120,8 +125,8 @@ def picture_channels(image_set: ImageSet) -> int:
     raise DataError(f"none of the set's {len(image_set):,} pictures can be read")
 
 
-def _key(fingerprint: str, shape: Shape, fit: Fit) -> str:
-    return hashlib.sha256(msgspec.json.encode((_FORMAT, fingerprint, shape, fit))).hexdigest()[:16]
+def _key(fingerprint: str, shape: Shape, fit: Fit, crop: Crop | None) -> str:
+    return hashlib.sha256(msgspec.json.encode((_FORMAT, fingerprint, shape, fit, crop))).hexdigest()[:16]
 
 
 def _make(
@@ -146,7 +151,7 @@ def _make(
                 if progress is not None:
                     progress(taken, total)
             if not count:
-                raise DataError(f"{wanted.name}: none of {total:,} pictures can be read:{_listed(skipped)}")
+                raise DataError(f"{wanted.name}: none of {total:,} pictures can be used:{_listed(skipped)}")
             images.finish()
             labels.finish()
         return publish(made, place, msgspec.structs.replace(wanted, count=count, skipped=tuple(skipped)))
@@ -176,7 +181,7 @@ def _decode(image_set: ImageSet, wanted: Meta, indices: range) -> _Chunk:
     good = 0
     for index in indices:
         try:
-            images[good] = fit_picture(_read(image_set, index), wanted.shape, wanted.fit)
+            images[good] = fit_picture(_read(image_set, index), wanted.shape, wanted.fit, wanted.crop)
         except (DataError, OSError) as error:
             where = image_set.where(index)
             skipped.append(Skipped(where=where, reason=str(error).removeprefix(f"{where}: ")))
@@ -211,7 +216,7 @@ def _label(image_set: ImageSet, index: int, classes: int) -> int:
 def _refuse_many_bad(name: str, skipped: Sequence[Skipped], total: int, max_bad: int) -> None:
     if len(skipped) > max_bad:
         raise DataError(
-            f"{name}: more than {max_bad} of {total:,} pictures cannot be read:{_listed(skipped)}\n"
+            f"{name}: more than {max_bad} of {total:,} pictures cannot be used:{_listed(skipped)}\n"
             "Repair or remove them, or let more of them be skipped (--set data.max_bad=N)"
         )
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, time
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeAlias
 
 import msgspec
 from msgspec import Meta
@@ -24,6 +24,8 @@ from ganforge.spec import Count
 from ganforge.templates import Written, fill, stand_in
 
 Table = dict[str, Any]
+Sides: TypeAlias = int | str | tuple[Count, Count]
+"""Of a picture, as a recipe writes them: one number, "HEIGHTxWIDTH", or [height, width]."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,10 +63,17 @@ class DataSettings(msgspec.Struct, frozen=True, kw_only=True):
     path: str | None = None
     fit: Literal["cover", "stretch", "pad"] = "cover"
     """Fill the picture and cut what is over, ignore its proportions, or show all of it on black."""
+    crop: Sides | None = None
+    """Cut so much out of each picture's centre before it is fitted; None: fit all of it."""
     max_bad: Annotated[int, Meta(ge=0)] = 10
-    """Pictures that may be unreadable before that is an error."""
+    """Pictures that may be unreadable, or smaller than `crop`, before that is an error."""
     options: Table = {}
     """The data set's own, as given; checked when it is opened."""
+
+    @property
+    def crop_size(self) -> tuple[int, int] | None:
+        """(height, width)."""
+        return None if self.crop is None else _height_width(self.crop)
 
 
 class ArchitectureSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,8 +88,7 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     name: str
     summary: str = ""
-    image_size: int | str | tuple[Count, Count] = 64
-    """One number, "HEIGHTxWIDTH", or [height, width]."""
+    image_size: Sides = 64
     channels: Literal[1, 3] | None = None
     """None: as the first picture of the data set."""
     conditional: bool = False
@@ -102,19 +110,23 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     @property
     def size(self) -> tuple[int, int]:
         """(height, width)."""
-        match self.image_size:
-            case int(side):
-                return side, side
-            case str(text):
-                height, _, width = text.partition("x")
-                return int(height), int(width)
-            case sides:
-                return sides
+        return _height_width(self.image_size)
 
     @property
     def written(self) -> dict[str, tuple[Written, ...]]:
         """The layers of both networks, as far as they are written out."""
         return {"generator": self.generator or (), "discriminator": self.discriminator or ()}
+
+
+def _height_width(sides: Sides) -> tuple[int, int]:
+    match sides:
+        case int(side):
+            return side, side
+        case str(text):
+            height, _, width = text.partition("x")
+            return int(height), int(width)
+        case both:
+            return both
 
 
 def load_table(name: str, host: Host) -> Table:
@@ -232,11 +244,17 @@ def parse(table: Mapping[str, Any]) -> Recipe:
                 "has options of its own, as architecture.width"
             )
         recipe = msgspec.structs.replace(recipe, architecture=recipe.architecture or ArchitectureSettings())
-    if isinstance(recipe.image_size, str) and not re.fullmatch(r"[1-9]\d{0,4}x[1-9]\d{0,4}", recipe.image_size):
-        raise RecipeError(f"image_size takes one number or HEIGHTxWIDTH, as 96x64, not {recipe.image_size!r}")
-    if min(recipe.size) < 1:
-        raise RecipeError(f"image_size must be at least 1, not {recipe.image_size!r}")
+    _refuse_no_size("image_size", recipe.image_size)
+    if recipe.data.crop is not None:
+        _refuse_no_size("data.crop", recipe.data.crop)
     return recipe
+
+
+def _refuse_no_size(place: str, sides: Sides) -> None:
+    if isinstance(sides, str) and not re.fullmatch(r"[1-9]\d{0,4}x[1-9]\d{0,4}", sides):
+        raise RecipeError(f"{place} takes one number or HEIGHTxWIDTH, as 96x64, not {sides!r}")
+    if min(_height_width(sides)) < 1:
+        raise RecipeError(f"{place} must be at least 1, not {sides!r}")
 
 
 def _split(table: Table, settings: type[msgspec.Struct]) -> Table:

@@ -91,7 +91,9 @@ def test_what_changes_the_pictures_changes_the_key(tmp_path: Path) -> None:
     assert not made(Counting(fingerprint="other"), tmp_path).from_cache
     assert not made(Counting(), tmp_path, fit="pad").from_cache
     assert not prepare(Counting(), name="counting", shape=(8, 8, 3), cache=tmp_path).from_cache
-    assert len(list(tmp_path.iterdir())) == 4
+    assert not made(Counting(), tmp_path, crop=(9, 9)).from_cache
+    assert not made(Counting(), tmp_path, crop=(9, 8)).from_cache
+    assert len(list(tmp_path.iterdir())) == 6
 
 
 def test_a_set_without_labels(tmp_path: Path) -> None:
@@ -110,6 +112,11 @@ def test_bad_pictures_are_skipped_and_listed(tmp_path: Path) -> None:
     assert [skipped.where for skipped in prepared.skipped] == ["picture 0", "picture 299", "picture 599"]
 
 
+def test_pictures_smaller_than_the_crop_are_bad_ones(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"more than 10 of 600 .*\n  picture 0: 10x12 pixels .*crop = 11x12\n"):
+        made(Counting(), tmp_path, crop=(11, 12))
+
+
 def test_too_many_bad_pictures(tmp_path: Path) -> None:
     image_set = Counting(bad=frozenset(range(100, 105)))
     with pytest.raises(DataError, match=r"more than 4 of 600 .*\n  picture 100: torn\n(.*\n)+  and 2 more\n"):
@@ -125,7 +132,7 @@ def test_the_limit_holds_for_what_is_in_the_cache(tmp_path: Path) -> None:
 
 
 def test_no_good_picture_at_all(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="none of 3 pictures can be read:\n  picture 0: torn"):
+    with pytest.raises(DataError, match="none of 3 pictures can be used:\n  picture 0: torn"):
         made(Counting(count=3, bad=frozenset({0, 1, 2})), tmp_path, max_bad=10)
     with pytest.raises(DataError, match="holds no pictures"):
         made(Counting(count=0), tmp_path)
@@ -256,6 +263,8 @@ def test_impossible_shape(tmp_path: Path) -> None:
     for shape in ((0, 8, 1), (8, 8, 2)):
         with pytest.raises(DataError, match="cannot be made"):
             prepare(Counting(), name="counting", shape=shape, cache=tmp_path)
+    with pytest.raises(DataError, match="cannot be cut out"):
+        made(Counting(), tmp_path, crop=(0, 4))
 
 
 def test_a_cache_that_cannot_be_written(tmp_path: Path) -> None:
@@ -287,6 +296,7 @@ def test_meta_says_what_it_is(tmp_path: Path) -> None:
         "name": "counting",
         "shape": [8, 8, 1],
         "fit": "cover",
+        "crop": None,
         "class_names": ["even", "odd"],
         "count": 599,
         "skipped": [{"where": "picture 3", "reason": "torn"}],

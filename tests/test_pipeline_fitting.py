@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ganforge.errors import DataError
 from ganforge.fitting import Fit, fit_picture
 
 SIDE = st.integers(1, 300)
@@ -48,6 +49,26 @@ def test_pad_keeps_everything_on_black() -> None:
     fitted = fit_picture(np.full((90, 30, 3), 200, np.uint8), (30, 30, 3), "pad")
     assert (fitted[:, 10:20] == 200).all()
     assert (fitted[:, :10] == 0).all() and (fitted[:, 20:] == 0).all()
+
+
+@pytest.mark.parametrize("fit", FITS)
+def test_a_crop_is_the_exact_centre_and_the_rest_does_not_count(fit: Fit) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (218, 178, 3), np.uint8)
+    np.testing.assert_array_equal(fit_picture(noise, (108, 108, 3), fit, (108, 108)), noise[55:163, 35:143])
+    np.testing.assert_array_equal(
+        fit_picture(noise, (64, 64, 3), fit, (100, 81)), fit_picture(noise[59:159, 48:129], (64, 64, 3), fit)
+    )
+
+
+def test_a_crop_of_all_of_it_changes_nothing() -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (30, 41, 1), np.uint8)
+    np.testing.assert_array_equal(fit_picture(noise, (30, 41, 1), "cover", (30, 41)), noise)
+
+
+@pytest.mark.parametrize("crop", [(31, 20), (20, 42), (100, 100)])
+def test_a_crop_larger_than_the_picture_is_refused(crop: tuple[int, int]) -> None:
+    with pytest.raises(DataError, match=rf"30x41 pixels .*data\.crop = {crop[0]}x{crop[1]}$"):
+        fit_picture(np.zeros((30, 41, 1), np.uint8), (8, 8, 1), "cover", crop)
 
 
 def test_the_same_shape_is_left_alone() -> None:

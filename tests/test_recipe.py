@@ -165,6 +165,11 @@ def test_image_sizes(given: Any, size: tuple[int, int]) -> None:
     assert parse({"name": "x"} | ({} if given is None else {"image_size": given})).size == size
 
 
+@pytest.mark.parametrize(("given", "size"), [(108, (108, 108)), ("96x80", (96, 80)), ([9, 12], (9, 12)), (None, None)])
+def test_crops(given: Any, size: tuple[int, int] | None) -> None:
+    assert parse({"name": "x"} | ({} if given is None else {"data": {"crop": given}})).data.crop_size == size
+
+
 # Refusals ------------------------------------------------------------------------------------------------------------
 
 CONV = {"kind": "conv", "filters": 3, "kernel": 3}
@@ -202,6 +207,8 @@ CONV = {"kind": "conv", "filters": 3, "kernel": 3}
             "'normall' at training.latent.distribution; .*'normal'",
         ),
         ({"run": {"precision": "float16"}}, "'float16' at run.precision; did you mean 'float"),
+        ({"data": {"crop": "108"}}, "data.crop takes one number or HEIGHTxWIDTH, as 96x64, not '108'"),
+        ({"data": {"crop": 0}}, "data.crop must be at least 1, not 0"),
         ({"data": {"fit": "zzz"}}, "'zzz' at data.fit; known: cover, pad, stretch"),
         # values
         ({"training": {"batch_size": 0}}, "training.batch_size must be a whole number >= 1$"),
