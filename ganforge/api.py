@@ -19,7 +19,7 @@ from ganforge.assembly import (
 from ganforge.backend import BackendEntry
 from ganforge.dataset import ImageSet
 from ganforge.errors import PluginError, RunError
-from ganforge.files import alone
+from ganforge.files import alone, expanded
 from ganforge.gan import Gan
 from ganforge.model import Model
 from ganforge.pipeline import Prepared, prepare
@@ -56,7 +56,7 @@ def describe(
     for assignment in assignments:
         table = put(table, assignment)
     if data is not None:  # last, since another data set would drop it
-        table = merge(table, {"data": {"path": str(Path(data).expanduser().resolve())}})
+        table = merge(table, {"data": {"path": str(expanded(data).absolute())}})
     return parse(table)
 
 

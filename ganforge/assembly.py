@@ -2,7 +2,6 @@
 
 from hashlib import sha256
 from importlib.util import find_spec
-from pathlib import Path
 
 import msgspec
 import numpy as np
@@ -12,6 +11,7 @@ from ganforge.backend import BackendEntry, Session
 from ganforge.convert import convert
 from ganforge.dataset import DatasetEntry, ImageSet
 from ganforge.errors import DataError, PluginError, RecipeError, SpecError
+from ganforge.files import expanded
 from ganforge.gan import Gan
 from ganforge.losses import LossEntry, PenaltyEntry
 from ganforge.parameters import State
@@ -33,7 +33,7 @@ def open_data(recipe: Recipe, host: Host) -> ImageSet:
     settings = recipe.data
     entry = host.find("ganforge_datasets", DatasetEntry, settings.set, "data set")
     options = convert(settings.options, entry.options, f"recipe {recipe.name!r}: data set {entry.name!r}")
-    path = Path(settings.path).expanduser() if settings.path is not None else None
+    path = expanded(settings.path) if settings.path is not None else None
     if entry.needs_path and path is None:
         raise DataError(f"data set {entry.name!r} needs to know where its pictures lie: --data PATH")
     return entry.open(path, options)

@@ -25,6 +25,7 @@ import numpy.typing as npt
 import platformdirs
 
 from ganforge.errors import DataError
+from ganforge.files import expanded
 from ganforge.fitting import Crop, Fit, Shape
 
 VARIABLE = "GANFORGE_CACHE"
@@ -68,7 +69,7 @@ class Entry:
 def default_cache() -> Path:
     """The folder that `GANFORGE_CACHE` names, or else the system's place for caches."""
     named = os.environ.get(VARIABLE)
-    return Path(named).expanduser() if named else platformdirs.user_cache_path("ganforge")
+    return expanded(named) if named else platformdirs.user_cache_path("ganforge")
 
 
 def open_entry(place: Path) -> Entry | None:

@@ -28,6 +28,9 @@ _WORDS = {
 _GIVEN = _WORDS | {"float": "a decimal number", "list": "a list", "dict": "a table"}
 """Those of a value that is refused."""
 
+_DEEPEST = 40
+"""Levels of tables and lists: twenty residual blocks, each in the one before."""
+
 
 def convert(table: object, kind: type[T], where: str) -> T:
     """`table` as a `kind`.
@@ -36,27 +39,44 @@ def convert(table: object, kind: type[T], where: str) -> T:
         RecipeError: an unknown key or a wrong value; the message names `where`, its place there, and the near names.
     """
     try:
-        _refuse_extremes(table, where, "")
+        _refuse_extremes(table, where, "", _DEEPEST)
         return msgspec.convert(table, kind)
     except msgspec.ValidationError as error:
         raise RecipeError(f"{where}: {_worded(str(error), kind)}") from error
-    except RecursionError as error:
-        raise RecipeError(f"{where}: nested too deeply") from error
 
 
-def _refuse_extremes(value: object, where: str, place: str) -> None:
-    """Refuse what TOML can say and neither JSON nor arithmetic can carry: inf, nan, integers beyond 64 bits."""
+def _refuse_extremes(value: object, where: str, place: str, deeper: int) -> None:
+    """Refuse what TOML or Python can say and neither files nor arithmetic can carry.
+
+    That is inf, nan, integers beyond 64 bits, text that is no UTF-8 (as a file's name may be), and tables within tables
+    more than `deeper` times, before whatever reads them calls itself too often.
+    """
+    if deeper < 0:
+        raise RecipeError(f"{where}: {place[:80]} is nested too deeply")
     match value:
         case float() if not isfinite(value):
             raise RecipeError(f"{where}: {place} must be a finite number, not {value}")
         case int() if abs(value) >= 2**63:
             raise RecipeError(f"{where}: {place} is too large")
+        case str() if not _is_text(value):
+            raise RecipeError(f"{where}: {place} = {value!r} holds bytes that are no UTF-8, which no recipe can hold")
         case Mapping():
             for key, each in value.items():
-                _refuse_extremes(each, where, f"{place}.{key}" if place else str(key))
+                inside = f"{place}.{key}" if place else str(key)
+                if not _is_text(str(key)):
+                    raise RecipeError(f"{where}: the key {inside!r} holds bytes that are no UTF-8")
+                _refuse_extremes(each, where, inside, deeper - 1)
         case list() | tuple():
             for number, each in enumerate(value):
-                _refuse_extremes(each, where, f"{place}[{number}]")
+                _refuse_extremes(each, where, f"{place}[{number}]", deeper - 1)
+
+
+def _is_text(value: str) -> bool:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _worded(message: str, kind: type) -> str:

@@ -14,7 +14,7 @@ from PIL import Image
 
 from ganforge.dataset import Pixels
 from ganforge.errors import DataError, PluginError
-from ganforge.files import write_whole
+from ganforge.files import expanded, write_whole
 from ganforge.folders import PictureFolder, list_pictures
 from ganforge.locate import existing_folder
 
@@ -54,7 +54,7 @@ def cascade(file: Path | None, *, min_size: int, neighbors: int, scale: float) -
         from cv2.data import haarcascades
     except ImportError as error:
         raise PluginError("to find faces OpenCV is needed, version 4: pip install 'ganforge[crop]'") from error
-    path = Path(haarcascades) / "haarcascade_frontalface_default.xml" if file is None else file.expanduser()
+    path = Path(haarcascades) / "haarcascade_frontalface_default.xml" if file is None else expanded(file)
     if not path.is_file():
         raise DataError(f"{path}: there is no such cascade file")
     classifier = CascadeClassifier()
@@ -92,7 +92,7 @@ def crop_faces(source: Path, target: Path, detect: Detector, *, size: int, paddi
         RunError: a file cannot be written.
     """
     source = existing_folder(source, "pictures to cut faces out of")
-    target = target.expanduser()
+    target = expanded(target)
     if target.resolve().is_relative_to(source.resolve()):
         raise DataError(
             f"{target}: lies in {source}, so that faces would be looked for in faces. Name a folder outside"

@@ -4,12 +4,27 @@ Every error that a person can cause derives from `GanforgeError`; the command li
 with 1. Anything else that escapes is a bug and keeps its traceback.
 """
 
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+_LONGEST = 4000
+"""Characters of a message; more than a screen, so that no list of reasons loses anything."""
+_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+"""Control characters and halves of characters; not the end of a line, not a tab."""
+
 
 class GanforgeError(Exception):
-    """An error in what ganforge was given; its message is meant for the user."""
+    """An error in what ganforge was given; its message is meant for the user.
+
+    What is quoted in it may come from a file that somebody else made: as text it always fits a terminal.
+    """
+
+    def __str__(self) -> str:
+        """The message, without what would not be shown or would steer the terminal; of a very long one the two ends."""
+        text = _UNPRINTABLE.sub("\ufffd", super().__str__())
+        half = _LONGEST // 2
+        return text if len(text) <= _LONGEST else f"{text[:half]} [...] {text[-half:]}"
 
 
 class SpecError(GanforgeError):

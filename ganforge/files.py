@@ -30,6 +30,14 @@ def write_whole(path: Path, content: bytes) -> None:
         raise RunError(f"{path} cannot be written: {error.strerror}") from error
 
 
+def expanded(path: Path | str) -> Path:
+    """A path as a person writes it, `~` being the home folder; one of a user who is not known stays as it is."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        return Path(path)
+
+
 @contextmanager
 def alone(folder: Path) -> Iterator[None]:
     """Hold a folder against other processes that want it alone; the lock ends with the process, however that ends.

@@ -4,6 +4,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from ganforge.errors import DataError
+from ganforge.files import expanded
 
 
 def existing_folder(path: Path | None, looked_for: str) -> Path:
@@ -18,7 +19,7 @@ def existing_folder(path: Path | None, looked_for: str) -> Path:
     """
     if path is None:
         raise DataError(f"a folder is needed (--data PATH) that holds {looked_for}")
-    path = path.expanduser()
+    path = expanded(path)
     if path.is_dir():
         return path
     if path.exists():
@@ -31,5 +32,5 @@ def existing_folder(path: Path | None, looked_for: str) -> Path:
 def _folders_in(parent: Path) -> list[str]:
     try:
         return sorted(entry.name for entry in parent.iterdir() if entry.is_dir())
-    except OSError:
+    except (OSError, ValueError):  # ValueError: a zero byte
         return []

@@ -17,6 +17,7 @@ from msgspec import Meta
 
 from ganforge.convert import convert
 from ganforge.errors import RecipeError, near_names
+from ganforge.files import expanded
 from ganforge.gan import NETWORKS
 from ganforge.plugins import Host
 from ganforge.protocol import Protocol
@@ -24,6 +25,10 @@ from ganforge.spec import Count
 from ganforge.templates import Written, fill, stand_in
 
 Table = dict[str, Any]
+
+_MOST_BYTES = 1 << 20  # a recipe is written by hand
+_MOST_EXTENDED = 20
+_LARGEST = 8192  # pixels on a side of what is trained on: 200 MB a picture
 Sides: TypeAlias = int | str | tuple[Count, Count]
 """Of a picture, as a recipe writes them: one number, "HEIGHTxWIDTH", or [height, width]."""
 
@@ -133,16 +138,21 @@ def load_table(name: str, host: Host) -> Table:
     """The table of a recipe, by name or by the path of a TOML file, laid over those that it extends.
 
     Raises:
-        RecipeError: no such recipe, no TOML, or one that extends itself.
+        RecipeError: no such recipe, no TOML, more than a person writes, or one that extends itself.
     """
     return _load(name, host, Path(), ())
 
 
 def _load(name: str, host: Host, folder: Path, seen: tuple[str, ...]) -> Table:
     path = _find(name, host, folder)
-    if str(path) in seen:
+    place = str(path.resolve())  # however it is reached
+    if place in seen:
         raise RecipeError(f"recipe {path} extends itself, by way of {' -> '.join(seen)}")
+    if len(seen) == _MOST_EXTENDED:
+        raise RecipeError(f"recipe {seen[0]}: more than {_MOST_EXTENDED} recipes extend one another")
     try:
+        if (size := path.stat().st_size) > _MOST_BYTES:
+            raise RecipeError(f"recipe {path} has {size:,} bytes; more than {_MOST_BYTES:,} are not read")
         table: Table = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise RecipeError(f"recipe {path} cannot be read: {error.strerror}") from error
@@ -154,13 +164,13 @@ def _load(name: str, host: Host, folder: Path, seen: tuple[str, ...]) -> Table:
         return table
     if not isinstance(extends, str):
         raise RecipeError(f"recipe {path}: extends must be the name of a recipe, not {extends!r}")
-    return merge(_load(extends, host, path.parent, (*seen, str(path))), table)
+    return merge(_load(extends, host, path.parent, (*seen, place)), table)
 
 
 def _find(name: str, host: Host, folder: Path) -> Path:
     """The file of a recipe; a relative path is meant from `folder`, that of the recipe which extends it."""
     if name.endswith(".toml") or "/" in name:
-        path = folder / Path(name).expanduser()
+        path = folder / expanded(name)
         if not path.is_file():
             raise RecipeError(f"there is no recipe file {path}")
         return path
@@ -245,6 +255,8 @@ def parse(table: Mapping[str, Any]) -> Recipe:
             )
         recipe = msgspec.structs.replace(recipe, architecture=recipe.architecture or ArchitectureSettings())
     _refuse_no_size("image_size", recipe.image_size)
+    if max(recipe.size) > _LARGEST:
+        raise RecipeError(f"image_size can be {_LARGEST} at most, not {recipe.image_size!r}")
     if recipe.data.crop is not None:
         _refuse_no_size("data.crop", recipe.data.crop)
     return recipe

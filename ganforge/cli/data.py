@@ -93,11 +93,12 @@ def preview(
 
 def _recipe(dataset: str, path: str | None, assignments: tuple[str, ...]) -> "Recipe":
     """An unconditional recipe that names the data set, of the plainest kind."""
+    from ganforge.files import expanded
     from ganforge.recipe import merge, parse, put
 
     table: dict[str, Any] = {"name": "preview", "data": {"set": dataset}}
     if path is not None:
-        table = merge(table, {"data": {"path": str(Path(path).expanduser().resolve())}})
+        table = merge(table, {"data": {"path": str(expanded(path).absolute())}})
     for assignment in assignments:
         table = put(table, assignment)
     return parse(table)

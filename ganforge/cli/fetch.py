@@ -19,12 +19,13 @@ def fetch(dataset: str, folder: Path | None) -> None:
     from ganforge.dataset import DatasetEntry
     from ganforge.errors import DataError
     from ganforge.fetching import fetch as fetch_file
+    from ganforge.files import expanded
     from ganforge.plugins import host
 
     entry = host().find("ganforge_datasets", DatasetEntry, dataset, "data set")
     if not entry.downloads:
         raise DataError(f"data set {entry.name!r} has no download; its source: {entry.source}")
-    folder = Path("data") / entry.name if folder is None else folder.expanduser()
+    folder = Path("data") / entry.name if folder is None else expanded(folder)
     click.echo(f"{entry.name}: {entry.source}; terms: {entry.license}")
     for download in entry.downloads:
         with _receiving(download.file) as tell:

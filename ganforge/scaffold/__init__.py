@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 from typing import Literal, TypeAlias
 
 from ganforge.errors import PluginError
+from ganforge.files import expanded
 from ganforge.plugins import Host
 
 KindName: TypeAlias = Literal["dataset", "loss", "backend"]
@@ -58,7 +59,7 @@ def write_project(kind: KindName, name: str, out: Path | None, host: Host) -> Pa
     module = distribution.replace("-", "_")
     if find_spec(module) is not None:
         raise PluginError(f"a module {module} is installed already; take another name than {name!r}")
-    folder = Path(distribution) if out is None else out.expanduser()
+    folder = Path(distribution) if out is None else expanded(out)
     if folder.exists() or folder.is_symlink():
         raise PluginError(f"{folder} is there already; give another folder with --out")
     names = {"name": name, "distribution": distribution, "module": module}

@@ -22,8 +22,8 @@ def find_source(path: Path | None) -> Path:
     Raises:
         DataError: nothing of the kind is there.
     """
-    if path is not None and path.expanduser().is_file():
-        return path.expanduser()
+    if path is not None and path.is_file():
+        return path
     root = existing_folder(path, _LOOKED_FOR)
     for folder in (root / inside for inside in _FOLDERS):
         if any(_file(folder, batch) for batch in _BATCHES["both"]):
