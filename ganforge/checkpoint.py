@@ -2,10 +2,18 @@
 
 `step-00012000/state.safetensors` holds the arrays, `run.json` beside it the step, the recipe and a checksum. A folder
 is written under a temporary name, flushed to the disk and renamed; one with its final name is therefore complete.
+
+Who changes what the files hold, be it a field of `About` with a default, or what the checksum is of, raises `FORMAT`,
+lets `load` turn every earlier format into today's `About` and `State`, and stores a small run of the new format in
+tests/stored: a test reads and resumes one of each.
 """
 
+import json
 import os
 import shutil
+import struct
+from collections.abc import Callable
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -14,7 +22,6 @@ import msgspec
 import numpy as np
 import safetensors
 from safetensors.numpy import load as load_arrays
-from safetensors.numpy import save as save_arrays
 
 from ganforge.errors import RunError
 from ganforge.files import flush_folder
@@ -22,6 +29,8 @@ from ganforge.parameters import State
 
 FORMAT = 1
 STATE, ABOUT = "state.safetensors", "run.json"
+_TYPES = {"float32": "F32", "float64": "F64"}
+"""Names that safetensors has for the types of a state's arrays."""
 
 
 class About(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,30 +49,38 @@ class About(msgspec.Struct, frozen=True, kw_only=True):
     """Of the state's file and of all values above."""
 
 
+class LaterFormat(RunError):
+    """A checkpoint that a later ganforge wrote. It is not damaged, so nothing may pass it by and write over it."""
+
+
 class _Head(msgspec.Struct, frozen=True):
     """What every format of `run.json` begins with."""
 
     format: int
 
 
-def save(folder: Path, state: State, about: About, *, keep: int) -> Path:
-    """Write `state` as a checkpoint into `folder`; afterwards all but the `keep` newest are removed.
+def save(folder: Path, state: State, about: About, *, keep: int, keep_every: int | None = None) -> Path:
+    """Write `state` as a checkpoint into `folder`; afterwards remove earlier ones.
+
+    The `keep` newest stay, and those of steps that `keep_every` divides.
 
     Raises:
         RunError: it cannot be written; earlier checkpoints are untouched.
     """
     final = folder / f"step-{about.step:08d}"
-    partial = folder / f".{final.name}.{os.getpid()}"
-    content = save_arrays({name: np.ascontiguousarray(array) for name, array in state.items()})
-    about = msgspec.structs.replace(about, sha256=_checksum(content, about))
+    partial = folder / f".{final.name}.partial"
     try:
-        shutil.rmtree(partial, ignore_errors=True)
+        for left in folder.glob(".step-*"):  # of a process that was killed; a disk may be full of it
+            shutil.rmtree(left, ignore_errors=True)
         partial.mkdir(parents=True)
-        _write(partial / STATE, content)
+        digest = sha256()
+        _write_state(partial / STATE, state, digest.update)
+        digest.update(_checked(about))
+        about = msgspec.structs.replace(about, sha256=digest.hexdigest())
         _write(partial / ABOUT, msgspec.json.format(msgspec.json.encode(about)))
         flush_folder(partial)
         if final.exists():  # a damaged one of the same step, which a resumed run has passed by
-            shutil.rmtree(final)
+            _discard(final)
         partial.rename(final)
         flush_folder(folder)
     except OSError as error:
@@ -74,10 +91,17 @@ def save(folder: Path, state: State, about: About, *, keep: int) -> Path:
     # Later ones are damaged: this run has passed them by. They must not push out the good ones before them.
     until_now = [path for path in checkpoints(folder) if _step(path) <= about.step]
     for old in until_now[:-keep]:
-        shutil.rmtree(old, ignore_errors=True)
-    for left in folder.glob(".step-*"):  # of a process that was killed while it wrote
-        shutil.rmtree(left, ignore_errors=True)
+        if keep_every is None or _step(old) % keep_every:
+            _discard(old)
     return final
+
+
+def _discard(path: Path) -> None:
+    """Take a checkpoint away, all of it at once for whoever reads beside."""
+    hidden = path.with_name(f".{path.name}.old")
+    with suppress(OSError):  # it stays, then, and is tried again after the next one
+        path.rename(hidden)
+        shutil.rmtree(hidden)
 
 
 def checkpoints(folder: Path) -> list[Path]:
@@ -94,30 +118,59 @@ def load(path: Path) -> tuple[About, State]:
     """A checkpoint, verified.
 
     Raises:
-        RunError: a file is missing, damaged, or of a later format; the message names it.
+        LaterFormat: it needs a later ganforge.
+        RunError: a file is missing or damaged; the message names it.
     """
     try:
         text, content = (path / ABOUT).read_bytes(), (path / STATE).read_bytes()
         head = msgspec.json.decode(text, type=_Head)
         if head.format > FORMAT:
-            raise RunError(f"checkpoint {path} has format {head.format}, this ganforge reads up to {FORMAT}; update it")
+            raise LaterFormat(
+                f"checkpoint {path} has format {head.format}, this ganforge reads up to {FORMAT}; update ganforge, or "
+                "move that folder away to go on from the one before"
+            )
+        if head.format < 1:
+            raise RunError(f"checkpoint {path} is damaged: {ABOUT}: there is no format {head.format}")
         about = msgspec.json.decode(text, type=About)
     except OSError as error:
         raise RunError(f"checkpoint {path} is damaged: {error.filename}: {error.strerror}") from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise RunError(f"checkpoint {path} is damaged: {ABOUT}: {error}") from error
-    if _checksum(content, about) != about.sha256:
+    digest = sha256(content)
+    digest.update(_checked(about))
+    if digest.hexdigest() != about.sha256:
         raise RunError(f"checkpoint {path} is damaged: {STATE} or {ABOUT} does not have the checksum given there")
     try:
         return about, dict(sorted(load_arrays(content).items()))  # safetensors gives them in any order
-    except safetensors.SafetensorError as error:
+    except (safetensors.SafetensorError, KeyError, ValueError) as error:  # the latter two of types NumPy lacks
         raise RunError(f"checkpoint {path} is damaged: {STATE}: {error}") from error
 
 
-def _checksum(content: bytes, about: About) -> str:
-    digest = sha256(content)
-    digest.update(msgspec.json.encode(msgspec.structs.replace(about, sha256="")))
-    return digest.hexdigest()
+def _checked(about: About) -> bytes:
+    """What the checksum covers beside the state's file."""
+    return msgspec.json.encode(msgspec.structs.replace(about, sha256=""))
+
+
+def _write_state(path: Path, state: State, hashed: Callable[[bytes | memoryview], object]) -> None:
+    """Write a file as safetensors defines it, array by array: all at once would take the memory a second time.
+
+    `hashed` is given all that is written.
+    """
+    header: dict[str, Any] = {}
+    end = 0
+    for name, array in state.items():
+        begin, end = end, end + array.nbytes
+        header[name] = {"dtype": _TYPES[array.dtype.name], "shape": array.shape, "data_offsets": (begin, end)}
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)  # arrays begin at a multiple of eight bytes
+    parts: list[bytes | memoryview] = [struct.pack("<Q", len(text)), text]
+    parts += (np.ascontiguousarray(array).reshape(-1).view(np.uint8).data for array in state.values())
+    with path.open("wb") as file:
+        for part in parts:
+            hashed(part)
+            file.write(part)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -4,6 +4,9 @@ import errno
 import json
 import os
 import shutil
+import struct
+import tracemalloc
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +15,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from safetensors import safe_open
 
 from ganforge import checkpoint
-from ganforge.checkpoint import ABOUT, STATE, About, checkpoints, load, save
+from ganforge.checkpoint import ABOUT, STATE, About, LaterFormat, checkpoints, load, save
 from ganforge.errors import RunError
 from ganforge.parameters import State
 
@@ -36,6 +40,21 @@ def about(step: int = 12) -> About:
     )
 
 
+def rewritten(path: Path, content: bytes | None = None, **changes: Any) -> Path:
+    """A checkpoint that somebody made by hand: with other values, and the checksum that belongs to them."""
+    content = (path / STATE).read_bytes() if content is None else content
+    changed = json.loads((path / ABOUT).read_bytes()) | changes | {"sha256": ""}
+    changed["sha256"] = sha256(content + json.dumps(changed, separators=(",", ":")).encode()).hexdigest()
+    (path / STATE).write_bytes(content)
+    (path / ABOUT).write_text(json.dumps(changed))
+    return path
+
+
+def safetensors_file(header: Any, data: bytes = b"") -> bytes:
+    text = json.dumps(header).encode()
+    return struct.pack("<Q", len(text)) + text + data
+
+
 def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
@@ -55,6 +74,21 @@ def test_round_trip_bit_for_bit(tmp_path: Path) -> None:
 def test_arrays_that_are_not_contiguous(tmp_path: Path) -> None:
     turned = np.arange(12.0).reshape(3, 4).T
     assert (load(save(tmp_path, {"x": turned}, about(), keep=1))[1]["x"] == turned).all()
+
+
+def test_the_file_is_one_that_safetensors_reads(tmp_path: Path) -> None:
+    """It is written here, array by array, but others read it."""
+    with safe_open(save(tmp_path, ARRAYS, about(), keep=1) / STATE, framework="numpy") as file:
+        assert {name: file.get_tensor(name).tobytes() for name in file.keys()} == {
+            name: array.tobytes() for name, array in ARRAYS.items()
+        }
+
+
+def test_a_checkpoint_rewritten_with_its_checksum_is_taken(tmp_path: Path) -> None:
+    """So that the tests below, which rewrite one with a fault, test the fault."""
+    path = rewritten(save(tmp_path, ARRAYS, about(), keep=1), step=13)
+    assert load(path)[0].step == 13
+    assert load(rewritten(path, safetensors_file({"a": PROMISE | {"shape": [2], "data_offsets": [0, 8]}}, b"12345678")))
 
 
 def test_about_is_json_that_a_person_can_read(tmp_path: Path) -> None:
@@ -132,22 +166,69 @@ def test_a_state_of_another_checkpoint(tmp_path: Path) -> None:
 def test_a_later_format_says_so_whatever_else_it_has(rest: dict[str, Any], good: Path, tmp_path: Path) -> None:
     path = Path(shutil.copytree(good, tmp_path / "step-00000012"))
     (path / ABOUT).write_text(json.dumps({"format": 2} | rest))
-    with pytest.raises(RunError, match="has format 2, this ganforge reads up to 1; update it"):
+    with pytest.raises(LaterFormat, match="has format 2, this ganforge reads up to 1; update ganforge, or move"):
         load(path)
+
+
+@pytest.mark.parametrize("number", [0, -1, -(2**70)])
+def test_a_format_that_never_was(number: int, good: Path, tmp_path: Path) -> None:
+    """Though its checksum is right."""
+    path = rewritten(Path(shutil.copytree(good, tmp_path / "step-00000012")), format=number)
+    with pytest.raises(RunError, match=rf"is damaged: run.json: .*({number}|range)"):
+        load(path)
+
+
+PROMISE = {"dtype": "F32", "shape": [2**40], "data_offsets": [0, 2**42]}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        safetensors_file({"a": PROMISE}),
+        safetensors_file({"a": PROMISE | {"data_offsets": [0, 0]}}),
+        safetensors_file({"a": PROMISE | {"shape": [2**40, 2**40]}}),
+        safetensors_file({"a": PROMISE | {"shape": [0, 2**63], "data_offsets": [0, 0]}}),
+        safetensors_file({"a": PROMISE | {"shape": [0] * 100, "data_offsets": [0, 0]}}),
+        safetensors_file({"a": PROMISE | {"shape": [-1], "data_offsets": [0, 0]}}),
+        safetensors_file({"a": PROMISE | {"dtype": "BF16", "shape": [1], "data_offsets": [0, 2]}}, b"12"),
+        safetensors_file({"a": PROMISE | {"dtype": "object", "shape": [1], "data_offsets": [0, 2]}}, b"12"),
+        safetensors_file({"a": "[" * 10_000}),
+        struct.pack("<Q", 2**63) + b"{}",
+        b"",
+    ],
+    ids=lambda content: content[8:60].decode(),
+)
+def test_a_header_is_not_believed_though_the_checksum_is_right(content: bytes, good: Path, tmp_path: Path) -> None:
+    path = rewritten(Path(shutil.copytree(good, tmp_path / "step-00000012")), content)
+    tracemalloc.start()
+    try:
+        with pytest.raises(RunError, match=r"is damaged: state\.safetensors: "):
+            load(path)
+        assert tracemalloc.get_traced_memory()[1] < 10_000_000
+    finally:
+        tracemalloc.stop()
 
 
 # Keeping -------------------------------------------------------------------------------------------------------------
 
 
-def saved(folder: Path, *steps: int, keep: int) -> list[int]:
+def saved(folder: Path, *steps: int, keep: int, keep_every: int | None = None) -> list[int]:
     for step in steps:
-        save(folder, ARRAYS, about(step), keep=keep)
+        save(folder, ARRAYS, about(step), keep=keep, keep_every=keep_every)
     return [int(path.name[5:]) for path in checkpoints(folder)]
 
 
 @pytest.mark.parametrize(("keep", "left"), [(1, [50]), (2, [40, 50]), (9, [10, 20, 30, 40, 50])])
 def test_the_newest_are_kept(keep: int, left: list[int], tmp_path: Path) -> None:
     assert saved(tmp_path, 10, 20, 30, 40, 50, keep=keep) == left
+
+
+@pytest.mark.parametrize(
+    ("keep", "every", "left"),
+    [(1, 20, [20, 40, 50]), (2, 30, [30, 40, 50]), (1, 7, [50]), (9, 20, [10, 20, 30, 40, 50])],
+)
+def test_some_are_kept_for_good(keep: int, every: int, left: list[int], tmp_path: Path) -> None:
+    assert saved(tmp_path, 10, 20, 30, 40, 50, keep=keep, keep_every=every) == left
 
 
 def test_newest_is_by_number(tmp_path: Path) -> None:
