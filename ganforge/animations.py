@@ -12,8 +12,9 @@ from shutil import which
 import numpy as np
 from PIL import Image
 
-from ganforge.errors import GanforgeError, RunError
+from ganforge.errors import DataError, GanforgeError, RunError
 from ganforge.files import write_whole
+from ganforge.pictures import read_picture
 
 _HOLD = 10
 """For so many frames the last one stays."""
@@ -97,10 +98,10 @@ def progress(folder: Path) -> list[Image.Image]:
     frames = []
     for path in (paths[number] for number in chosen):
         try:
-            with Image.open(path) as picture:
-                frames.append(picture.convert("RGB"))
-        except OSError as error:
-            raise RunError(f"{path} cannot be read: {error}") from error
+            pixels = read_picture(path, str(path))
+        except DataError as error:
+            raise RunError(f"a grid of the run cannot be read: {error}") from error
+        frames.append(Image.fromarray(pixels.squeeze(2) if pixels.shape[2] == 1 else pixels).convert("RGB"))
     return frames
 
 

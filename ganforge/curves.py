@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import floor, log10
+from math import floor, inf, log10
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -21,6 +21,8 @@ _PALE = 0.65
 _FINE = 4  # drawn so many times larger, then shrunk: Pillow's lines have no smooth edges of their own
 _WIDTH, _HEIGHT = 900, 270  # of a panel's inside
 _LEFT, _RIGHT, _TOP, _BOTTOM = 76, 24, 34, 30  # around it
+_HIGHEST = 1e300
+"""What is not drawn: infinity, NaN and their neighbours, of a run that diverged."""
 _MANY = 200
 """From so many values on their running mean is drawn over them."""
 
@@ -45,7 +47,7 @@ def draw(entries: Sequence[Entry], caption: str) -> Image.Image:
     Raises:
         RunError: there is nothing to draw, since no step has been logged.
     """
-    panels = [panel for panel in PANELS if any(name in entry for name, _ in panel.lines for entry in entries)]
+    panels = [panel for panel in PANELS if any(len(_points(entries, name)) for name, _ in panel.lines)]
     if not panels:
         raise RunError("the journal holds no logged step, so there is no curve to draw")
     head = 28
@@ -102,7 +104,8 @@ def _draw_panel(pen: _Pen, panel: Panel, entries: Sequence[Entry], top: int) -> 
     drawn = [each for each in drawn if len(each[2])]
     every = np.concatenate([points for _, _, points in drawn])
     (_, low), (last, high) = every.min(axis=0), every.max(axis=0)
-    room = 0.05 * (high - low) or 0.5
+    size = max(1.0, abs(low), abs(high))
+    room = 0.05 * (high - low) if high - low > 1e-9 * size else 0.5 * size
     low, high = low - room, high + room
 
     def place(points: Array) -> Array:
@@ -140,5 +143,5 @@ def _draw_values(pen: _Pen, points: Array, color: Color) -> None:
 
 
 def _points(entries: Sequence[Entry], name: str) -> Array:
-    found = [(entry["step"], entry[name]) for entry in entries if name in entry]
+    found = [(entry["step"], entry[name]) for entry in entries if abs(entry.get(name, inf)) < _HIGHEST]
     return np.array(found, dtype=np.float64).reshape(-1, 2)

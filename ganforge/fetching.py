@@ -83,7 +83,7 @@ def _receive_all(
         reason = "the connection broke off"
         try:
             _receive(download, partial, progress, timeout)
-        except (OSError, HTTPException) as error:
+        except (OSError, HTTPException, ValueError) as error:  # ValueError: sent on to what is no address
             reason = str(error) or type(error).__name__
         if _held(partial) == download.size:
             return

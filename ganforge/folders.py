@@ -78,7 +78,12 @@ def list_pictures(root: Path, pattern: str = "**/*") -> tuple[PictureFile, ...]:
     """
     if not pattern or PurePath(pattern).is_absolute() or ".." in PurePath(pattern).parts:
         raise DataError(f"pattern {pattern!r}: must be a path below the folder, as '**/*' or 'train/*.png'")
-    found = tuple(sorted(_matching(root, pattern), key=lambda file: file.name))
+    try:
+        found = tuple(sorted(_matching(root, pattern), key=lambda file: file.name))
+    except (ValueError, NotImplementedError) as error:
+        raise DataError(f"pattern {pattern!r}: {error}; one such as '**/*' or 'train/*.png' is needed") from error
+    except OSError as error:
+        raise DataError(f"{root}: cannot be looked through for {pattern!r}: {error.strerror or error}") from error
     if not found:
         raise DataError(f"{root}: no pictures: no file matches {pattern!r} and ends in {', '.join(SUFFIXES)}")
     return found

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cache, partial
 from importlib import import_module
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import Distribution, EntryPoint, distributions
 from typing import Any, Generic, Protocol, TypeVar
 
 import pluggy
@@ -212,9 +212,8 @@ def new_host(entries: Iterable[EntryPoint] | None = None, *, strict: bool = Fals
     host = Host(manager=manager, strict=strict)
     for name in DEFAULT_PLUGINS:
         host.add(name, partial(import_module, name), "ganforge")
-    for entry in _chosen(entry_points(group="ganforge") if entries is None else entries):
-        distribution = f"{entry.dist.name} {entry.dist.version}" if entry.dist else ""
-        host.add(entry.name, partial(_load, entry), distribution)
+    for entry in _chosen(_installed(host) if entries is None else entries):
+        host.add(entry.name, partial(_load, entry), _called(entry.dist))
     return host
 
 
@@ -236,6 +235,30 @@ def _check_entry(entry: Any, kinds: list[str]) -> None:
     name = entry.name
     if not isinstance(name, str) or not re.fullmatch(r"[a-z0-9][a-z0-9_-]*", name):
         raise ValueError(f"the name {name!r:.60} is not of lower case letters, digits and hyphens")
+
+
+def _installed(host: Host) -> list[EntryPoint]:
+    """The entry points of all installed distributions, one that is there twice (an old version's metadata) once.
+
+    Metadata that cannot be read costs a line: another's damaged file must not take the tool down.
+    """
+    found: list[EntryPoint] = []
+    for distribution in distributions():
+        try:
+            found += [entry for entry in distribution.entry_points.select(group="ganforge") if entry not in found]
+        except Exception as error:  # the standard library's parser answers damage with whatever comes up
+            host.fail("?", _called(distribution), f"its entry points cannot be read: {error}", error)
+    return found
+
+
+def _called(distribution: Distribution | None) -> str:
+    """Name and version of a distribution, as far as they can be read."""
+    if distribution is None:
+        return ""
+    try:
+        return f"{distribution.name} {distribution.version}"
+    except Exception:  # as above
+        return "a distribution whose metadata is damaged"
 
 
 def _chosen(entries: Iterable[EntryPoint]) -> list[EntryPoint]:

@@ -218,7 +218,7 @@ def test_ganforge_plugins_misspelt(installed: Any, monkeypatch: pytest.MonkeyPat
 @pytest.mark.parametrize("value", [None, "0", "1"])
 def test_ganforge_strict(value: str | None, installed: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     entries = installed(alpha="raise ValueError('Monday')")
-    monkeypatch.setattr(plugins, "entry_points", lambda group: entries)
+    monkeypatch.setattr(plugins, "_installed", lambda host: entries)
     if value is not None:
         monkeypatch.setenv("GANFORGE_STRICT", value)
     plugins.host.cache_clear()

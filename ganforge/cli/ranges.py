@@ -5,6 +5,8 @@ from math import isfinite
 
 import click
 
+_MOST = 1_000_000
+
 
 class Ranges(click.ParamType[list[int]]):
     """Whole numbers and ranges, separated by commas, in the order given."""
@@ -21,8 +23,10 @@ class Ranges(click.ParamType[list[int]]):
             if found is None:
                 self.fail(f"{part!r} is neither a number nor a range such as 0-63", param, ctx)
             first, last = int(found[1]), int(found[2] or found[1])
-            if last < first or last - first >= 1_000_000:
-                self.fail(f"{part!r} must go upwards and hold at most a million numbers", param, ctx)
+            if last < first:
+                self.fail(f"{part!r} must go upwards", param, ctx)
+            if len(numbers) + last - first >= _MOST:
+                self.fail(f"with {part!r} these are more than {_MOST:,} numbers", param, ctx)
             numbers += range(first, last + 1)
         return numbers
 

@@ -28,7 +28,7 @@ def ganforge_run_started(run: "Run") -> None:
         lines = path.read_bytes().splitlines(keepends=True)
     except OSError as error:
         raise RunError(f"{path} cannot be read: {error.strerror}") from error
-    kept = [line for line in lines if _step(line) <= run.start]
+    kept = [line for line in lines if (entry := _parsed(line)) and entry["step"] <= run.start]
     if kept != lines:
         write_whole(path, b"".join(kept))
 
@@ -66,12 +66,19 @@ def read(folder: Path) -> list[dict[str, float]]:
         raise RunError(f"run {folder} has no {NAME} yet: no step has been logged") from error
     except OSError as error:
         raise RunError(f"{path} cannot be read: {error.strerror}") from error
-    return [json.loads(line) for line in lines if _step(line) < float("inf")]
+    return [entry for line in lines if (entry := _parsed(line))]
 
 
-def _step(line: bytes) -> float:
-    """The step of a line; one that was cut short counts as after everything, and is dropped."""
+def _parsed(line: bytes) -> dict[str, float] | None:
+    """A line: its step and numbers by name. None: it was cut short, or is no line of a journal."""
     try:
-        return int(json.loads(line)["step"]) if line.endswith(b"\n") else float("inf")
-    except (ValueError, KeyError, TypeError):
-        return float("inf")
+        entry = json.loads(line) if line.endswith(b"\n") else None
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(entry, dict) or not all(_is_number(value) for value in entry.values()):
+        return None
+    return entry if type(entry.get("step")) is int and entry["step"] > 0 else None
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, float) or (type(value) is int and abs(value) < 2**63)
