@@ -15,6 +15,7 @@ from PIL import Image
 from ganforge.dataset import Pixels
 from ganforge.errors import DataError, PluginError
 from ganforge.files import expanded, write_whole
+from ganforge.fitting import fit_picture
 from ganforge.folders import PictureFolder, list_pictures
 from ganforge.locate import existing_folder
 
@@ -136,7 +137,7 @@ def _within(start: float, highest: int) -> int:
 
 
 def _png(pixels: Pixels, size: int) -> bytes:
-    picture = Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
+    fitted = fit_picture(pixels, (size, size, pixels.shape[2]), "stretch")
     buffer = BytesIO()
-    picture.resize((size, size), Image.Resampling.LANCZOS).save(buffer, format="PNG")
+    Image.fromarray(fitted[..., 0] if fitted.shape[2] == 1 else fitted).save(buffer, format="PNG")
     return buffer.getvalue()
