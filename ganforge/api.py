@@ -19,8 +19,9 @@ from ganforge.assembly import (
 from ganforge.backend import BackendEntry
 from ganforge.dataset import ImageSet
 from ganforge.errors import PluginError, RunError
-from ganforge.files import alone, expanded
+from ganforge.files import expanded
 from ganforge.gan import Gan
+from ganforge.locks import alone
 from ganforge.model import Model
 from ganforge.pipeline import Prepared, prepare
 from ganforge.plugins import Host, host
@@ -114,7 +115,8 @@ def train(
     folder = new_folder(settled, chosen, Path(out) if out is not None else None)
     model = Model(recipe=settled, gan=gan, session=session)
     run = Run(folder=folder, recipe=settled, model=model, data=pictures, host=host(), stop=steps, quiet=quiet)
-    with alone(folder):
+    with alone(folder, host().warn):
+        refuse_taken(folder)  # another process may have trained in it between that look and this lock
         write_recipe(folder, settled)
         run.go()
     return run
@@ -146,7 +148,7 @@ def resume(
     chosen = backend or recipe.run.backend or default_backend(host())
     find_backend(chosen, host())
     recipe = _with_run(recipe, steps=steps or recipe.run.steps, backend=chosen)
-    with alone(folder):
+    with alone(folder, host().warn):
         run = _taken_up(folder, recipe, chosen, preparing)
         run.quiet = quiet
         run.go()
@@ -259,6 +261,7 @@ def prepared(recipe: Recipe, image_set: ImageSet, preparing: Preparing | None = 
         crop=recipe.data.crop_size,
         max_bad=recipe.data.max_bad,
         progress=preparing,
+        waiting=lambda: host().warn(f"data set {recipe.data.set!r}: another process prepares its pictures; waiting"),
     )
 
 

@@ -4,16 +4,17 @@
                          labels.npy   int64 (N,), for a set with labels
                          meta.json    what it is and what was left out
 
-An entry is made in a hidden folder beside its place and moved there in one step, so several processes may make the same
-one at once: the first to finish wins and the others use what it made.
+An entry is made in a hidden folder beside its place and moved there in one step. One process makes it and the others
+that want it wait; where the file system has no locks they all make it, the first to finish wins, and the others use
+what it made.
 """
 
 import os
 import shutil
 import time
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tokenize import TokenError
@@ -27,6 +28,7 @@ import platformdirs
 from ganforge.errors import DataError
 from ganforge.files import expanded
 from ganforge.fitting import Crop, Fit, Shape
+from ganforge.locks import in_turn
 
 VARIABLE = "GANFORGE_CACHE"
 """Environment variable that names the cache's folder."""
@@ -78,13 +80,15 @@ def open_entry(place: Path) -> Entry | None:
         meta = msgspec.json.decode((place / "meta.json").read_bytes(), type=Meta)
         images = _map(place / "images.npy", np.dtype(np.uint8), (meta.count, *meta.shape))
         labels = _map(place / "labels.npy", np.dtype(np.int64), (meta.count,)) if meta.class_names else None
+        if labels is not None and not (0 <= labels.min() and labels.max() < len(meta.class_names)):
+            raise ValueError(f"{place} holds labels that are no class")
     except (OSError, EOFError, ValueError, TokenError, msgspec.DecodeError):
         return None
     return Entry(images=images, labels=labels, meta=meta)
 
 
 def _map(path: Path, dtype: np.dtype[Any], shape: tuple[int, ...]) -> npt.NDArray[Any]:
-    found: npt.NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+    found: npt.NDArray[Any] = np.lib.format.open_memmap(path, mode="r")
     if found.dtype != dtype or found.shape != shape:
         raise ValueError(f"{path} holds {found.dtype} {found.shape}, not {dtype} {shape}")
     return found.view(np.ndarray)  # the subclass np.memmap makes every batch slower
@@ -133,12 +137,27 @@ class RowFile:
 
 
 @contextmanager
+def making(place: Path, waiting: Callable[[], None]) -> Iterator[Entry | None]:
+    """The right to make the entry at `place`; gives the entry itself where another process has made it meanwhile.
+
+    `waiting` is called once if another process is at it. What one that was killed left of this entry is removed.
+    """
+    with ExitStack() as held:
+        with _writing(place):
+            place.parent.mkdir(parents=True, exist_ok=True)
+            locked = held.enter_context(in_turn(place.with_name(f"{_MAKING}{place.name}.lock"), waiting))
+        if locked:
+            _remove(place.parent.glob(f"{_MAKING}{place.name}-*"))
+        yield open_entry(place)
+
+
+@contextmanager
 def scratch(place: Path) -> Iterator[Path]:
     """A new hidden folder beside `place`, in which to make the entry; whatever is left of it is removed afterwards."""
     made = place.with_name(f"{_MAKING}{place.name}-{uuid.uuid4().hex}")
     with _writing(made):
         made.mkdir(parents=True)
-        _sweep(place.parent)
+        _remove(path for path in place.parent.glob(f"{_MAKING}*") if _is_abandoned(path))
     try:
         yield made
     finally:
@@ -183,9 +202,18 @@ def _writing(path: Path) -> Iterator[None]:
         ) from error
 
 
-def _sweep(root: Path) -> None:
-    """Remove what processes that were killed left half-made."""
-    for folder in root.glob(f"{_MAKING}*"):
-        with suppress(FileNotFoundError):  # its maker has just finished
-            if time.time() - folder.stat().st_mtime > _ABANDONED_AFTER:
-                shutil.rmtree(folder, ignore_errors=True)
+def _is_abandoned(path: Path) -> bool:
+    try:
+        return time.time() - path.stat().st_mtime > _ABANDONED_AFTER
+    except FileNotFoundError:  # its maker has just finished
+        return False
+
+
+def _remove(paths: Iterable[Path]) -> None:
+    """Remove what processes that were killed left: half-made entries and their lock files."""
+    for path in paths:
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            with suppress(OSError):
+                path.unlink()

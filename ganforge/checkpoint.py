@@ -106,8 +106,11 @@ def _discard(path: Path) -> None:
 
 def checkpoints(folder: Path) -> list[Path]:
     """The checkpoints of a folder, oldest first."""
-    found = (path for path in folder.glob("step-*") if path.name.removeprefix("step-").isdecimal() and path.is_dir())
-    return sorted(found, key=_step)
+    while True:
+        named = [path for path in folder.glob("step-*") if path.name.removeprefix("step-").isdecimal()]
+        found = [path for path in named if path.is_dir()]
+        if all(map(os.path.lexists, named)):  # else one was removed beside us, and a newer one may have come unseen
+            return sorted(found, key=_step)
 
 
 def _step(path: Path) -> int:

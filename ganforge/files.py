@@ -1,9 +1,7 @@
 """Writing files so that a reader, or a crash, sees the old one or the new one and nothing between."""
 
-import fcntl
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 from ganforge.errors import RunError
@@ -36,24 +34,6 @@ def expanded(path: Path | str) -> Path:
         return Path(path).expanduser()
     except RuntimeError:
         return Path(path)
-
-
-@contextmanager
-def alone(folder: Path) -> Iterator[None]:
-    """Hold a folder against other processes that want it alone; the lock ends with the process, however that ends.
-
-    Raises:
-        RunError: another process holds it.
-    """
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise RunError(f"{folder} is being trained by another process; wait for it, or stop it first") from error
-        yield
-    finally:
-        os.close(descriptor)
 
 
 def flush_folder(path: Path) -> None:

@@ -19,7 +19,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from ganforge.cache import Entry, Meta, RowFile, Skipped, default_cache, open_entry, publish, scratch
+from ganforge.cache import Entry, Meta, RowFile, Skipped, default_cache, making, open_entry, publish, scratch
 from ganforge.dataset import ImageSet, Pixels
 from ganforge.errors import DataError, PluginError
 from ganforge.fitting import Crop, Fit, Shape, fit_picture
@@ -66,6 +66,7 @@ def prepare(
     max_bad: int = 10,
     cache: Path | None = None,
     progress: Callable[[int, int], None] | None = None,
+    waiting: Callable[[], None] = lambda: None,
 ) -> Prepared:
     """All pictures of `image_set` as uint8 of one `shape` (height, width, channels), from the cache if they are there.
 
@@ -82,6 +83,7 @@ def prepare(
             an error.
         cache: folder of the cache; by default that of the variable GANFORGE_CACHE, or else the user's cache folder.
         progress: called with the number of pictures done and of all, after every few.
+        waiting: called if another process is preparing the same pictures, which are then waited for.
 
     Raises:
         DataError: no picture, none that can be read, more than `max_bad` that cannot, or no room for the cache.
@@ -98,9 +100,11 @@ def prepare(
     found = open_entry(place)
     if found is None:
         wanted = Meta(name=name, shape=shape, fit=fit, crop=crop, class_names=tuple(image_set.class_names))
-        entry = _make(image_set, place, wanted, max_bad, progress)
+        with making(place, waiting) as found:  # now by another process
+            entry = found or _make(image_set, place, wanted, max_bad, progress)
     else:
         entry = found
+    if found is not None:
         _refuse_many_bad(name, entry.meta.skipped, len(image_set), max_bad)
     return Prepared(
         images=entry.images,

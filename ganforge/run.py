@@ -24,6 +24,7 @@ from ganforge.assembly import picture_hash
 from ganforge.backend import Pictures
 from ganforge.errors import RecipeError, RunError
 from ganforge.files import write_whole
+from ganforge.locks import in_turn
 from ganforge.model import Model
 from ganforge.parameters import State
 from ganforge.pipeline import Prepared
@@ -191,19 +192,24 @@ def new_folder(recipe: Recipe, backend: str, out: Path | None) -> Path:
             return out
         parent = Path("runs")
         parent.mkdir(exist_ok=True)
-        numbers = [int(path.name[:5]) for path in parent.iterdir() if path.name[:5].isdecimal()]
-        number = max(numbers, default=-1) + 1
-        while True:  # another process may take the number first
-            folder = parent / f"{number:05d}-{recipe.name}-{backend}"
-            try:
-                if any(parent.glob(f"{number:05d}-*")):
-                    raise FileExistsError
-                folder.mkdir()
-                return folder
-            except FileExistsError:
-                number += 1
+        with in_turn(parent / ".numbering"):
+            return _next_number(parent, f"{recipe.name}-{backend}")
     except OSError as error:
         raise RunError(f"no folder for the run can be made: {error.filename}: {error.strerror}") from error
+
+
+def _next_number(parent: Path, name: str) -> Path:
+    numbers = [int(path.name[:5]) for path in parent.iterdir() if path.name[:5].isdecimal()]
+    number = max(numbers, default=-1) + 1
+    while True:  # where there are no locks, another process may take the number first
+        folder = parent / f"{number:05d}-{name}"
+        try:
+            if any(parent.glob(f"{number:05d}-*")):
+                raise FileExistsError
+            folder.mkdir()
+            return folder
+        except FileExistsError:
+            number += 1
 
 
 def write_recipe(folder: Path, recipe: Recipe) -> None:
@@ -234,14 +240,16 @@ def newest_good(folder: Path, warn: Callable[[str], None]) -> tuple[checkpoint.A
     Raises:
         RunError: there are checkpoints, but all are damaged.
     """
-    paths = checkpoint.checkpoints(folder / CHECKPOINTS)
-    for path in reversed(paths):
+    damaged: list[Path] = []
+    while paths := [path for path in checkpoint.checkpoints(folder / CHECKPOINTS) if path not in damaged]:
         try:
-            return checkpoint.load(path)
+            return checkpoint.load(paths[-1])
         except RunError as error:
-            warn(str(error))
-    if paths:
-        raise RunError(f"all {len(paths)} checkpoints of {folder} are damaged; nothing is left to go on from")
+            if paths[-1].exists():  # or else it was removed beside us, by a process that has saved newer ones
+                damaged.append(paths[-1])
+                warn(str(error))
+    if damaged:
+        raise RunError(f"all {len(damaged)} checkpoints of {folder} are damaged; nothing is left to go on from")
     return None
 
 

@@ -23,7 +23,7 @@ from fakes import (
 import ganforge
 from ganforge import api, checkpoint
 from ganforge.errors import DataError, GanforgeError, PluginError, RecipeError, RunError, SpecError
-from ganforge.files import alone
+from ganforge.locks import alone
 from ganforge.model import Model
 from ganforge.parameters import State
 from ganforge.run import CHECKPOINTS, RECIPE, Run
@@ -295,7 +295,7 @@ def test_a_recipe_field_that_is_newer_than_the_checkpoint_has_its_default(whole:
 
 
 def test_a_run_is_trained_by_one_process_alone(whole: State) -> None:
-    with alone(Path("whole")), pytest.raises(RunError, match="whole is being trained by another process"):
+    with alone(Path("whole"), print), pytest.raises(RunError, match="whole is being trained by another process"):
         ganforge.resume("whole", steps=11)
     assert ganforge.resume("whole", steps=11).step == 11
 

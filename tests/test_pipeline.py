@@ -1,10 +1,10 @@
-"""Preparing an image set: cache, bad pictures, several processes."""
+"""Preparing an image set: cache, bad pictures, what others leave there."""
 
+import errno
+import fcntl
 import json
 import os
 import shutil
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -209,7 +209,13 @@ def test_a_damaged_entry_is_made_again(tmp_path: Path, damage: Callable[[Path], 
     assert len(list(tmp_path.iterdir())) == 1, "the damaged one is gone"
 
 
-def test_who_comes_second_uses_what_the_first_made(tmp_path: Path) -> None:
+def test_who_comes_second_uses_what_the_first_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where there are no locks to make it wait for the first."""
+
+    def no_locks(descriptor: int, operation: int) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", no_locks)
     once = threading.Lock()
     faster: list[int] = []
 
@@ -221,20 +227,6 @@ def test_who_comes_second_uses_what_the_first_made(tmp_path: Path) -> None:
     slow = made(Counting(before_read=somebody_is_faster), tmp_path)
     np.testing.assert_array_equal(slow.images[:, 0, 0, 0], np.arange(600) % 251)
     assert [entry(tmp_path).stat().st_ino] == faster
-
-
-def test_two_processes_at_once(tmp_path: Path) -> None:
-    script = (
-        "import sys; from pathlib import Path; from test_pipeline import Counting, made\n"
-        "print(made(Counting(count=5000), Path(sys.argv[1])).images[:, 0, 0, 0].sum())"
-    )
-    path = os.pathsep.join([str(Path(__file__).parent), *sys.path])
-    command = [sys.executable, "-c", script, str(tmp_path)]
-    environment = os.environ | {"PYTHONPATH": path}
-    both = [subprocess.Popen(command, stdout=subprocess.PIPE, env=environment, text=True) for _ in range(2)]
-    sums = {process.communicate(timeout=60)[0].strip() for process in both}
-    assert sums == {str((np.arange(5000) % 251).sum())}
-    assert len(list(tmp_path.iterdir())) == 1
 
 
 def test_what_a_killed_process_left_is_no_entry_and_is_swept(tmp_path: Path) -> None:
