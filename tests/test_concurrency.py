@@ -235,6 +235,21 @@ def test_a_checkpoint_that_is_removed_while_it_is_opened(tmp_path: Path, monkeyp
     assert said == []
 
 
+def test_a_checkpoint_that_is_replaced_while_they_are_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The old one was listed and has gone, the new one came too late for the list: that is not a run without any."""
+    old, new = tmp_path / "step-00000001", tmp_path / "step-00000002"
+    old.mkdir()
+    is_dir = Path.is_dir
+
+    def late(self: Path) -> bool:
+        if old.exists():
+            old.rename(new)
+        return is_dir(self)
+
+    monkeypatch.setattr(Path, "is_dir", late)
+    assert checkpoint.checkpoints(tmp_path) == [new]
+
+
 # File systems without locks ------------------------------------------------------------------------------------------
 
 
