@@ -9,6 +9,8 @@ that want it wait; where the file system has no locks they all make it, the firs
 what it made.
 """
 
+import io
+import math
 import os
 import shutil
 import time
@@ -17,7 +19,6 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from tokenize import TokenError
 from typing import Any
 
 import msgspec
@@ -82,16 +83,27 @@ def open_entry(place: Path) -> Entry | None:
         labels = _map(place / "labels.npy", np.dtype(np.int64), (meta.count,)) if meta.class_names else None
         if labels is not None and not (0 <= labels.min() and labels.max() < len(meta.class_names)):
             raise ValueError(f"{place} holds labels that are no class")
-    except (OSError, EOFError, ValueError, TokenError, msgspec.DecodeError):
+    except (OSError, ValueError, msgspec.DecodeError):
         return None
     return Entry(images=images, labels=labels, meta=meta)
 
 
 def _map(path: Path, dtype: np.dtype[Any], shape: tuple[int, ...]) -> npt.NDArray[Any]:
-    found: npt.NDArray[Any] = np.lib.format.open_memmap(path, mode="r")
-    if found.dtype != dtype or found.shape != shape:
-        raise ValueError(f"{path} holds {found.dtype} {found.shape}, not {dtype} {shape}")
-    return found.view(np.ndarray)  # the subclass np.memmap makes every batch slower
+    """The array in a .npy file, whose header is not read but must be the one that it would have."""
+    header = _header(dtype, shape)
+    with path.open("rb") as file:
+        found = file.read(len(header))
+    if found != header or path.stat().st_size != len(header) + math.prod(shape) * dtype.itemsize:
+        raise ValueError(f"{path} does not hold {dtype} {shape}")
+    mapped: npt.NDArray[Any] = np.memmap(path, dtype, mode="r", offset=len(header), shape=shape)
+    return mapped.view(np.ndarray)  # the subclass np.memmap makes every batch slower
+
+
+def _header(dtype: np.dtype[Any], shape: tuple[int, ...]) -> bytes:
+    made = io.BytesIO()
+    settings = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(made, settings)
+    return made.getvalue()
 
 
 class RowFile:
@@ -111,9 +123,7 @@ class RowFile:
         self._header_bytes = self._file.tell()
 
     def _write_header(self) -> None:
-        shape = (self._rows, *self._row_shape)
-        header = {"descr": np.lib.format.dtype_to_descr(self._dtype), "fortran_order": False, "shape": shape}
-        np.lib.format.write_array_header_1_0(self._file, header)
+        self._file.write(_header(self._dtype, (self._rows, *self._row_shape)))
 
     def append(self, rows: npt.NDArray[Any]) -> None:
         """Add `rows`, (n, *row_shape)."""
