@@ -1,5 +1,6 @@
 """A GAN whole: two resolved networks, their arrays, and the way they are trained. What a backend builds from."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -53,9 +54,17 @@ class Gan:
                 f"the discriminator ends in {self.discriminator[-1].output}, but the loss {self.loss.name!r} takes "
                 f"({self.loss.outputs},) logits"
             )
-        elements = sum(prod(shape) for shape in self.shapes.values())
+        elements = self._elements
         if elements > _ELEMENTS:
             raise SpecError(f"the networks and their optimizers hold {elements:.1e} numbers; make them narrower")
+        largest = self.protocol.batch_size * max(
+            prod(node.output) for network in NETWORKS for node in walk(self.nodes(network))
+        )
+        if largest > _ELEMENTS:
+            raise SpecError(
+                f"a batch of {self.protocol.batch_size:,} makes {largest:.1e} numbers in one layer; make the pictures "
+                "or the batch smaller, or the networks narrower"
+            )
         for name in NETWORKS:
             for node in self.nodes(name):
                 if isinstance(node.layer, BatchNorm) and self.protocol.batch_size * int(np.prod(node.input[:-1])) < 2:
@@ -130,8 +139,22 @@ class Gan:
                 found |= {f"optimizer/{network}/{slot}/{each.name}": each.shape for each in trained}
         return found
 
+    @property
+    def _elements(self) -> int:
+        return sum(prod(shape) for shape in self.shapes.values())
+
     def initial_state(self, seed: int) -> State:
-        """The state before the first step, float64: weights drawn from the seed, moments zero, average = weights."""
+        """The state before the first step, float64: weights drawn from the seed, moments zero, average = weights.
+
+        Raises:
+            SpecError: it is larger than this machine's memory.
+        """
+        needed, memory = 8 * self._elements, os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        if needed > memory:
+            raise SpecError(
+                f"the networks and their optimizers hold {needed / 1e9:,.0f} GB in float64, in which they are drawn; "
+                f"this machine has {memory / 1e9:,.0f} GB. Make the networks narrower"
+            )
         weights: State = {}
         for network in NETWORKS:
             weights |= initial(self.parameters(network), seed=seed, network=network)

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 _MOST_INSTRUCTIONS = 2_000_000  # the largest batch of CIFAR-10 has about 40,000
+_LONGEST_KEY = 100
 
 
 class Refused(Exception):
@@ -60,7 +61,7 @@ def read_plain(content: bytes) -> Any:
     Raises:
         Refused: the pickle is damaged, or holds anything but plain values and arrays of unsigned bytes.
     """
-    machine = _Machine()
+    machine = _Machine(room=len(content))
     try:
         for number, (instruction, argument, _) in enumerate(pickletools.genops(content)):
             if number == _MOST_INSTRUCTIONS:
@@ -91,6 +92,8 @@ _TUPLES = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
 class _Machine:
     """The stack machine of a pickle, without the instructions that reach out of it."""
 
+    room: int
+    """Bytes that text may still become. An honest pickle holds each text once; one could name it a million times."""
     stack: list[Any] = field(default_factory=list)
     memo: dict[int, Any] = field(default_factory=dict)
 
@@ -133,10 +136,10 @@ class _Machine:
             case "STACK_GLOBAL":
                 stack[-2:] = [_known(f"{stack[-2]} {stack[-1]}")]
             case "REDUCE":
-                stack[-2:] = [_called(stack[-2], stack[-1])]
+                stack[-2:] = [self.called(stack[-2], stack[-1])]
             case "BUILD":
                 state = stack.pop()
-                _built(stack[-1], state)
+                self.built(stack[-1], state)
             case _:
                 raise Refused(f"the instruction {name}")
 
@@ -160,10 +163,44 @@ class _Machine:
         if not isinstance(self.stack[-1], dict):
             raise Refused("a damaged pickle (no dictionary to put into)")
         for key, value in zip(items[::2], items[1::2], strict=True):
+            if not isinstance(key, str | bytes) or len(key) > _LONGEST_KEY:
+                raise Refused("a key that is no short text")
             text = key.decode("latin-1") if isinstance(key, bytes) else key
-            if not isinstance(text, str):
-                raise Refused("a key that is no text")
             self.stack[-1][text] = value
+
+    def encoded(self, text: str) -> bytes:
+        """The bytes that text stands for where Python 3 wrote for Python 2."""
+        self.room -= len(text)
+        if self.room < 0:
+            raise Refused("more bytes than the file can hold")
+        return text.encode("latin-1")
+
+    def called(self, function: Any, arguments: Any) -> Any:
+        """What the few known functions would return."""
+        match function, arguments:
+            case _Known.RECONSTRUCT, (_Known.NDARRAY, (0,), "b" | b"b"):
+                return _Array()
+            case _Known.DTYPE, ("u1" | b"u1" | "|u1" | b"|u1", int(), int()):
+                return _ByteType()
+            case _Known.DTYPE, (str() | bytes() as kind, *_):
+                raise Refused(f"an array of the type {kind[:20]!r}, not of unsigned bytes")
+            case _Known.ENCODE, (str() as text, "latin1" | b"latin1"):
+                return self.encoded(text)
+            case _:
+                raise Refused("a call that is not made")
+
+    def built(self, made: Any, state: Any) -> None:
+        """What NumPy's `__setstate__` would do."""
+        match made, state:
+            case _ByteType(), tuple():
+                pass  # byte order and alignment, which single bytes do not have
+            case _Array(), (1, tuple() as shape, _ByteType(), bool() | int() as fortran, str() | bytes() as content):
+                if not all(type(length) is int and length >= 0 for length in shape):
+                    raise Refused("an array of an impossible shape")
+                raw = self.encoded(content) if isinstance(content, str) else content
+                made.values = np.frombuffer(raw, np.uint8).reshape(shape, order="F" if fortran else "C")
+            case _:
+                raise Refused("a state that is not set")
 
     def result(self) -> Any:
         """The one value that is left, arrays as arrays."""
@@ -177,32 +214,3 @@ def _known(name: str) -> _Known:
     if name not in _NAMES:
         raise Refused(f"it names {name[:80]!r}, which is not called")
     return _NAMES[name]
-
-
-def _called(function: Any, arguments: Any) -> Any:
-    """What the few known functions would return."""
-    match function, arguments:
-        case _Known.RECONSTRUCT, (_Known.NDARRAY, (0,), "b" | b"b"):
-            return _Array()
-        case _Known.DTYPE, ("u1" | b"u1" | "|u1" | b"|u1", int(), int()):
-            return _ByteType()
-        case _Known.DTYPE, (str() | bytes() as kind, *_):
-            raise Refused(f"an array of the type {kind[:20]!r}, not of unsigned bytes")
-        case _Known.ENCODE, (str() as text, "latin1" | b"latin1"):
-            return text.encode("latin-1")
-        case _:
-            raise Refused("a call that is not made")
-
-
-def _built(made: Any, state: Any) -> None:
-    """What NumPy's `__setstate__` would do."""
-    match made, state:
-        case _ByteType(), tuple():
-            pass  # byte order and alignment, which single bytes do not have
-        case _Array(), (1, tuple() as shape, _ByteType(), bool() | int() as fortran, str() | bytes() as content):
-            if not all(type(length) is int and length >= 0 for length in shape):
-                raise Refused("an array of an impossible shape")
-            raw = content.encode("latin-1") if isinstance(content, str) else content
-            made.values = np.frombuffer(raw, np.uint8).reshape(shape, order="F" if fortran else "C")
-        case _:
-            raise Refused("a state that is not set")

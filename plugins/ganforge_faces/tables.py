@@ -12,6 +12,7 @@ from pathlib import Path, PurePath
 from ganforge.errors import DataError, near_names
 from ganforge.folders import PictureFile, printable
 
+_LONGEST_LINE = 10_000  # CelebA's have a few hundred characters
 _FOLDERS = ("", "Anno", "Eval", "..")  # copied together; as the official folders have it; beside the pictures
 
 
@@ -58,7 +59,9 @@ def _read(path: Path, column: str) -> dict[str, int]:
     promised: int | None = None
     names: list[str] | None = None
     with path.open(encoding="utf-8", errors="replace") as lines:
-        for number, line in enumerate(lines, start=1):
+        for number, line in enumerate(iter(lambda: lines.readline(_LONGEST_LINE + 1), ""), start=1):
+            if len(line) > _LONGEST_LINE:
+                raise DataError(f"{path} line {number}: more than {_LONGEST_LINE:,} characters. Get the file anew")
             fields = line.replace(",", " ").split()
             if names is None and promised is None and len(fields) == 1 and fields[0].isdecimal():
                 promised = int(fields[0][:12])
