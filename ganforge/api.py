@@ -19,7 +19,7 @@ from ganforge.assembly import (
 from ganforge.backend import BackendEntry
 from ganforge.dataset import ImageSet
 from ganforge.errors import PluginError, RunError
-from ganforge.files import expanded
+from ganforge.files import expanded, sweep
 from ganforge.gan import Gan
 from ganforge.locks import alone
 from ganforge.model import Model
@@ -117,6 +117,7 @@ def train(
     run = Run(folder=folder, recipe=settled, model=model, data=pictures, host=host(), stop=steps, quiet=quiet)
     with alone(folder, host().warn):
         refuse_taken(folder)  # another process may have trained in it between that look and this lock
+        sweep(folder)
         write_recipe(folder, settled)
         run.go()
     return run
@@ -149,6 +150,7 @@ def resume(
     find_backend(chosen, host())
     recipe = _with_run(recipe, steps=steps or recipe.run.steps, backend=chosen)
     with alone(folder, host().warn):
+        sweep(folder)
         run = _taken_up(folder, recipe, chosen, preparing)
         run.quiet = quiet
         run.go()
@@ -158,7 +160,9 @@ def resume(
 def _taken_up(folder: Path, recipe: Recipe, backend: str, preparing: Preparing | None) -> Run:
     """A run at its newest checkpoint, or at its beginning where it has none."""
     found = newest_good(folder, host().warn)
-    if found is not None:
+    if found is None:
+        host().warn(f"run {folder} was stopped before its first checkpoint; it begins anew")
+    else:
         _refuse_other_recipe(folder, recipe, found[0].recipe)
     start = found[0].step if found else 0
     stop = recipe.run.steps or 0

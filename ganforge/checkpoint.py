@@ -23,8 +23,8 @@ import numpy as np
 import safetensors
 from safetensors.numpy import load as load_arrays
 
-from ganforge.errors import RunError
-from ganforge.files import flush_folder
+from ganforge.errors import RunError, WriteError
+from ganforge.files import PARTIAL, flush, sweep
 from ganforge.parameters import State
 
 FORMAT = 1
@@ -65,27 +65,26 @@ def save(folder: Path, state: State, about: About, *, keep: int, keep_every: int
     The `keep` newest stay, and those of steps that `keep_every` divides.
 
     Raises:
-        RunError: it cannot be written; earlier checkpoints are untouched.
+        WriteError: it cannot be written; earlier checkpoints are untouched.
     """
     final = folder / f"step-{about.step:08d}"
-    partial = folder / f".{final.name}.partial"
+    partial = folder / f".{final.name}{PARTIAL}"
     try:
-        for left in folder.glob(".step-*"):  # of a process that was killed; a disk may be full of it
-            shutil.rmtree(left, ignore_errors=True)
+        sweep(folder)  # what a killed process left may be what the disk is full of
         partial.mkdir(parents=True)
         digest = sha256()
         _write_state(partial / STATE, state, digest.update)
         digest.update(_checked(about))
         about = msgspec.structs.replace(about, sha256=digest.hexdigest())
         _write(partial / ABOUT, msgspec.json.format(msgspec.json.encode(about)))
-        flush_folder(partial)
+        flush(partial)
         if final.exists():  # a damaged one of the same step, which a resumed run has passed by
             _discard(final)
         partial.rename(final)
-        flush_folder(folder)
+        flush(folder)
     except OSError as error:
         shutil.rmtree(partial, ignore_errors=True)
-        raise RunError(
+        raise WriteError(
             f"checkpoint {final} cannot be written: {error.strerror}; what was saved before is untouched"
         ) from error
     # Later ones are damaged: this run has passed them by. They must not push out the good ones before them.
@@ -98,7 +97,7 @@ def save(folder: Path, state: State, about: About, *, keep: int, keep_every: int
 
 def _discard(path: Path) -> None:
     """Take a checkpoint away, all of it at once for whoever reads beside."""
-    hidden = path.with_name(f".{path.name}.old")
+    hidden = path.with_name(f".{path.name}.old{PARTIAL}")
     with suppress(OSError):  # it stays, then, and is tried again after the next one
         path.rename(hidden)
         shutil.rmtree(hidden)

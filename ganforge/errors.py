@@ -47,6 +47,10 @@ class RunError(GanforgeError):
     """A run's folder or checkpoint that is missing, damaged, or of another recipe."""
 
 
+class WriteError(RunError):
+    """A file that cannot be written: the disk is full, or the folder read-only."""
+
+
 class StateError(GanforgeError):
     """A state whose arrays are not those of the networks: missing, extra or misshapen."""
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ganforge.errors import RunError
+from ganforge.files import append
 from ganforge.parameters import Array
 
 Value = bytes
@@ -25,7 +25,7 @@ def begin(path: Path, step: int) -> None:
     """Begin an event file; what earlier files of the folder hold from `step` on is to be forgotten.
 
     Raises:
-        RunError: it cannot be written.
+        WriteError: it cannot be written.
     """
     _append(path, _text(3, "brain.Event:2"))
     _append(path, _number(2, step) + _bytes(7, _number(1, 1)))  # SessionLog, status START
@@ -35,7 +35,7 @@ def write(path: Path, step: int, values: Iterable[Value]) -> None:
     """Add values of one step.
 
     Raises:
-        RunError: they cannot be written.
+        WriteError: they cannot be written.
     """
     summary = b"".join(_bytes(1, value) for value in values)
     _append(path, _number(2, step) + _bytes(5, summary))
@@ -117,11 +117,7 @@ def _append(path: Path, event: bytes) -> None:
     event = _double(1, time.time()) + event
     length = struct.pack("<Q", len(event))
     record = length + _masked_checksum(length) + event + _masked_checksum(event)
-    try:
-        with path.open("ab") as file:
-            file.write(record)
-    except OSError as error:
-        raise RunError(f"{path} cannot be written: {error.strerror}") from error
+    append(path, record)
 
 
 def _table() -> tuple[int, ...]:

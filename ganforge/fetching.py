@@ -17,7 +17,7 @@ from urllib.request import Request, urlopen
 
 from ganforge.dataset import Download
 from ganforge.errors import DataError
-from ganforge.files import flush_folder
+from ganforge.files import flush
 
 Progress = Callable[[int, int], None]
 """Called with the bytes that are there and those of the whole file, after every piece."""
@@ -70,7 +70,7 @@ def fetch(
         )
     with _writing(target):
         partial.replace(target)
-        flush_folder(folder)
+        flush(folder)
     return True
 
 

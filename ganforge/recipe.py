@@ -59,6 +59,8 @@ class RunSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     checkpoint_every: Count = 1000
     keep: Count = 3
     """Newest checkpoints that are kept."""
+    keep_every: Count | None = None
+    """Steps between checkpoints that are kept for good, beside the newest ones. None: none is."""
 
 
 class DataSettings(msgspec.Struct, frozen=True, kw_only=True):

@@ -23,7 +23,7 @@ from ganforge import checkpoint
 from ganforge.assembly import picture_hash
 from ganforge.backend import Pictures
 from ganforge.errors import RecipeError, RunError
-from ganforge.files import write_whole
+from ganforge.files import PARTIAL, flush_files, write_whole
 from ganforge.locks import in_turn
 from ganforge.model import Model
 from ganforge.parameters import State
@@ -114,7 +114,8 @@ class Run:
         """Save a checkpoint and tell the plugins.
 
         Raises:
-            RunError: it cannot be written, or the weights are no longer finite; earlier checkpoints are untouched.
+            WriteError: it cannot be written; earlier checkpoints are untouched.
+        RunError: the weights are no longer finite.
         """
         state = self.model.session.state()
         wrong = next((name for name, array in state.items() if not np.isfinite(array).all()), None)
@@ -131,7 +132,11 @@ class Run:
             seconds=self.seconds,
             sha256="",
         )
-        path = checkpoint.save(self.folder / CHECKPOINTS, state, about, keep=self.recipe.run.keep)
+        flush_files(self.folder)  # what plugins tell of steps up to this one lasts as long as it does
+        settings = self.recipe.run
+        path = checkpoint.save(
+            self.folder / CHECKPOINTS, state, about, keep=settings.keep, keep_every=settings.keep_every
+        )
         self.saved = step
         self.host.event("ganforge_checkpoint_saved", run=self, path=path)
 
@@ -172,7 +177,8 @@ def refuse_taken(out: Path) -> None:
         RunError: it does, or cannot be looked into.
     """
     try:
-        taken = out.exists() and (not out.is_dir() or any(out.iterdir()))
+        # What a process was about to write when it was killed is nothing to go on with.
+        taken = out.exists() and (not out.is_dir() or any(path.suffix != PARTIAL for path in out.iterdir()))
     except OSError as error:
         raise RunError(f"{out} cannot be looked into: {error.strerror}") from error
     if taken:
@@ -238,12 +244,15 @@ def newest_good(folder: Path, warn: Callable[[str], None]) -> tuple[checkpoint.A
     """The newest checkpoint of a run that is whole; damaged ones are reported and passed by. None: it has none at all.
 
     Raises:
+        LaterFormat: the newest that is whole needs a later ganforge.
         RunError: there are checkpoints, but all are damaged.
     """
     damaged: list[Path] = []
     while paths := [path for path in checkpoint.checkpoints(folder / CHECKPOINTS) if path not in damaged]:
         try:
             return checkpoint.load(paths[-1])
+        except checkpoint.LaterFormat:
+            raise
         except RunError as error:
             if paths[-1].exists():  # or else it was removed beside us, by a process that has saved newer ones
                 damaged.append(paths[-1])
@@ -255,7 +264,17 @@ def newest_good(folder: Path, warn: Callable[[str], None]) -> tuple[checkpoint.A
 
 _FREE = {"data.path", "data.max_bad"} | {
     f"run.{key}"
-    for key in ("steps", "epochs", "device", "backend", "log_every", "sample_every", "checkpoint_every", "keep")
+    for key in (
+        "steps",
+        "epochs",
+        "device",
+        "backend",
+        "log_every",
+        "sample_every",
+        "checkpoint_every",
+        "keep",
+        "keep_every",
+    )
 }
 """What a run may change on its way without being another run."""
 

@@ -259,7 +259,7 @@ def test_no_folder_no_checkpoints(tmp_path: Path) -> None:
 
 
 def test_what_a_killed_process_left_is_swept_up(tmp_path: Path) -> None:
-    left = tmp_path / ".step-00000010.4711"
+    left = tmp_path / ".step-00000010.partial"
     left.mkdir()
     (left / STATE).write_bytes(b"half")
     assert checkpoints(tmp_path) == []
@@ -308,7 +308,7 @@ class Killed(BaseException):
     """A process that ends here and now."""
 
 
-@pytest.mark.parametrize("broken", ["os.fsync", "pathlib.Path.rename", "ganforge.checkpoint.flush_folder"])
+@pytest.mark.parametrize("broken", ["os.fsync", "pathlib.Path.rename", "ganforge.checkpoint.flush"])
 def test_a_process_killed_while_it_writes(broken: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     old = save(tmp_path, ARRAYS, about(10), keep=1)
 
@@ -329,9 +329,9 @@ def test_both_files_are_flushed_before_the_folder_gets_its_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     done: list[str] = []
-    fsync, rename, flush = os.fsync, Path.rename, checkpoint.flush_folder
+    fsync, rename, flush = os.fsync, Path.rename, checkpoint.flush
     monkeypatch.setattr(os, "fsync", lambda fd: (done.append("fsync"), fsync(fd))[1])
     monkeypatch.setattr(Path, "rename", lambda self, to: (done.append("rename"), rename(self, to))[1])
-    monkeypatch.setattr(checkpoint, "flush_folder", lambda path: (done.append("folder"), flush(path))[1])
+    monkeypatch.setattr(checkpoint, "flush", lambda path: (done.append("folder"), flush(path))[1])
     save(tmp_path, ARRAYS, about(), keep=1)
     assert done == ["fsync", "fsync", "folder", "fsync", "rename", "folder", "fsync"]

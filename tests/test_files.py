@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from ganforge.errors import RunError
-from ganforge.files import flush_folder, write_whole
+from ganforge.files import flush, write_whole
 
 
 def full(*args: Any, **kwargs: Any) -> Any:
@@ -57,8 +57,8 @@ def test_a_folder_in_its_place(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [tmp_path / "x"]
 
 
-def test_flush_folder_leaves_nothing_open(tmp_path: Path) -> None:
+def test_flush_leaves_nothing_open(tmp_path: Path) -> None:
     before = len(list(Path("/proc/self/fd").iterdir())) if Path("/proc/self/fd").exists() else None
-    flush_folder(tmp_path)
+    flush(tmp_path)
     if before is not None:
         assert len(list(Path("/proc/self/fd").iterdir())) == before

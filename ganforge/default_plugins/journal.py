@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ganforge.errors import RunError
-from ganforge.files import write_whole
+from ganforge.files import append, write_whole
 from ganforge.hookspecs import hookimpl
 
 if TYPE_CHECKING:
@@ -45,12 +45,7 @@ def ganforge_step_finished(run: "Run", step: int, scalars: Mapping[str, float] |
         "seconds": round(run.seconds, 3),
         **scalars,
     }
-    path = run.folder / NAME
-    try:
-        with path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
-    except OSError as error:
-        raise RunError(f"{path} cannot be written: {error.strerror}") from error
+    append(run.folder / NAME, f"{json.dumps(line)}\n".encode())
 
 
 def read(folder: Path) -> list[dict[str, float]]:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from ganforge.errors import WriteError
 from ganforge.hookspecs import hookimpl
 
 if TYPE_CHECKING:
@@ -79,6 +80,11 @@ class _Progress:
         elif isinstance(error, KeyboardInterrupt):
             saved = "all of it saved" if run.saved == run.step else f"saved up to step {run.saved:,}"
             console.print(f"stopped after step {run.step:,}, {saved}; go on with\n    ganforge resume {run.folder}")
+        elif isinstance(error, WriteError):
+            console.print(
+                f"stopped after step {run.step:,}, saved up to step {run.saved:,}; once there is room, go on with\n"
+                f"    ganforge resume {run.folder}"
+            )
 
 
 def _show(display: _Display, run: "Run", step: int, scalars: Mapping[str, float]) -> None:
