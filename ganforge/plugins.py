@@ -1,7 +1,7 @@
 """The plugin host: finds plugins, checks each on its own, and keeps what is wrong with one from taking down the rest.
 
 Everything comes in by the same door, our own backends and data sets too: modules of the entry point group `ganforge`,
-and the default plugins below. GANFORGE_PLUGINS=a,b loads only these entry points (empty: none), GANFORGE_STRICT=1
+and the default plugins below. GANFORGE_PLUGINS chooses among them (see `discovery.Choice`), GANFORGE_STRICT=1
 raises at the first thing wrong.
 """
 
@@ -9,16 +9,19 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import cache, partial
 from importlib import import_module
-from importlib.metadata import Distribution, EntryPoint, distributions
+from importlib.metadata import EntryPoint
 from typing import Any, Generic, Protocol, TypeVar
 
 import pluggy
 
-from ganforge import hookspecs
+from ganforge import discovery, hookspecs
+from ganforge.discovery import VARIABLE, Choice
 from ganforge.errors import GanforgeError, PluginError, near_names
+from ganforge.patience import Patience
 
 DEFAULT_PLUGINS = (
     "ganforge.losses",
@@ -31,6 +34,9 @@ DEFAULT_PLUGINS = (
     "ganforge.default_plugins.tensorboard",
     "ganforge.default_plugins.watch",
 )
+
+_QUICK, _LONG = 10.0, 60.0
+"""Seconds that an import or a registration may take, and an event of a run, before its plugin is named."""
 
 
 class Named(Protocol):
@@ -59,8 +65,7 @@ class Failure:
 
     def said(self, what: str) -> str:
         """One line: the plugin, what is with it, the reason."""
-        origin = f" ({self.distribution})" if self.distribution else ""
-        return f"plugin {self.plugin!r}{origin} {what}: {self.reason}"
+        return f"{_named(self.plugin, self.distribution)} {what}: {self.reason}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,17 +95,23 @@ class Host:
     warn: Callable[[str], None] = lambda line: print(line, file=sys.stderr)
     loaded: list[Loaded] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
+    patience: Patience = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.patience = Patience(say=lambda line: self.warn(line))  # what warns may be set later
 
     def add(self, name: str, load: Callable[[], object], distribution: str = "") -> None:
         """Load, register and check one plugin; a failure is kept and said, never raised unless strict."""
         try:
-            hooks = self._register(name, load())
+            with self._patient("the import", name, _QUICK, distribution):
+                hooks = self._register(name, load())
         except PluginError as error:
             self.fail(name, distribution, str(error), error)
         except KeyboardInterrupt:
+            self.warn(f"ganforge: stopped at the import of {_named(name, distribution)}; {_without(name)}")
             raise
         except BaseException as error:  # a plugin may call sys.exit() at import
-            self.fail(name, distribution, f"{type(error).__name__}: {error}", error)
+            self.fail(name, distribution, _worded(error), error)
         else:
             self.loaded.append(Loaded(name=name, distribution=distribution, hooks=hooks))
 
@@ -174,12 +185,15 @@ class Host:
         for implementation in list(getattr(self.manager.hook, hook).get_hookimpls()):
             name = implementation.plugin_name
             try:
-                entries = list(implementation.function())
-                for entry in entries:
-                    _check_entry(entry, kinds)
+                with self._patient(hook, name, _QUICK):
+                    entries = list(implementation.function())
+                    for entry in entries:
+                        _check_entry(entry, kinds)
                 found += [Provided(entry=entry, plugin=name) for entry in entries]
-            except (Exception, SystemExit) as error:
-                self._drop(implementation.plugin, name, f"its {hook} raised {type(error).__name__}: {error}", error)
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:
+                self._drop(implementation.plugin, name, f"its {hook} raised {_worded(error)}", error)
         return found
 
     def event(self, hook: str, **arguments: Any) -> None:
@@ -188,18 +202,39 @@ class Host:
         A plugin that raises is named, switched off, and the run goes on; unless it raises a `GanforgeError`, which
         stops the run.
         """
+        self._tell(hook, arguments, stopping=(GanforgeError, KeyboardInterrupt))
+
+    def extend(self, hook: str, **arguments: Any) -> None:
+        """Let every plugin add its part to what it is given; one that raises anything is named and left out."""
+        self._tell(hook, arguments, stopping=(KeyboardInterrupt,))
+
+    def _tell(self, hook: str, arguments: dict[str, Any], stopping: tuple[type[BaseException], ...]) -> None:
         for implementation in list(getattr(self.manager.hook, hook).get_hookimpls()):
-            wanted = {name: arguments[name] for name in implementation.argnames}
+            name = implementation.plugin_name
+            wanted = {argument: arguments[argument] for argument in implementation.argnames}
             try:
-                implementation.function(**wanted)
-            except GanforgeError:
+                with self._patient(hook, name, _LONG):
+                    implementation.function(**wanted)
+            except stopping:
                 raise
-            except (Exception, SystemExit) as error:
-                name = implementation.plugin_name
-                self._drop(implementation.plugin, name, f"its {hook} raised {type(error).__name__}: {error}", error)
+            except BaseException as error:
+                self._drop(implementation.plugin, name, f"its {hook} raised {_worded(error)}", error)
+
+    def _patient(self, work: str, name: str, seconds: float, distribution: str = "") -> AbstractContextManager[None]:
+        """Say who it is if the work of a plugin takes longer."""
+        return self.patience.during(
+            seconds,
+            lambda: (
+                f"ganforge: {work} of {_named(name, distribution or self._distribution(name))} "
+                f"has taken more than {seconds:g} s, and all else waits for it; {_without(name)}"
+            ),
+        )
+
+    def _distribution(self, name: str) -> str:
+        return next((each.distribution for each in self.loaded if each.name == name), "")
 
     def _drop(self, plugin: object, name: str, reason: str, error: BaseException) -> None:
-        distribution = next((each.distribution for each in self.loaded if each.name == name), "")
+        distribution = self._distribution(name)
         self.manager.unregister(plugin)
         self.loaded[:] = [each for each in self.loaded if each.name != name]
         self.fail(name, distribution, reason, error)
@@ -210,11 +245,22 @@ def new_host(entries: Iterable[EntryPoint] | None = None, *, strict: bool = Fals
     manager = pluggy.PluginManager("ganforge")
     manager.add_hookspecs(hookspecs)
     host = Host(manager=manager, strict=strict)
+    found = sorted(_installed(host) if entries is None else entries, key=lambda entry: (entry.name, entry.value))
+    choice = Choice.of(os.environ.get(VARIABLE))
+    choice.refuse_unknown([entry.name for entry in found], DEFAULT_PLUGINS)
     for name in DEFAULT_PLUGINS:
-        host.add(name, partial(import_module, name), "ganforge")
-    for entry in _chosen(_installed(host) if entries is None else entries):
-        host.add(entry.name, partial(_load, entry), _called(entry.dist))
+        if name not in choice.without:
+            host.add(name, partial(import_module, name), "ganforge")
+    for entry in found:
+        if choice.wants(entry.name):
+            host.add(entry.name, partial(discovery.load, entry), discovery.called(entry.dist))
     return host
+
+
+def _installed(host: Host) -> list[EntryPoint]:
+    return discovery.installed(
+        lambda name, error: host.fail("?", name, f"its entry points cannot be read: {error}", error)
+    )
 
 
 @cache
@@ -237,47 +283,17 @@ def _check_entry(entry: Any, kinds: list[str]) -> None:
         raise ValueError(f"the name {name!r:.60} is not of lower case letters, digits and hyphens")
 
 
-def _installed(host: Host) -> list[EntryPoint]:
-    """The entry points of all installed distributions, one that is there twice (an old version's metadata) once.
-
-    Metadata that cannot be read costs a line: another's damaged file must not take the tool down.
-    """
-    found: list[EntryPoint] = []
-    for distribution in distributions():
-        try:
-            found += [entry for entry in distribution.entry_points.select(group="ganforge") if entry not in found]
-        except Exception as error:  # the standard library's parser answers damage with whatever comes up
-            host.fail("?", _called(distribution), f"its entry points cannot be read: {error}", error)
-    return found
+def _named(plugin: str, distribution: str) -> str:
+    return f"plugin {plugin!r} ({distribution})" if distribution else f"plugin {plugin!r}"
 
 
-def _called(distribution: Distribution | None) -> str:
-    """Name and version of a distribution, as far as they can be read."""
-    if distribution is None:
-        return ""
+def _without(plugin: str) -> str:
+    return f"{VARIABLE}=-{plugin} leaves it out"
+
+
+def _worded(error: BaseException) -> str:
     try:
-        return f"{distribution.name} {distribution.version}"
-    except Exception:  # as above
-        return "a distribution whose metadata is damaged"
-
-
-def _chosen(entries: Iterable[EntryPoint]) -> list[EntryPoint]:
-    named = os.environ.get("GANFORGE_PLUGINS")
-    ordered = sorted(entries, key=lambda entry: (entry.name, entry.value))
-    if named is None:
-        return ordered
-    wanted = [name.strip() for name in named.split(",") if name.strip()]
-    unknown = [name for name in wanted if name not in {entry.name for entry in ordered}]
-    if unknown:
-        raise PluginError(
-            f"GANFORGE_PLUGINS names {unknown[0]!r}, which is not installed; "
-            f"{near_names(unknown[0], (entry.name for entry in ordered))}"
-        )
-    return [entry for entry in ordered if entry.name in wanted]
-
-
-def _load(entry: EntryPoint) -> object:
-    plugin: object = entry.load()
-    if isinstance(plugin, type):
-        raise PluginError(f"the entry point is the class {plugin.__name__}; give a module, or an instance of it")
-    return plugin
+        text = str(error)
+    except Exception:  # its own __str__ is broken too
+        text = ""
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -106,7 +106,7 @@ def test_the_examples_train_together(backend: str, host: Host, tmp_path: Path) -
     assert grey == (backend == "still")
 
     cli = click.Group()
-    host.event("ganforge_commands", cli=cli)
+    host.extend("ganforge_commands", cli=cli)
     answer = CliRunner().invoke(cli, ["age", str(run.folder)], catch_exceptions=False)
     assert answer.output == "3 steps\n"
 

@@ -5,12 +5,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 from importlib.metadata import EntryPoint
 from pathlib import Path
+from time import monotonic, sleep
 from typing import Any
 
 import pytest
 from fakes import FAKE_BACKEND, STRIPES, core_host, fakes_plugin, module, raising
 
-from ganforge import hookspecs, plugins
+from ganforge import discovery, hookspecs, patience, plugins
 from ganforge.backend import BackendEntry
 from ganforge.dataset import DatasetEntry
 from ganforge.errors import DataError, GanforgeError, PluginError
@@ -163,9 +164,19 @@ def test_an_instance_may_be_a_plugin(installed: Any) -> None:
     assert host.loaded[-1].hooks == ("ganforge_datasets",)
 
 
-def test_an_interruption_is_the_users(installed: Any) -> None:
+def test_an_interruption_is_the_users_and_names_who_was_at_work(
+    installed: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(KeyboardInterrupt):
         new_host(installed(alpha="raise KeyboardInterrupt"))
+    assert capsys.readouterr().err == (
+        "ganforge: stopped at the import of plugin 'alpha'; GANFORGE_PLUGINS=-alpha leaves it out\n"
+    )
+
+
+def test_an_error_that_cannot_be_printed(installed: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    source = "class Sad(Exception):\n    def __str__(self):\n        raise ValueError\nraise Sad"
+    assert new_host(installed(alpha=source)).failures[0].reason == "Sad"
 
 
 def test_the_same_module_twice(installed: Any, capsys: pytest.CaptureFixture[str]) -> None:
@@ -202,6 +213,24 @@ def test_ganforge_plugins_chooses(
     assert recipes(new_host(entries)) & {"one", "two"} == expected
 
 
+@pytest.mark.parametrize(
+    ("variable", "expected"),
+    [("-alpha", {"two"}), ("-alpha,-beta", set()), ("beta,-alpha", {"two"}), ("beta,-beta", set())],
+)
+def test_ganforge_plugins_leaves_out(
+    variable: str, expected: set[str], installed: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entries = installed(alpha=GOOD.format(name="one"), beta=GOOD.format(name="two"))
+    monkeypatch.setenv("GANFORGE_PLUGINS", variable)
+    assert recipes(new_host(entries)) & {"one", "two"} == expected
+
+
+def test_a_default_plugin_can_be_left_out(installed: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GANFORGE_PLUGINS", "-ganforge.default_plugins.tensorboard")
+    host = new_host(installed(alpha=GOOD.format(name="one")))
+    assert {each.name for each in host.loaded} == {*DEFAULT_PLUGINS, "alpha"} - {"ganforge.default_plugins.tensorboard"}
+
+
 def test_what_is_not_chosen_is_not_imported(installed: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     entries = installed(alpha=GOOD.format(name="one"), beta="raise ValueError")
     monkeypatch.setenv("GANFORGE_PLUGINS", "alpha")
@@ -213,12 +242,15 @@ def test_ganforge_plugins_misspelt(installed: Any, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("GANFORGE_PLUGINS", "alhpa")
     with pytest.raises(PluginError, match=r"GANFORGE_PLUGINS names 'alhpa'.* did you mean 'alpha'"):
         new_host(entries)
+    monkeypatch.setenv("GANFORGE_PLUGINS", "-alhpa")
+    with pytest.raises(PluginError, match=r"GANFORGE_PLUGINS names 'alhpa'.* did you mean 'alpha'"):
+        new_host(entries)
 
 
 @pytest.mark.parametrize("value", [None, "0", "1"])
 def test_ganforge_strict(value: str | None, installed: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     entries = installed(alpha="raise ValueError('Monday')")
-    monkeypatch.setattr(plugins, "_installed", lambda host: entries)
+    monkeypatch.setattr(discovery, "installed", lambda damaged: entries)
     if value is not None:
         monkeypatch.setenv("GANFORGE_STRICT", value)
     plugins.host.cache_clear()
@@ -288,7 +320,9 @@ def test_a_name_clash_names_both_providers() -> None:
         host.entries("ganforge_datasets", DatasetEntry)
 
 
-@pytest.mark.parametrize("error", [ValueError("Monday"), SystemExit("bye"), GanforgeError("no luck")], ids=repr)
+@pytest.mark.parametrize(
+    "error", [ValueError("Monday"), SystemExit("bye"), BaseException("rude"), GanforgeError("no luck")], ids=repr
+)
 def test_a_registration_hook_that_raises_drops_its_plugin(error: BaseException) -> None:
     host, lines = core_host(
         module("sad", ganforge_datasets=raising(error), ganforge_backends=lambda: ()), fakes_plugin()
@@ -346,7 +380,7 @@ def test_an_event_reaches_every_plugin_with_what_it_asks_for() -> None:
     assert sorted(log) == [("one", 3), ("two", 3)]
 
 
-@pytest.mark.parametrize("error", [ValueError("Monday"), SystemExit(3)], ids=repr)
+@pytest.mark.parametrize("error", [ValueError("Monday"), SystemExit(3), BaseException("rude")], ids=repr)
 def test_a_plugin_that_raises_in_an_event_is_named_and_switched_off(error: BaseException) -> None:
     log: list[Any] = []
     host, lines = core_host(listener("one", log), listener("sad", log, error), listener("two", log))
@@ -366,6 +400,53 @@ def test_what_stops_a_run(error: BaseException) -> None:
     with pytest.raises(type(error)):
         host.event("ganforge_step_finished", run=None, step=1, scalars=None)
     assert lines == []
+
+
+def test_a_plugin_cannot_stop_the_tool_while_commands_are_added() -> None:
+    added: list[str] = []
+    host, lines = core_host(
+        module("sad", ganforge_commands=lambda cli: fail(DataError("no luck"))),
+        module("good", ganforge_commands=lambda cli: cli.append("mine")),
+    )
+    host.extend("ganforge_commands", cli=added)
+    assert added == ["mine"]
+    assert lines == [
+        "ganforge: plugin 'sad' (sad-dist 1.0) is left out: its ganforge_commands raised DataError: no luck"
+    ]
+
+
+def fail(error: BaseException) -> None:
+    raise error
+
+
+@pytest.mark.parametrize("hook", ["ganforge_step_finished", "ganforge_datasets", "the import"])
+def test_who_takes_too_long_is_named_while_it_does(hook: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plugins, "_QUICK", 0.01)
+    monkeypatch.setattr(plugins, "_LONG", 0.01)
+    monkeypatch.setattr(patience, "_LOOKS", 0.01)
+    host, lines = core_host(fakes_plugin())
+    asked: list[bool] = []
+
+    def slow() -> tuple[()]:
+        end = monotonic() + 30
+        while not lines and monotonic() < end:
+            sleep(0.005)
+        asked.append(bool(lines))
+        return ()
+
+    if hook == "the import":
+        host.add("slow", lambda: (slow(), module("slow", ganforge_datasets=lambda: ()))[1], "slow-dist 1.0")
+    else:
+        host.add("slow", lambda: module("slow", **{hook: slow}), "slow-dist 1.0")
+    if hook == "ganforge_step_finished":
+        host.event(hook, run=None, step=1, scalars=None)
+    host.entries("ganforge_datasets", DatasetEntry)
+    assert asked == [True]
+    assert lines == [
+        f"ganforge: {hook} of plugin 'slow' (slow-dist 1.0) has taken more than 0.01 s, and all else waits for it; "
+        "GANFORGE_PLUGINS=-slow leaves it out"
+    ]
+    assert "slow" in {each.name for each in host.loaded}
 
 
 def test_a_strict_host_stops_at_any_error_of_a_plugin() -> None:

@@ -17,7 +17,7 @@ from ganforge.cli.resume import resume
 from ganforge.cli.sample import sample
 from ganforge.cli.train import train
 from ganforge.cli.traverse import traverse
-from ganforge.errors import GanforgeError
+from ganforge.errors import GanforgeError, PluginError
 
 
 class Cli(click.Group):
@@ -29,6 +29,13 @@ class Cli(click.Group):
             return super().invoke(ctx)
         except GanforgeError as error:
             raise click.ClickException(str(error)) from error
+
+    def add_command(self, cmd: click.Command, name: str | None = None) -> None:
+        """Add a command; two of one name are refused, so that no plugin takes another's place unseen."""
+        named = name or cmd.name
+        if named in self.commands:
+            raise PluginError(f"there is a command {named!r} already; take another name")
+        super().add_command(cmd, name)
 
 
 @click.group(cls=Cli, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -61,17 +68,16 @@ def _run() -> None:
     from ganforge.plugins import host
 
     try:
-        host().event("ganforge_commands", cli=cli)
-    except GanforgeError as error:
-        click.echo(f"Error: {error}", err=True)
-        sys.exit(1)
-    try:
+        host().extend("ganforge_commands", cli=cli)
         cli.main(prog_name="ganforge", standalone_mode=False)
     except click.exceptions.Exit as stop:
         sys.exit(stop.exit_code)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
+    except GanforgeError as error:
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(1)
     except (click.Abort, KeyboardInterrupt):
         sys.exit(130)
 

@@ -1,0 +1,52 @@
+"""Work that takes too long is named while it still goes on, by a thread of its own.
+
+Nothing is stopped: Python cannot stop a thread, and what is slow may be well. It is said, so that people can decide.
+Work that never lets go of the interpreter's lock keeps that thread from running too, and is not named.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from threading import Thread
+from time import monotonic, sleep
+
+_LOOKS = 0.25
+"""Seconds from one look to the next."""
+
+
+@dataclass(kw_only=True, eq=False)
+class _Work:
+    line: Callable[[], str]
+    ends: float
+    """When patience does, by the monotonic clock."""
+
+
+@dataclass(kw_only=True)
+class Patience:
+    """With work on any thread of this process. Costs a microsecond or two for each piece."""
+
+    say: Callable[[str], None]
+    """Takes a line meant for the user; called on another thread."""
+    _works: set[_Work] = field(default_factory=set, init=False)
+    _thread: Thread | None = field(default=None, init=False)
+
+    @contextmanager
+    def during(self, seconds: float, line: Callable[[], str]) -> Iterator[None]:
+        """Say `line()` once if what is done while this is open takes more than so many seconds."""
+        work = _Work(line=line, ends=monotonic() + seconds)
+        self._works.add(work)
+        if self._thread is None or not self._thread.is_alive():  # in a fork of the process that it was begun in
+            self._thread = Thread(target=self._look, name="ganforge-patience", daemon=True)
+            self._thread.start()
+        try:
+            yield
+        finally:
+            self._works.discard(work)
+
+    def _look(self) -> None:
+        while True:
+            sleep(_LOOKS)
+            for work in list(self._works):
+                if monotonic() > work.ends:
+                    self._works.discard(work)
+                    self.say(work.line())
