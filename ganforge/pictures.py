@@ -94,7 +94,7 @@ def _upright(picture: Image.Image) -> Image.Image:
     except Exception:  # damaged notes of the camera are no damage to the picture
         orientation = 1
     method = _TURN_UPRIGHT.get(orientation)
-    return picture.copy() if method is None else picture.transpose(method)
+    return picture if method is None else picture.transpose(method)
 
 
 def _eight_bits(picture: Image.Image, where: str) -> Pixels:
@@ -106,20 +106,21 @@ def _eight_bits(picture: Image.Image, where: str) -> Pixels:
     if picture.mode in _ALPHA_MODES or "transparency" in picture.info:
         opaque = Image.new("RGBA", picture.size, BACKGROUND)
         picture = Image.alpha_composite(opaque, _convert(picture, "RGBA", where))
-    values = np.array(_convert(picture, wanted, where))
+    values = np.asarray(_convert(picture, wanted, where))
     return values[..., np.newaxis] if wanted == "L" else values
 
 
 def _convert(picture: Image.Image, mode: str, where: str) -> Image.Image:
     try:
-        return picture.convert(mode)
+        return picture if picture.mode == mode else picture.convert(mode)
     except ValueError as error:
         raise DataError(f"{where}: pixels of the kind {picture.mode!r} cannot be shown: {error}") from error
 
 
 def _from_sixteen_bits(picture: Image.Image, where: str) -> Pixels:
     """Grey of 16 bits, which Pillow holds as 16 or as 32: 65535 becomes 255, and nothing is cut off on the way."""
-    values = np.array(picture).astype(np.int64)
+    values = np.asarray(picture)
     if values.min() < 0 or values.max() > 65535:
         raise DataError(f"{where}: 32-bit pixels, whose white is not defined. Save it with 8 or 16 bits")
-    return ((values * 255 + 32767) // 65535).astype(np.uint8)[..., np.newaxis]
+    scaled = ((np.arange(65536) * 255 + 32767) // 65535).astype(np.uint8)  # a table, as pictures may be large
+    return scaled[values][..., np.newaxis]
