@@ -1,14 +1,12 @@
 """README.md: every command in it is run, small; the Python runs; every option and target that it names is there."""
 
 import re
-import shlex
-from collections.abc import Iterator
 from pathlib import Path
 
 import click
 import numpy as np
 import pytest
-from click.testing import CliRunner
+from pages import blocks, commands, known_options, lines, options, run
 from PIL import Image
 
 import ganforge
@@ -22,24 +20,6 @@ SMALL = {
     "parity": ["--steps", "2", "--set", "width=2"],
 }
 """What is added to a command so that it takes a second; click takes the last of two equal options."""
-
-
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```$", README, flags=re.MULTILINE | re.DOTALL)
-
-
-def lines(program: str) -> list[list[str]]:
-    """The command lines of the README that call `program`, without their comments."""
-    every = [shlex.split(line, comments=True) for block in blocks("sh") for line in block.splitlines()]
-    return [words[1:] for words in every if words and words[0] == program]
-
-
-def commands(group: click.Group, prefix: str = "") -> Iterator[tuple[str, click.Command]]:
-    """Every command, those of groups with the group's name before theirs."""
-    for name, command in group.commands.items():
-        yield f"{prefix}{name}", command
-        if isinstance(command, click.Group):
-            yield from commands(command, f"{prefix}{name} ")
 
 
 @pytest.fixture
@@ -57,7 +37,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_every_command_line_runs(here: Path) -> None:
     pytest.importorskip("torch")
     pytest.importorskip("tensorflow")
-    written = lines("ganforge")
+    written = lines(README, "ganforge")
     assert len(written) >= 8, "the README has lost its examples, or this test no longer finds them"
     steps = 2
     for arguments in written:
@@ -67,8 +47,7 @@ def test_every_command_line_runs(here: Path) -> None:
         if arguments[0] == "resume":
             steps += 1
             added = ["--steps", str(steps)]
-        answer = CliRunner().invoke(cli, [*arguments, *added])
-        assert answer.exit_code == 0, f"ganforge {shlex.join(arguments)}\n{answer.output}\n{answer.exception}"
+        run([*arguments, *added])
 
     assert ganforge.load("first").step == steps
     assert len(np.load("samples.npz")["images"]) == 1000
@@ -79,7 +58,7 @@ def test_every_command_line_runs(here: Path) -> None:
 
 def test_the_python_runs(here: Path) -> None:
     torch = pytest.importorskip("torch")
-    (code,) = blocks("python")
+    (code,) = blocks(README, "python")
     names: dict[str, object] = {}
     exec(code, names)
     assert np.shape(names["pictures"]) == (64, 8, 8, 1)
@@ -87,9 +66,7 @@ def test_the_python_runs(here: Path) -> None:
 
 
 def test_every_option_is_there() -> None:
-    known = {option for _, command in commands(cli) for each in command.params for option in each.opts} | {"--help"}
-    named = set(re.findall(r"(?<![\w-])--[a-z][a-z0-9-]*", README))
-    assert named <= known
+    assert options(README) <= known_options()
 
 
 def test_the_table_names_every_command() -> None:
@@ -107,6 +84,6 @@ def test_the_table_names_every_command() -> None:
 
 def test_make_has_the_targets() -> None:
     targets = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), flags=re.MULTILINE)
-    assert lines("make")
-    for (target,) in lines("make"):
+    assert lines(README, "make")
+    for (target,) in lines(README, "make"):
         assert target in targets
