@@ -1,6 +1,7 @@
 """The Python face: `train`, `resume`, `load`, `build`. The command line calls these and adds nothing but words."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,6 @@ import msgspec
 
 from ganforge.assembly import (
     assemble,
-    find_backend,
     missing_modules,
     open_data,
     open_session,
@@ -16,7 +16,7 @@ from ganforge.assembly import (
     settle,
     steps_in_all,
 )
-from ganforge.backend import BackendEntry
+from ganforge.backend import BackendEntry, Workers
 from ganforge.dataset import ImageSet
 from ganforge.errors import PluginError, RunError
 from ganforge.files import expanded, sweep
@@ -27,6 +27,7 @@ from ganforge.pipeline import Prepared, prepare
 from ganforge.plugins import Host, host
 from ganforge.recipe import Recipe, load_table, merge, parse, put, to_table
 from ganforge.run import Run, differences, new_folder, newest_good, read_recipe, refuse_taken, write_recipe
+from ganforge.workers import from_first, gather, open_share, refuse_uneven
 
 DEFAULT_RECIPE = "digits"
 Preparing = Callable[[int, int], None]
@@ -101,24 +102,34 @@ def train(
     """
     given = describe(recipe, dataset=dataset, data=data, overrides=overrides)
     chosen = backend or given.run.backend or default_backend(host())
-    find_backend(chosen, host())
+    workers = gather(chosen, host())
     if out is not None:
         refuse_taken(Path(out))  # again below, but a full folder should not cost the time that the pictures take
     image_set = open_data(given, host())
     settled = settle(given, image_set)
     gan = assemble(settled, host())
+    refuse_uneven(gan, workers.share)
     steps_in_all(settled, len(image_set))  # so that too few pictures are refused before they are decoded
-    pictures = prepared(settled, image_set, preparing)
+    pictures = prepared(settled, image_set, preparing if workers.share.rank == 0 else None)
     steps = steps_in_all(settled, len(pictures.images))
     settled = _with_run(settled, steps=steps, backend=chosen)
-    session = open_session(gan, gan.initial_state(settled.run.seed), settled, chosen, host())
-    folder = new_folder(settled, chosen, Path(out) if out is not None else None)
-    model = Model(recipe=settled, gan=gan, session=session)
-    run = Run(folder=folder, recipe=settled, model=model, data=pictures, host=host(), stop=steps, quiet=quiet)
-    with alone(folder, host().warn):
-        refuse_taken(folder)  # another process may have trained in it between that look and this lock
-        sweep(folder)
-        write_recipe(folder, settled)
+    session = open_share(gan, gan.initial_state(settled.run.seed), settled, chosen, host(), workers.share)
+    asked = Path(out) if out is not None else None
+    run = Run(
+        folder=Path(from_first(workers, lambda: str(new_folder(settled, chosen, asked)))),
+        recipe=settled,
+        model=Model(recipe=settled, gan=gan, session=session),
+        data=pictures,
+        host=host(),
+        stop=steps,
+        quiet=quiet,
+        workers=workers,
+    )
+    with _held(run.folder, workers) as writes:
+        if writes:
+            refuse_taken(run.folder)  # another process may have trained in it between that look and this lock
+            sweep(run.folder)
+            write_recipe(run.folder, settled)
         run.go()
     return run
 
@@ -147,17 +158,28 @@ def resume(
     folder = Path(folder)
     recipe = describe(read_recipe(folder), data=data)
     chosen = backend or recipe.run.backend or default_backend(host())
-    find_backend(chosen, host())
+    workers = gather(chosen, host())
     recipe = _with_run(recipe, steps=steps or recipe.run.steps, backend=chosen)
-    with alone(folder, host().warn):
-        sweep(folder)
-        run = _taken_up(folder, recipe, chosen, preparing)
+    with _held(folder, workers) as writes:
+        if writes:
+            sweep(folder)
+        run = _taken_up(folder, recipe, chosen, preparing, workers)
         run.quiet = quiet
         run.go()
     return run
 
 
-def _taken_up(folder: Path, recipe: Recipe, backend: str, preparing: Preparing | None) -> Run:
+@contextmanager
+def _held(folder: Path, workers: Workers) -> Iterator[bool]:
+    """Hold a run's folder against other trainings, on the one of these workers that writes; whether this is it."""
+    if workers.share.rank:
+        yield False
+        return
+    with alone(folder, host().warn):
+        yield True
+
+
+def _taken_up(folder: Path, recipe: Recipe, backend: str, preparing: Preparing | None, workers: Workers) -> Run:
     """A run at its newest checkpoint, or at its beginning where it has none."""
     found = newest_good(folder, host().warn)
     if found is None:
@@ -173,7 +195,8 @@ def _taken_up(folder: Path, recipe: Recipe, backend: str, preparing: Preparing |
     if found is not None:  # once more: the data may have other channels or classes now
         _refuse_other_recipe(folder, settled, found[0].recipe)
     gan = assemble(settled, host())
-    pictures = prepared(settled, image_set, preparing)
+    refuse_uneven(gan, workers.share)
+    pictures = prepared(settled, image_set, preparing if workers.share.rank == 0 else None)
     steps_in_all(settled, len(pictures.images))
     if found is not None and found[0].data != picture_hash(pictures):
         raise RunError(
@@ -181,8 +204,9 @@ def _taken_up(folder: Path, recipe: Recipe, backend: str, preparing: Preparing |
             "cannot go on exactly; give the old ones with --data, or train anew"
         )
     state = found[1] if found else gan.initial_state(settled.run.seed)
-    session = open_session(gan, state, settled, backend, host())
-    write_recipe(folder, settled)
+    session = open_share(gan, state, settled, backend, host(), workers.share)
+    if workers.share.rank == 0:
+        write_recipe(folder, settled)
     return Run(
         folder=folder,
         recipe=settled,
@@ -194,6 +218,7 @@ def _taken_up(folder: Path, recipe: Recipe, backend: str, preparing: Preparing |
         stop=stop,
         saved=start,
         seconds_before=found[0].seconds if found else 0.0,
+        workers=workers,
     )
 
 

@@ -134,6 +134,55 @@ class Session(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Share:
+    """Which part of every batch a process takes: the `rank`-th of `count` equal ones, so many rows in a row."""
+
+    rank: int = 0
+    count: int = 1
+
+    def rows(self, batch: int) -> slice:
+        """Its rows of a batch that all processes can share evenly."""
+        size = batch // self.count
+        return slice(self.rank * size, (self.rank + 1) * size)
+
+
+WHOLE = Share()
+
+
+def _alone(values: Array) -> Array:
+    return values
+
+
+@dataclass(frozen=True, kw_only=True)
+class Workers:
+    """The processes that train one GAN together, seen from one of them. As it is: a process alone."""
+
+    share: Share = WHOLE
+    total: Callable[[Array], Array] = _alone
+    """Sum of one float64 array of each worker; comes back when all have asked. Raises RunError: one has ended."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Together:
+    """How a framework trains one GAN in several processes."""
+
+    started: Callable[[], int]
+    """How many the environment says there are, 1 in an ordinary one; imports no framework.
+
+    Raises RunError: what the environment says is broken.
+    """
+    join: Callable[[], Workers]
+    """Meet the others; imports the framework. Called once in a process. Raises RunError: they do not come."""
+    open: Callable[[Gan, State, Precision, str], Session]
+    """As the entry's, of a session whose steps all workers do together, each fed its `Share.rows` of every batch.
+
+    What it computes is what one session would from the whole batch: losses and scalars, gradients, dropped elements
+    and, unless the protocol's `batch_statistics` say otherwise, batch norms. Every worker calls `step` and `gradients`
+    alike; what else there is to call concerns its own process alone. Raises RunError in `step`: a worker has ended.
+    """
+
+
+@dataclass(frozen=True, kw_only=True)
 class BackendEntry:
     """A framework that can be asked for by name."""
 
@@ -152,3 +201,5 @@ class BackendEntry:
     `device`: 'auto' (the accelerator if there is one), 'cpu', or a framework's own name for one. Raises `PluginError`
     when there is no such device.
     """
+    together: Together | None = None
+    """How it trains in several processes, if it can."""

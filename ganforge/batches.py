@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ganforge import streams
-from ganforge.backend import DiscriminatorInputs, GeneratorInputs, Labels, Pictures, StepInputs
+from ganforge.backend import WHOLE, DiscriminatorInputs, GeneratorInputs, Labels, Pictures, Share, StepInputs
 from ganforge.gan import Gan
 from ganforge.parameters import Array
 from ganforge.protocol import Latent, TargetChoice, average_weight, scale
@@ -15,24 +15,28 @@ _BLOCK = 4096
 """Positions of a shuffle computed at a time: enough to make their cost per step vanish, too few to matter in memory."""
 
 
-def draw_step(gan: Gan, images: Pictures, labels: Labels | None, *, seed: int, step: int) -> StepInputs:
-    """All inputs of step `step`, counted from 0.
+def draw_step(
+    gan: Gan, images: Pictures, labels: Labels | None, *, seed: int, step: int, share: Share = WHOLE
+) -> StepInputs:
+    """All inputs of step `step`, counted from 0: one worker's share of them.
 
     images: (N, height, width, channels), N at least a batch; labels: (N,), for a conditional GAN.
     """
+    # All workers draw the same batch, and each reads the pictures of its own rows alone.
     protocol, batch = gan.protocol, gan.protocol.batch_size
+    rows = share.rows(batch)
     discriminator: list[DiscriminatorInputs] = []
     for number in range(step * protocol.discriminator.updates, (step + 1) * protocol.discriminator.updates):
-        chosen = batch_indices(len(images), batch, number, seed=seed, shuffled=protocol.order == "shuffled")
+        chosen = batch_indices(len(images), batch, number, seed=seed, shuffled=protocol.order == "shuffled")[rows]
         real_targets, fake_targets = _targets(protocol.targets, batch, seed=seed, number=number)
         discriminator.append(
             DiscriminatorInputs(
                 images=images[chosen],
                 labels=labels[chosen] if labels is not None and gan.classes else None,
-                latents=draw_latents(protocol.latent, batch, seed, "latent/discriminator", number),
-                real_targets=real_targets,
-                fake_targets=fake_targets,
-                mix=streams.generator(seed, "mix", number).random((batch, 1, 1, 1)),
+                latents=draw_latents(protocol.latent, batch, seed, "latent/discriminator", number)[rows],
+                real_targets=real_targets[rows],
+                fake_targets=fake_targets[rows],
+                mix=streams.generator(seed, "mix", number).random((batch, 1, 1, 1))[rows],
                 key=streams.key(seed, "dropout/discriminator", number),
                 scale=scale(protocol.discriminator.optimizer, number),
             )
@@ -44,8 +48,8 @@ def draw_step(gan: Gan, images: Pictures, labels: Labels | None, *, seed: int, s
             labels=last.labels,
             latents=last.latents
             if protocol.latents == "shared"
-            else draw_latents(protocol.latent, batch, seed, "latent/generator", number),
-            targets=np.full((batch, 1), protocol.targets.real),
+            else draw_latents(protocol.latent, batch, seed, "latent/generator", number)[rows],
+            targets=np.full((len(last.images), 1), protocol.targets.real),
             key=streams.key(seed, "dropout/generator", number),
             scale=scale(protocol.generator.optimizer, number),
         )

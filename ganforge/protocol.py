@@ -140,8 +140,8 @@ class TargetChoice(_Fields, frozen=True, kw_only=True):
 class Player(_Fields, frozen=True, kw_only=True):
     """How one of the two networks is trained."""
 
-    updates: Count = 1
-    """Updates in one step; the discriminator's come first, each with a batch of its own."""
+    updates: Annotated[int, Meta(ge=1, le=1000)] = 1
+    """Updates in one step, which takes memory for all their batches at once; the discriminator's come first."""
     optimizer: Optimizer = msgspec.field(default_factory=Adam)
 
 
@@ -170,6 +170,8 @@ class Protocol(_Fields, frozen=True, kw_only=True):
     """Whether the generator's updates draw latents of their own or use those of the discriminator's last update."""
     batches: Literal["separate", "joint"] = "separate"
     """Whether the discriminator's own update sees real and fake pictures in two passes or in one (fakes first)."""
+    batch_statistics: Literal["global", "worker"] = "global"
+    """Where several processes share a batch: whether a batch norm sees all of it or each worker's rows alone."""
     average: Average | None = None
     order: Literal["shuffled", "sequential"] = "shuffled"
     """Order of the pictures in an epoch; what is left over at its end is less than a batch and dropped."""

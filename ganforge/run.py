@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
 from types import FrameType
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -21,7 +22,8 @@ import tomli_w
 
 from ganforge import checkpoint
 from ganforge.assembly import picture_hash
-from ganforge.backend import Pictures
+from ganforge.backend import Pictures, Workers
+from ganforge.convert import read_toml
 from ganforge.errors import RecipeError, RunError
 from ganforge.files import PARTIAL, flush_files, write_whole
 from ganforge.locks import in_turn
@@ -31,6 +33,7 @@ from ganforge.pipeline import Prepared
 from ganforge.plugins import Host
 from ganforge.recipe import Recipe, Table, parse, to_table
 from ganforge.training import Schedule, train
+from ganforge.workers import ALONE, anyone, refuse_different, wait_for_all
 
 RECIPE, CHECKPOINTS = "recipe.toml", "checkpoints"
 
@@ -56,6 +59,8 @@ class Run:
     """Steps of the newest checkpoint; 0: there is none."""
     quiet: bool = False
     """Whether plugins should keep off the terminal."""
+    workers: Workers = ALONE
+    """Those that train it together. The first of them writes and tells the plugins; the others only train."""
     _asked: bool = field(default=False, init=False)
     _pictures: str = field(default="", init=False)
     _begun: float = field(default_factory=perf_counter, init=False)
@@ -92,23 +97,37 @@ class Run:
         )
         self._begun = perf_counter()
         self._pictures = picture_hash(self.data)
+        facts = {"recipe": _common(self.recipe), "set of pictures": self._pictures, "checkpoint": str(self.start)}
+        refuse_different(self.workers, facts)
         error: BaseException | None = None
+        ended = False
         try:
             with self._stopping_when_asked():
-                self.host.event("ganforge_run_started", run=self)
-                done = train(self.model.gan, self.model.session, self.data.images, self.data.labels, schedule, self)
+                self._tell("ganforge_run_started")
+                done = train(
+                    self.model.gan,
+                    self.model.session,
+                    self.data.images,
+                    self.data.labels,
+                    schedule,
+                    self,
+                    share=self.workers.share,
+                )
+                ended = True
                 if done < self.stop:
                     raise KeyboardInterrupt
         except BaseException as raised:
             error = raised
             raise
         finally:
-            self.host.event("ganforge_run_finished", run=self, error=error)
+            self._tell("ganforge_run_finished", error=error)
+            if ended:  # together: a launcher ends workers that are left behind, and the first may still be writing
+                wait_for_all(self.workers)
 
     def step_finished(self, step: int, scalars: Mapping[str, float] | None) -> None:
         """Tell the plugins."""
         self.step = step
-        self.host.event("ganforge_step_finished", run=self, step=step, scalars=scalars)
+        self._tell("ganforge_step_finished", step=step, scalars=scalars)
 
     def save(self, step: int) -> None:
         """Save a checkpoint and tell the plugins.
@@ -117,6 +136,9 @@ class Run:
             WriteError: it cannot be written; earlier checkpoints are untouched.
         RunError: the weights are no longer finite.
         """
+        if self.workers.share.rank:
+            self.saved = step
+            return
         state = self.model.session.state()
         wrong = next((name for name, array in state.items() if not np.isfinite(array).all()), None)
         if wrong is not None:
@@ -138,15 +160,19 @@ class Run:
             self.folder / CHECKPOINTS, state, about, keep=settings.keep, keep_every=settings.keep_every
         )
         self.saved = step
-        self.host.event("ganforge_checkpoint_saved", run=self, path=path)
+        self._tell("ganforge_checkpoint_saved", path=path)
 
     def stop_asked(self) -> bool:
-        """Whether a signal asked to stop."""
-        return self._asked
+        """Whether a signal asked to stop, any worker."""
+        return anyone(self.workers, self._asked)
 
     def sample(self, count: int = 64) -> Pictures:
         """Generated pictures, as `Model.sample`."""
         return self.model.sample(count)
+
+    def _tell(self, event: str, **about: Any) -> None:
+        if self.workers.share.rank == 0:
+            self.host.event(event, run=self, **about)
 
     @contextmanager
     def _stopping_when_asked(self) -> Iterator[None]:
@@ -233,10 +259,10 @@ def read_recipe(folder: Path) -> Recipe:
     if not folder.is_dir():
         raise RunError(f"there is no run at {folder}")
     try:
-        return parse(msgspec.toml.decode(path.read_bytes(), type=dict))
+        return parse(read_toml(path.read_text(encoding="utf-8")))
     except FileNotFoundError as error:
         raise RunError(f"{folder} is not the folder of a run: it has no {RECIPE}") from error
-    except (OSError, ValueError, RecursionError, RecipeError) as error:
+    except (OSError, ValueError, RecipeError) as error:
         raise RunError(f"{path} cannot be read: {error}") from error
 
 
@@ -260,6 +286,13 @@ def newest_good(folder: Path, warn: Callable[[str], None]) -> tuple[checkpoint.A
     if damaged:
         raise RunError(f"all {len(damaged)} checkpoints of {folder} are damaged; nothing is left to go on from")
     return None
+
+
+def _common(recipe: Recipe) -> str:
+    """What workers on several machines must have in common of a recipe: not where its pictures lie, nor the device."""
+    data = msgspec.structs.replace(recipe.data, path=None)
+    run = msgspec.structs.replace(recipe.run, device="")
+    return msgspec.json.encode(msgspec.structs.replace(recipe, data=data, run=run)).decode()
 
 
 _FREE = {"data.path", "data.max_bad"} | {

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Protocol
 
-from ganforge.backend import Labels, Pictures, Session
+from ganforge.backend import WHOLE, Labels, Pictures, Session, Share
 from ganforge.batches import draw_step
 from ganforge.errors import RunError
 from ganforge.gan import Gan
@@ -41,18 +41,26 @@ class Schedule:
 
 
 def train(
-    gan: Gan, session: Session, images: Pictures, labels: Labels | None, schedule: Schedule, events: Events
+    gan: Gan,
+    session: Session,
+    images: Pictures,
+    labels: Labels | None,
+    schedule: Schedule,
+    events: Events,
+    *,
+    share: Share = WHOLE,
 ) -> int:
     """Train until `schedule.stop` or until asked to stop; returns the number of steps done in all.
 
     images: uint8 (N, height, width, channels), labels: int64 (N,) for a conditional GAN.
+    share: what the session is fed of every batch.
 
     Raises:
         RunError: a loss is no longer finite; nothing is saved after that.
     """
     done = schedule.start
     while done < schedule.stop:
-        inputs = draw_step(gan, images, labels, seed=schedule.seed, step=done)
+        inputs = draw_step(gan, images, labels, seed=schedule.seed, step=done, share=share)
         scalars = session.step(inputs)
         done += 1
         finished, asked = done == schedule.stop, events.stop_asked()
