@@ -1,9 +1,10 @@
 """From plain data to typed settings, with errors that a person can act on: the place, what is wrong, the near names."""
 
 import re
+import tomllib
 from collections.abc import Iterable, Mapping
 from math import isfinite
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 from msgspec import inspect
@@ -30,6 +31,25 @@ _GIVEN = _WORDS | {"float": "a decimal number", "list": "a list", "dict": "a tab
 
 _DEEPEST = 40
 """Levels of tables and lists: twenty residual blocks, each in the one before."""
+
+
+_PART = r"""(?: [\w-]++ | "(?:[^"\\\n]|\\.)*+" | '[^'\n]*+' )"""
+_DOTTED = re.compile(rf"(?<![\w-]) (?: {_PART} [ \t]*+ \. [ \t]*+ ){{{_DEEPEST}}}", re.VERBOSE)
+"""A dotted key of too many parts."""
+
+
+def read_toml(text: str) -> dict[str, Any]:
+    """TOML as plain data.
+
+    Raises:
+        ValueError: it is none, or nested too deeply.
+    """
+    if _DOTTED.search(text):  # for n of them tomllib takes memory and time that grow with the square of n
+        raise ValueError(f"a key of more than {_DEEPEST} parts")
+    try:
+        return tomllib.loads(text)
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
 
 
 def convert(table: object, kind: type[T], where: str) -> T:

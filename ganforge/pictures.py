@@ -122,5 +122,5 @@ def _from_sixteen_bits(picture: Image.Image, where: str) -> Pixels:
     values = np.asarray(picture)
     if values.min() < 0 or values.max() > 65535:
         raise DataError(f"{where}: 32-bit pixels, whose white is not defined. Save it with 8 or 16 bits")
-    scaled = ((np.arange(65536) * 255 + 32767) // 65535).astype(np.uint8)  # a table, as pictures may be large
-    return scaled[values][..., np.newaxis]
+    table = ((np.arange(65536) * 255 + 32767) // 65535).astype(np.uint8)
+    return np.take(table, values)[..., np.newaxis]  # by a table, since a large picture of wide integers is larger still

@@ -5,7 +5,6 @@ convert the result to types, where every unknown key and wrong value is refused 
 """
 
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, time
@@ -15,7 +14,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 import msgspec
 from msgspec import Meta
 
-from ganforge.convert import convert
+from ganforge.convert import convert, read_toml
 from ganforge.errors import RecipeError, near_names
 from ganforge.files import expanded
 from ganforge.gan import NETWORKS
@@ -155,10 +154,10 @@ def _load(name: str, host: Host, folder: Path, seen: tuple[str, ...]) -> Table:
     try:
         if (size := path.stat().st_size) > _MOST_BYTES:
             raise RecipeError(f"recipe {path} has {size:,} bytes; more than {_MOST_BYTES:,} are not read")
-        table: Table = tomllib.loads(path.read_text(encoding="utf-8"))
+        table: Table = read_toml(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise RecipeError(f"recipe {path} cannot be read: {error.strerror}") from error
-    except (ValueError, RecursionError) as error:  # ValueError: no UTF-8, no TOML, or a number of thousands of digits
+    except ValueError as error:
         raise RecipeError(f"recipe {path} is not TOML: {error}") from error
     table.setdefault("name", path.stem)
     extends = table.pop("extends", None)
@@ -217,8 +216,8 @@ def put(table: Table, assignment: str) -> Table:
     if not equals or not all(keys):
         raise RecipeError(f"--set takes key.path=value, as training.latent.size=64, not {assignment!r}")
     try:
-        value = tomllib.loads(f"value = {text}")["value"]
-    except (ValueError, RecursionError):
+        value = read_toml(f"value = {text}")["value"]
+    except ValueError:
         value = text.strip()
     if isinstance(value, date | time):
         value = text.strip()
