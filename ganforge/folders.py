@@ -76,7 +76,8 @@ def list_pictures(root: Path, pattern: str = "**/*") -> tuple[PictureFile, ...]:
     Raises:
         DataError: the pattern leaves the folder, or there is no such file.
     """
-    if not pattern or PurePath(pattern).is_absolute() or ".." in PurePath(pattern).parts:
+    parts = PurePath(pattern).parts
+    if not parts or PurePath(pattern).is_absolute() or ".." in parts:
         raise DataError(f"pattern {pattern!r}: must be a path below the folder, as '**/*' or 'train/*.png'")
     try:
         found = tuple(sorted(_matching(root, pattern), key=lambda file: file.name))
