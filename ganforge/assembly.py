@@ -2,12 +2,14 @@
 
 from hashlib import sha256
 from importlib.util import find_spec
+from typing import TypeVar
 
 import msgspec
 import numpy as np
 
 from ganforge.architecture import ArchitectureEntry, Demand
 from ganforge.backend import BackendEntry, Session
+from ganforge.contracts import blamed, check_image_set, check_networks, checked_loss, checked_penalty
 from ganforge.convert import convert
 from ganforge.dataset import DatasetEntry, ImageSet
 from ganforge.errors import DataError, PluginError, RecipeError, SpecError
@@ -16,12 +18,14 @@ from ganforge.gan import Gan
 from ganforge.losses import LossEntry, PenaltyEntry
 from ganforge.parameters import State
 from ganforge.pipeline import Prepared, picture_channels
-from ganforge.plugins import Host
+from ganforge.plugins import Host, Named
 from ganforge.protocol import TargetChoice
 from ganforge.recipe import ArchitectureSettings, Recipe
 from ganforge.shapes import resolve
 from ganforge.spec import Network
 from ganforge.templates import Measures, fill, joins_label
+
+E = TypeVar("E", bound=Named)
 
 
 def open_data(recipe: Recipe, host: Host) -> ImageSet:
@@ -31,12 +35,20 @@ def open_data(recipe: Recipe, host: Host) -> ImageSet:
         PluginError: no data set of that name. RecipeError: an option that it does not have. DataError: not there.
     """
     settings = recipe.data
-    entry = host.find("ganforge_datasets", DatasetEntry, settings.set, "data set")
+    entry, who = _provided(host, "ganforge_datasets", DatasetEntry, settings.set, "data set")
     options = convert(settings.options, entry.options, f"recipe {recipe.name!r}: data set {entry.name!r}")
     path = expanded(settings.path) if settings.path is not None else None
     if entry.needs_path and path is None:
         raise DataError(f"data set {entry.name!r} needs to know where its pictures lie: --data PATH")
-    return entry.open(path, options)
+    with blamed(who):
+        image_set = entry.open(path, options)
+    return check_image_set(image_set, who)
+
+
+def _provided(host: Host, hook: str, kind: type[E], name: str, word: str) -> tuple[E, str]:
+    """An entry, and what it is called where its plugin has to be named."""
+    given = host.provided(hook, kind, name, word)
+    return given.entry, f"{word} {name!r} of plugin {given.plugin!r}"
 
 
 def settle(recipe: Recipe, image_set: ImageSet) -> Recipe:
@@ -63,12 +75,13 @@ def assemble(recipe: Recipe, host: Host) -> Gan:
         SpecError: networks that cannot be built.
     """
     training = recipe.training
-    loss = host.find("ganforge_losses", LossEntry, training.loss.name, "loss")
+    loss, who = _provided(host, "ganforge_losses", LossEntry, training.loss.name, "loss")
+    loss = checked_loss(loss, who)
     if training.targets != TargetChoice() and not loss.uses_targets:
         raise RecipeError(f"recipe {recipe.name!r}: [training.targets] has no effect, as loss {loss.name!r} has none")
     penalty = None
     if training.penalty is not None:
-        penalty = host.find("ganforge_losses", PenaltyEntry, training.penalty.name, "penalty")
+        penalty = checked_penalty(*_provided(host, "ganforge_losses", PenaltyEntry, training.penalty.name, "penalty"))
     if recipe.channels is None or recipe.conditional != bool(recipe.class_names):
         raise RecipeError(f"recipe {recipe.name!r}: say channels, and class_names if it is conditional, or give data")
     demand = Demand(
@@ -97,9 +110,11 @@ def _networks(recipe: Recipe, demand: Demand, host: Host) -> tuple[Network, Netw
     if recipe.generator is not None and recipe.discriminator is not None:
         return _written_networks(recipe, demand)
     settings = recipe.architecture or ArchitectureSettings()
-    entry = host.find("ganforge_architectures", ArchitectureEntry, settings.name, "architecture")
-    where = f"recipe {recipe.name!r}: architecture {entry.name!r}"
-    return entry.build(demand, convert(settings.options, entry.options, where))
+    entry, who = _provided(host, "ganforge_architectures", ArchitectureEntry, settings.name, "architecture")
+    options = convert(settings.options, entry.options, f"recipe {recipe.name!r}: architecture {entry.name!r}")
+    with blamed(who):
+        built = entry.build(demand, options)
+    return check_networks(built, who)
 
 
 def _written_networks(recipe: Recipe, demand: Demand) -> tuple[Network, Network]:

@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ganforge.cache import Entry, Meta, RowFile, Skipped, default_cache, making, open_entry, publish, scratch
+from ganforge.contracts import blamed, check_label
 from ganforge.dataset import ImageSet, Pixels
 from ganforge.errors import DataError, PluginError
 from ganforge.fitting import Crop, Fit, Shape, fit_picture
@@ -198,7 +199,13 @@ def _decode(image_set: ImageSet, wanted: Meta, indices: range) -> _Chunk:
 
 def _read(image_set: ImageSet, index: int) -> Pixels:
     """Picture `index`, held to the contract: a breach is the plugin's fault, and is not skipped."""
-    pixels = image_set.read(index)
+    with blamed(f"{image_set.where(index)}: the data set's plugin"):
+        pixels = image_set.read(index)
+    if not isinstance(pixels, np.ndarray):
+        raise PluginError(
+            f"{image_set.where(index)}: the data set's plugin gave {pixels!r:.60} where the contract asks for an "
+            "array. Please tell the plugin's author"
+        )
     if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] not in (1, 3) or not pixels.size:
         raise PluginError(
             f"{image_set.where(index)}: the data set's plugin gave {pixels.dtype} {pixels.shape} "
@@ -208,13 +215,10 @@ def _read(image_set: ImageSet, index: int) -> Pixels:
 
 
 def _label(image_set: ImageSet, index: int, classes: int) -> int:
-    label = image_set.label(index)
-    if not 0 <= label < classes:
-        raise PluginError(
-            f"{image_set.where(index)}: the data set's plugin gave the label {label}, "
-            f"but there are {classes} classes. Please tell the plugin's author"
-        )
-    return label
+    who = f"{image_set.where(index)}: the data set's plugin"
+    with blamed(who):
+        label = image_set.label(index)
+    return check_label(label, classes, who)
 
 
 def _refuse_many_bad(name: str, skipped: Sequence[Skipped], total: int, max_bad: int) -> None:

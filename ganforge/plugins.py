@@ -6,7 +6,6 @@ raises at the first thing wrong.
 """
 
 import os
-import re
 import sys
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
@@ -20,6 +19,7 @@ import pluggy
 
 from ganforge import discovery, hookspecs
 from ganforge.discovery import VARIABLE, Choice
+from ganforge.entries import check_entry, kinds_of
 from ganforge.errors import GanforgeError, PluginError, near_names
 from ganforge.patience import Patience
 
@@ -161,13 +161,17 @@ class Host:
             if entry.name in found:
                 raise PluginError(
                     f"{kind.__name__} {entry.name!r} is given by two plugins, {found[entry.name].plugin!r} and "
-                    f"{given.plugin!r}; uninstall one, or choose with GANFORGE_PLUGINS"
+                    f"{given.plugin!r}; uninstall one, or leave it out with GANFORGE_PLUGINS=-{given.plugin}"
                 )
             found[entry.name] = Provided(entry=entry, plugin=given.plugin)
         return found
 
     def find(self, hook: str, kind: type[E], name: str, word: str) -> E:
-        """The entry of that name; `word` is what a user calls its kind.
+        """The entry of that name; `word` is what a user calls its kind. Raises as `provided`."""
+        return self.provided(hook, kind, name, word).entry
+
+    def provided(self, hook: str, kind: type[E], name: str, word: str) -> Provided[E]:
+        """The entry of that name and its plugin; `word` is what a user calls its kind.
 
         Raises:
             PluginError: there is none; the message suggests near names and names plugins that failed.
@@ -176,11 +180,11 @@ class Host:
         if name not in entries:
             broken = "".join(f"\n{failure}" for failure in self.failures)
             raise PluginError(f"unknown {word} {name!r}; {near_names(name, entries)}{broken}")
-        return entries[name].entry
+        return entries[name]
 
     def given(self, hook: str) -> list[Provided[Named]]:
         """All that plugins give for a registration hook; one that gives what the hook does not take is left out."""
-        kinds = _kinds(hook)
+        kinds = kinds_of(hook)
         found: list[Provided[Named]] = []
         for implementation in list(getattr(self.manager.hook, hook).get_hookimpls()):
             name = implementation.plugin_name
@@ -188,7 +192,7 @@ class Host:
                 with self._patient(hook, name, _QUICK):
                     entries = list(implementation.function())
                     for entry in entries:
-                        _check_entry(entry, kinds)
+                        check_entry(entry, kinds)
                 found += [Provided(entry=entry, plugin=name) for entry in entries]
             except KeyboardInterrupt:
                 raise
@@ -267,20 +271,6 @@ def _installed(host: Host) -> list[EntryPoint]:
 def host() -> Host:
     """The host of this process, made when first asked for."""
     return new_host(strict=os.environ.get("GANFORGE_STRICT") == "1")
-
-
-def _kinds(hook: str) -> list[str]:
-    """Names of the classes that a registration hook gives, as its signature says."""
-    return re.findall(r"\w+Entry", getattr(hookspecs, hook).__annotations__["return"])
-
-
-def _check_entry(entry: Any, kinds: list[str]) -> None:
-    home, _, _ = type(entry).__module__.partition(".")
-    if home != "ganforge" or type(entry).__name__ not in kinds:
-        raise TypeError(f"it gave {entry!r:.60}, which is no {' or '.join(kinds)}")
-    name = entry.name
-    if not isinstance(name, str) or not re.fullmatch(r"[a-z0-9][a-z0-9_-]*", name):
-        raise ValueError(f"the name {name!r:.60} is not of lower case letters, digits and hyphens")
 
 
 def _named(plugin: str, distribution: str) -> str:

@@ -1,12 +1,13 @@
 """From names to things: what a recipe asks for and does not get is said before anything is spent on it."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import numpy as np
 import pytest
-from fakes import FAKE_BACKEND, Stripes, core_host, fakes_plugin, module
+from fakes import FAKE_BACKEND, StripeOptions, Stripes, core_host, fakes_plugin, module
 
 from ganforge.assembly import (
     assemble,
@@ -67,10 +68,22 @@ def test_data_that_is_refused(data: dict[str, Any], error: type[GanforgeError], 
         open_data(recipe(data=data), host)
 
 
+def opening(seen: list[Any]) -> Callable[[Path | None, Any], Stripes]:
+    def opened(path: Path | None, options: Any) -> Stripes:
+        seen.append(path)
+        return Stripes(StripeOptions())
+
+    return opened
+
+
 def needing(seen: list[Any]) -> DatasetEntry:
     return DatasetEntry(
-        name="needy", summary="", license="", source="", open=lambda path, options: seen.append(path) or seen
-    )  # type: ignore[arg-type, func-returns-value]
+        name="needy",
+        summary="",
+        license="",
+        source="",
+        open=opening(seen),
+    )
 
 
 def test_a_set_that_needs_a_path() -> None:

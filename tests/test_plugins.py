@@ -427,11 +427,14 @@ def test_who_takes_too_long_is_named_while_it_does(hook: str, monkeypatch: pytes
     host, lines = core_host(fakes_plugin())
     asked: list[bool] = []
 
+    def of_it() -> list[str]:  # on a busy machine the others take that long too
+        return [line for line in lines if "'slow'" in line]
+
     def slow() -> tuple[()]:
         end = monotonic() + 30
-        while not lines and monotonic() < end:
+        while not of_it() and monotonic() < end:
             sleep(0.005)
-        asked.append(bool(lines))
+        asked.append(bool(of_it()))
         return ()
 
     if hook == "the import":
@@ -442,7 +445,7 @@ def test_who_takes_too_long_is_named_while_it_does(hook: str, monkeypatch: pytes
         host.event(hook, run=None, step=1, scalars=None)
     host.entries("ganforge_datasets", DatasetEntry)
     assert asked == [True]
-    assert lines == [
+    assert of_it() == [
         f"ganforge: {hook} of plugin 'slow' (slow-dist 1.0) has taken more than 0.01 s, and all else waits for it; "
         "GANFORGE_PLUGINS=-slow leaves it out"
     ]
