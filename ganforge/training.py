@@ -69,7 +69,7 @@ def train(
         # Reading a scalar waits for the device, so it is done on these steps alone.
         values = {name: float(value) for name, value in scalars.items()} if logs or saves else None
         if values is not None:
-            _refuse_unbounded(values, done)
+            _refuse_unbounded(values, done, gan.loss.name)
         events.step_finished(done, values if logs else None)
         if saves:
             events.save(done)
@@ -78,11 +78,11 @@ def train(
     return done
 
 
-def _refuse_unbounded(values: Mapping[str, float], step: int) -> None:
+def _refuse_unbounded(values: Mapping[str, float], step: int, loss: str) -> None:
     wrong = [f"{name} = {value}" for name, value in values.items() if not isfinite(value)]
     if wrong:
         raise RunError(
             f"step {step}: {', '.join(wrong)}. Training has diverged; what was saved before is untouched. "
-            "Try lower rates (training.generator.optimizer.rate, training.discriminator.optimizer.rate), a clip, or a "
-            "penalty on the discriminator"
+            "Try lower rates (training.generator.optimizer.rate, training.discriminator.optimizer.rate), a clip, a "
+            f"penalty on the discriminator, or another loss than {loss!r}"
         )
