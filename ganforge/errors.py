@@ -22,7 +22,7 @@ class GanforgeError(Exception):
 
     def __str__(self) -> str:
         """The message, without what would not be shown or would steer the terminal; of a very long one the two ends."""
-        text = _UNPRINTABLE.sub("\ufffd", super().__str__())
+        text = printable(super().__str__())
         half = _LONGEST // 2
         return text if len(text) <= _LONGEST else f"{text[:half]} [...] {text[-half:]}"
 
@@ -53,6 +53,11 @@ class WriteError(RunError):
 
 class StateError(GanforgeError):
     """A state whose arrays are not those of the networks: missing, extra or misshapen."""
+
+
+def printable(text: str) -> str:
+    """Text without what no terminal shows, or what would steer it."""
+    return _UNPRINTABLE.sub("\ufffd", text)
 
 
 def near_names(wrong: str, known: Iterable[str]) -> str:

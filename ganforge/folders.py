@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path, PurePath
 from typing import Literal
 
+from ganforge import errors
 from ganforge.dataset import Pixels
 from ganforge.errors import DataError
 from ganforge.pictures import SUFFIXES, read_picture
@@ -65,7 +66,7 @@ class PictureFolder:
 
 def printable(name: str) -> str:
     """A file's name as text that any terminal takes."""
-    return os.fsencode(name).decode("utf-8", "replace")
+    return errors.printable(os.fsencode(name).decode("utf-8", "replace"))
 
 
 def list_pictures(root: Path, pattern: str = "**/*") -> tuple[PictureFile, ...]:

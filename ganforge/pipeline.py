@@ -120,14 +120,15 @@ def picture_channels(image_set: ImageSet) -> int:
     """Channels of the first picture that can be read, 1 or 3: what a recipe that leaves them open gets.
 
     Raises:
-        DataError: no picture can be read.
+        DataError: no picture can be read; the first reasons are listed.
     """
+    skipped: list[Skipped] = []
     for index in range(len(image_set)):
         try:
             return int(_read(image_set, index).shape[2])
-        except (DataError, OSError):
-            continue
-    raise DataError(f"none of the set's {len(image_set):,} pictures can be read")
+        except (DataError, OSError) as error:
+            skipped.append(_skipped(image_set, index, error))
+    raise DataError(f"none of the set's {len(image_set):,} pictures can be read:{_listed(skipped)}")
 
 
 def _key(fingerprint: str, shape: Shape, fit: Fit, crop: Crop | None) -> str:
@@ -188,13 +189,17 @@ def _decode(image_set: ImageSet, wanted: Meta, indices: range) -> _Chunk:
         try:
             images[good] = fit_picture(_read(image_set, index), wanted.shape, wanted.fit, wanted.crop)
         except (DataError, OSError) as error:
-            where = image_set.where(index)
-            skipped.append(Skipped(where=where, reason=str(error).removeprefix(f"{where}: ")))
+            skipped.append(_skipped(image_set, index, error))
             continue
         if wanted.class_names:
             labels[good] = _label(image_set, index, len(wanted.class_names))
         good += 1
     return _Chunk(images=images[:good], labels=labels[:good], skipped=skipped)
+
+
+def _skipped(image_set: ImageSet, index: int, error: Exception) -> Skipped:
+    where = image_set.where(index)
+    return Skipped(where=where, reason=str(error).removeprefix(f"{where}: "))
 
 
 def _read(image_set: ImageSet, index: int) -> Pixels:
