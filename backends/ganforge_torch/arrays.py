@@ -122,13 +122,15 @@ def _pixels(images: Pictures, pixel_range: tuple[float, float], place: Place) ->
 
 
 def _parameter(array: Tensor) -> Tensor:
+    permuted = _permuted(array, (3, 2, 0, 1))
+    if permuted.ndim != 4:  # a dense kernel stays (in, out) in memory, which is faster where its gradient is made
+        return permuted
     # Kernels lie as pictures do where oneDNN convolves. torch's own convolution, which does float64, has a fault: it
     # cannot make the gradient of every kernel in that format.
-    like_pictures = array.ndim == 4 and array.dtype == torch.float32 and torch.backends.mkldnn.is_available()
-    memory_format = torch.channels_last if like_pictures else torch.contiguous_format
+    like_pictures = array.dtype == torch.float32 and torch.backends.mkldnn.is_available()
     # A clone, because `contiguous` leaves a kernel of one channel with strides of which torch's own convolution, which
     # takes small batches of one, makes no gradient in float32 either.
-    return _permuted(array, (3, 2, 0, 1)).clone(memory_format=memory_format)
+    return permuted.clone(memory_format=torch.channels_last if like_pictures else torch.contiguous_format)
 
 
 def _permuted(array: Tensor, order: tuple[int, ...]) -> Tensor:

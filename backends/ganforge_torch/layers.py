@@ -27,6 +27,7 @@ from ganforge.spec import (
 )
 from ganforge_torch import dropout
 from ganforge_torch.arrays import to_neutral, to_torch
+from ganforge_torch.convolution import convolve, convolve_transposed
 
 Arrays: TypeAlias = Mapping[str, Tensor]
 """The arrays of one network by their names in it: `03_conv/kernel`."""
@@ -101,22 +102,14 @@ def _layer(node: Node, x: Tensor, now: Pass) -> Tensor:
 
 
 def _conv(node: Node, layer: Conv, x: Tensor, arrays: Arrays) -> Tensor:
-    (top, bottom), (left, right) = node.padding
-    if (top, left) != (bottom, right):
-        x, top, left = F.pad(x, (left, right, top, bottom)), 0, 0
     kernel, bias = arrays[f"{node.name}/kernel"], arrays.get(f"{node.name}/bias")
-    return F.conv2d(x, kernel, bias, pair(layer.stride), (top, left))
+    return convolve(x, kernel, bias, pair(layer.stride), node.padding)
 
 
 def _conv_transpose(node: Node, layer: ConvTranspose, x: Tensor, arrays: Arrays) -> Tensor:
-    (top, bottom), (left, right) = node.padding
-    both = min(top, bottom), min(left, right)
     kernel, bias = arrays[f"{node.name}/kernel"], arrays.get(f"{node.name}/bias")
-    # torch crops both sides alike; what one side loses beyond the other is cut off here.
-    x = F.conv_transpose2d(x, kernel, bias, pair(layer.stride), both)
     height, width, _ = node.output
-    top, left = top - both[0], left - both[1]
-    return x[:, :, top : top + height, left : left + width]
+    return convolve_transposed(x, kernel, bias, pair(layer.stride), node.padding, (height, width))
 
 
 def _batch_norm(node: Node, layer: BatchNorm, x: Tensor, now: Pass) -> Tensor:

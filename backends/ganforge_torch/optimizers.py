@@ -33,18 +33,32 @@ def update(
 
 def average(averaged: Tensors, weights: Tensors, kept: float) -> None:
     """averaged = kept * averaged + (1 - kept) * weights."""
-    torch._foreach_mul_(averaged, kept)
-    torch._foreach_add_(averaged, weights, alpha=1.0 - kept)
+    torch._foreach_lerp_(averaged, weights, 1.0 - kept)
 
 
 def _adam(adam: Adam, weights: Tensors, gradients: Tensors, m: Tensors, v: Tensors, scale: Scale) -> None:
-    torch._foreach_mul_(m, adam.beta1)
-    torch._foreach_add_(m, gradients, alpha=1.0 - adam.beta1)
-    _move_squares(v, gradients, adam.beta2)
-    divisor = torch._foreach_sqrt(v)
-    torch._foreach_div_(divisor, scale.root)
-    torch._foreach_add_(divisor, adam.epsilon)
-    torch._foreach_addcdiv_(weights, m, divisor, value=-scale.rate)
+    # torch's fused form reads and writes every array once. It goes by position in memory, so gradients must lie there
+    # as the weights do. Its own bias corrections, by a count of updates in float32, are 1 after so many; the scale's
+    # stand in the rate and in epsilon: rate / (sqrt(v) / root + epsilon) = rate * root / (sqrt(v) + epsilon * root).
+    alike = [
+        g if g.stride() == w.stride() else torch.empty_like(w).copy_(g) for g, w in zip(gradients, weights, strict=True)
+    ]
+    count = torch.full((), 1e12, device=weights[0].device)
+    torch._fused_adam_(
+        weights,
+        alike,
+        m,
+        v,
+        [],
+        [count] * len(weights),
+        lr=scale.rate * scale.root,
+        beta1=adam.beta1,
+        beta2=adam.beta2,
+        weight_decay=0.0,
+        eps=adam.epsilon * scale.root,
+        amsgrad=False,
+        maximize=False,
+    )
 
 
 def _rmsprop(rmsprop: RMSprop, weights: Tensors, gradients: Tensors, v: Tensors, rate: float) -> None:
