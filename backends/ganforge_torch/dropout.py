@@ -13,10 +13,14 @@ def pass_key(key: int, number: int) -> int:
     return _mix((key + number) & _WORD)
 
 
-def kept(key: int, layer: int, count: int, rate: float, device: torch.device) -> Tensor:
-    """Which of `count` elements a dropout layer keeps: `ganforge.streams.kept`, a bool tensor (count,)."""
+def kept(key: int, layer: int, count: int, rate: float, device: torch.device, starts: tuple[int, ...] = (0,)) -> Tensor:
+    """Which of `count` elements a dropout layer keeps: `ganforge.streams.kept`, a bool tensor (count,).
+
+    `starts`: they are so many equal runs of a whole batch's elements, each beginning there.
+    """
     place = _mix((key + 0x9E3779B9 * (layer + 1)) & _WORD)
-    words = _mix_each(torch.arange(count, dtype=torch.int32, device=device))
+    run = torch.arange(count // len(starts), dtype=torch.int32, device=device)
+    words = _mix_each(run if starts == (0,) else torch.cat([run + _signed(start & _WORD) for start in starts]))
     hashed = _mix_each(words.bitwise_xor_(_signed(place)))
     # Unsigned words compare as signed ones do once the highest bit of both is turned.
     return hashed.bitwise_xor_(_signed(1 << 31)) >= dropped_below(rate) - (1 << 31)

@@ -28,6 +28,7 @@ from ganforge.spec import (
 from ganforge_torch import dropout
 from ganforge_torch.arrays import to_neutral, to_torch
 from ganforge_torch.convolution import convolve, convolve_transposed
+from ganforge_torch.workers import ALONE, Group
 
 Arrays: TypeAlias = Mapping[str, Tensor]
 """The arrays of one network by their names in it: `03_conv/kernel`."""
@@ -44,6 +45,9 @@ class Pass:
     """Of this pass's dropout masks: a pass in training. None: by running values."""
     moving: bool
     """Whether a pass in training moves the running values, in place."""
+    group: Group
+    parts: int
+    """How many batches, of as many rows each, `x` holds one after another."""
     outputs: dict[str, Tensor] | None
     """Takes every node's output; a residual block's after those of its inner nodes."""
 
@@ -56,10 +60,12 @@ def forward(
     *,
     key: int | None = None,
     moving: bool = False,
+    group: Group = ALONE,
+    parts: int = 1,
     outputs: dict[str, Tensor] | None = None,
 ) -> Tensor:
     """Pass `x`, (B, units) or (B, channels, height, width), through a network; with a `key` as in training."""
-    now = Pass(arrays=arrays, labels=labels, key=key, moving=moving, outputs=outputs)
+    now = Pass(arrays=arrays, labels=labels, key=key, moving=moving, group=group, parts=parts, outputs=outputs)
     return _chain(nodes, x, now)
 
 
@@ -92,7 +98,7 @@ def _layer(node: Node, x: Tensor, now: Pass) -> Tensor:
         case Sigmoid():
             return torch.sigmoid(x)
         case Dropout(rate=rate):
-            return x if now.key is None else _dropout(x, now.key, node.number, rate)
+            return x if now.key is None else _dropout(x, node.number, rate, now.key, now.group.rows(len(x), now.parts))
         case Reshape() | Flatten():
             return to_torch(to_neutral(x).reshape(-1, *node.output))
         case JoinLabel():
@@ -115,6 +121,8 @@ def _conv_transpose(node: Node, layer: ConvTranspose, x: Tensor, arrays: Arrays)
 def _batch_norm(node: Node, layer: BatchNorm, x: Tensor, now: Pass) -> Tensor:
     # torch's own is the definition: biased variance in the result, unbiased in the running value.
     training = now.key is not None
+    if training and now.group.count > 1 and now.group.one_batch:
+        return _batch_norm_of_all(node, layer, x, now)
     running = not training or now.moving
     return F.batch_norm(
         x,
@@ -128,9 +136,27 @@ def _batch_norm(node: Node, layer: BatchNorm, x: Tensor, now: Pass) -> Tensor:
     )
 
 
-def _dropout(x: Tensor, key: int, number: int, rate: float) -> Tensor:
+def _batch_norm_of_all(node: Node, layer: BatchNorm, x: Tensor, now: Pass) -> Tensor:
+    """By the statistics of all workers' rows: from each its mean and variance, and how far the means lie apart."""
+    variance, mean = torch.var_mean(x, [axis for axis in range(x.ndim) if axis != 1], correction=0)
+    means, variances = now.group.gather(torch.stack([mean, variance])).unbind(1)
+    mean = means.mean(0)
+    variance = variances.mean(0) + (means - mean).square().mean(0)
+    if now.moving:
+        values = now.group.count * x.numel() // x.shape[1]
+        for name, seen in (("mean", mean), ("variance", variance * (values / (values - 1)))):
+            now.arrays[f"{node.name}/{name}"].mul_(layer.decay).add_(seen.detach(), alpha=1.0 - layer.decay)
+    scale, offset = now.arrays.get(f"{node.name}/scale"), now.arrays.get(f"{node.name}/offset")
+    factor = torch.rsqrt(variance + layer.epsilon)
+    channels = (-1, *(1 for _ in x.shape[2:]))
+    x = (x - mean.view(channels)) * (factor if scale is None else scale * factor).view(channels)
+    return x if offset is None else x + offset.view(channels)
+
+
+def _dropout(x: Tensor, number: int, rate: float, key: int, rows: tuple[int, ...]) -> Tensor:
     each = to_neutral(x)
-    kept = dropout.kept(key, number, each.numel(), rate, x.device).view(each.shape)
+    starts = tuple(row * each[0].numel() for row in rows)
+    kept = dropout.kept(key, number, each.numel(), rate, x.device, starts).view(each.shape)
     return to_torch(torch.where(kept, each / (1.0 - rate), 0.0))
 
 

@@ -2,16 +2,29 @@
 
 from collections.abc import Iterable
 
-from ganforge.backend import BackendEntry, Precision, Session
+from ganforge.backend import BackendEntry, Precision, Session, Together, Workers
 from ganforge.gan import Gan
 from ganforge.hookspecs import hookimpl
 from ganforge.parameters import State
+from ganforge_torch import launch
 
 
 def _open(gan: Gan, state: State, precision: Precision, device: str) -> Session:
     from ganforge_torch.session import open_session
 
     return open_session(gan, state, precision, device)
+
+
+def _open_shared(gan: Gan, state: State, precision: Precision, device: str) -> Session:
+    from ganforge_torch.session import open_shared
+
+    return open_shared(gan, state, precision, device)
+
+
+def _join() -> Workers:
+    from ganforge_torch.workers import join
+
+    return join()
 
 
 @hookimpl
@@ -24,4 +37,5 @@ def ganforge_backends() -> Iterable[BackendEntry]:
         install="ganforge[torch]",
         rank=10,
         open=_open,
+        together=Together(started=launch.started, join=_join, open=_open_shared),
     )

@@ -7,9 +7,10 @@ from torch import nn
 from ganforge.backend import Labels, Precision, Scalars, StepInputs
 from ganforge.gan import Gan, NetworkName
 from ganforge.parameters import Array, State
-from ganforge_torch import arrays, devices, native, step
+from ganforge_torch import arrays, devices, launch, native, step, workers
 from ganforge_torch.arrays import Place, one_hot, put, to_neutral, to_torch
 from ganforge_torch.layers import forward
+from ganforge_torch.workers import ALONE, Group
 
 
 def open_session(gan: Gan, state: State, precision: Precision, device: str) -> "TorchSession":
@@ -20,7 +21,20 @@ def open_session(gan: Gan, state: State, precision: Precision, device: str) -> "
         StateError: `state` is not that of `gan`.
     """
     gan.check_state(state)
-    return TorchSession(gan, state, Place(devices.find(device, precision), getattr(torch, precision)))
+    return TorchSession(gan, state, Place(devices.find(device, precision), getattr(torch, precision)), ALONE)
+
+
+def open_shared(gan: Gan, state: State, precision: Precision, device: str) -> "TorchSession":
+    """The same, of one of the workers that have met; on a machine with GPUs each has its own.
+
+    Raises:
+        PluginError: there is no such device, or fewer GPUs than workers.
+    """
+    gan.check_state(state)
+    if device in ("auto", "cuda") and torch.cuda.is_available():
+        device = f"cuda:{launch.local_rank()}"
+    place = Place(devices.find(device, precision), getattr(torch, precision))
+    return TorchSession(gan, state, place, workers.group(gan))
 
 
 class TorchSession:
@@ -29,11 +43,11 @@ class TorchSession:
     The same calls on the same machine give the same bits, provided torch runs with the same number of threads.
     """
 
-    def __init__(self, gan: Gan, state: State, place: Place) -> None:
+    def __init__(self, gan: Gan, state: State, place: Place, group: Group) -> None:
         self._gan, self._place = gan, place
         self._threads = devices.threads(gan)
         self._tensors = arrays.tensors({name: state[name] for name in gan.shapes}, place)
-        self._model = step.Model.of(gan, self._tensors, place)
+        self._model = step.Model.of(gan, self._tensors, place, group)
 
     def step(self, inputs: StepInputs) -> Scalars:
         """All updates of the discriminator, all of the generator, then the average."""

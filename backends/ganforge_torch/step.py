@@ -11,13 +11,14 @@ from torch import Tensor
 
 from ganforge.backend import FAKE_PASS, GENERATOR_PASS, PENALTY_PASS, REAL_PASS, StepInputs
 from ganforge.gan import NETWORKS, Gan, NetworkName
-from ganforge.losses import Targets
+from ganforge.losses import Ops, Targets
 from ganforge.protocol import Optimizer, Scale, slots
 from ganforge.shapes import Node
-from ganforge_torch import ops, optimizers
+from ganforge_torch import optimizers
 from ganforge_torch.arrays import DiscriminatorFeed, GeneratorFeed, Place, network
 from ganforge_torch.dropout import pass_key
 from ganforge_torch.layers import forward
+from ganforge_torch.workers import Group
 
 
 class Watched(NamedTuple):
@@ -32,6 +33,7 @@ class Player:
     """One of the two networks: the session's own tensors by their names in it, and how they are trained."""
 
     nodes: tuple[Node, ...]
+    group: Group
     arrays: dict[str, Tensor]
     trained: tuple[str, ...]
     zeros: dict[str, Tensor]
@@ -45,14 +47,19 @@ class Player:
         """The trained arrays."""
         return [self.arrays[name] for name in self.trained]
 
+    @property
+    def running(self) -> list[Tensor]:
+        """The arrays that no gradient moves."""
+        return [each for name, each in self.arrays.items() if name not in self.trained]
+
     def watched(self) -> Watched:
         """The arrays, ready for `gradients`."""
         leaves = {n: self.arrays[n].detach().requires_grad_() for n in self.trained if n not in self.zeros}
         return Watched(self.arrays | leaves, list(leaves.values()))
 
     def gradients(self, loss: Tensor, leaves: list[Tensor]) -> dict[str, Tensor]:
-        """Derivatives of `loss` by name, in the order of `trained`."""
-        found = iter(torch.autograd.grad(loss, leaves, materialize_grads=True))
+        """Derivatives of `loss` by name, in the order of `trained`; means over all workers."""
+        found = iter(self.group.average(list(torch.autograd.grad(loss, leaves, materialize_grads=True)), leaves))
         return {name: self.zeros[name] if name in self.zeros else next(found) for name in self.trained}
 
 
@@ -64,18 +71,21 @@ class Model:
     place: Place
     generator: Player
     discriminator: Player
+    ops: Ops
+    """Of the whole batch, though each worker has its rows alone."""
     averaged: list[Tensor]
     """In the order of the generator's trained arrays; empty where nothing is averaged."""
 
     @classmethod
-    def of(cls, gan: Gan, tensors: dict[str, Tensor], place: Place) -> "Model":
+    def of(cls, gan: Gan, tensors: dict[str, Tensor], place: Place, group: Group) -> "Model":
         """Views of a session's tensors, which go by the names of `Gan.shapes`."""
-        generator, discriminator = (_player(gan, name, tensors) for name in NETWORKS)
+        generator, discriminator = (_player(gan, name, tensors, group) for name in NETWORKS)
         return cls(
             gan=gan,
             place=place,
             generator=generator,
             discriminator=discriminator,
+            ops=group.ops,
             averaged=list(network(tensors, "averaged").values()),
         )
 
@@ -132,7 +142,7 @@ def gradients(model: Model, inputs: StepInputs) -> dict[str, Tensor]:
 def constant_fakes(generator: Player, batch: DiscriminatorFeed) -> Tensor:
     """Fakes for the discriminator: without a graph, and no running value moves."""
     key = pass_key(batch.key, GENERATOR_PASS)
-    return forward(generator.nodes, generator.arrays, batch.latents, batch.labels, key=key)
+    return forward(generator.nodes, generator.arrays, batch.latents, batch.labels, key=key, group=generator.group)
 
 
 def make_fakes(generator: Player, batch: DiscriminatorFeed | GeneratorFeed, *, moving: bool = True) -> Fakes:
@@ -140,7 +150,10 @@ def make_fakes(generator: Player, batch: DiscriminatorFeed | GeneratorFeed, *, m
     arrays, leaves = generator.watched()
     key = pass_key(batch.key, GENERATOR_PASS)
     with torch.enable_grad():
-        return Fakes(forward(generator.nodes, arrays, batch.latents, batch.labels, key=key, moving=moving), leaves)
+        pictures = forward(
+            generator.nodes, arrays, batch.latents, batch.labels, key=key, moving=moving, group=generator.group
+        )
+    return Fakes(pictures, leaves)
 
 
 def judge_discriminator(model: Model, batch: DiscriminatorFeed, fakes: Tensor, *, moving: bool = True) -> Judged:
@@ -148,23 +161,24 @@ def judge_discriminator(model: Model, batch: DiscriminatorFeed, fakes: Tensor, *
     gan, player = model.gan, model.discriminator
     arrays, leaves = player.watched()
 
-    def judge(pictures: Tensor, labels: Tensor | None, number: int, *, moving: bool = moving) -> Tensor:
-        return forward(player.nodes, arrays, pictures, labels, key=pass_key(batch.key, number), moving=moving)
+    def judge(pictures: Tensor, labels: Tensor | None, number: int, *, moving: bool = moving, parts: int = 1) -> Tensor:
+        key = pass_key(batch.key, number)
+        return forward(player.nodes, arrays, pictures, labels, key=key, moving=moving, group=player.group, parts=parts)
 
     with torch.enable_grad():
         if gan.protocol.batches == "joint":
             twice = None if batch.labels is None else torch.cat([batch.labels, batch.labels])
-            fake_logits, real_logits = judge(torch.cat([fakes, batch.images]), twice, REAL_PASS).chunk(2)
+            fake_logits, real_logits = judge(torch.cat([fakes, batch.images]), twice, REAL_PASS, parts=2).chunk(2)
         else:
             real_logits = judge(batch.images, batch.labels, REAL_PASS)
             fake_logits = judge(fakes, batch.labels, FAKE_PASS)
         targets = Targets(batch.real_targets, batch.fake_targets)
-        real_term, fake_term = gan.loss.discriminator(ops, real_logits, fake_logits, targets)
+        real_term, fake_term = gan.loss.discriminator(model.ops, real_logits, fake_logits, targets)
         loss = gan.protocol.loss.discriminator_scale * (real_term + fake_term)
         penalty = {}
         if gan.penalty is not None and gan.protocol.penalty is not None:
             penalty["d_penalty"] = gan.penalty.penalty(
-                ops,
+                model.ops,
                 lambda pictures: judge(pictures, batch.labels, PENALTY_PASS, moving=False),
                 batch.images,
                 fakes,
@@ -175,8 +189,8 @@ def judge_discriminator(model: Model, batch: DiscriminatorFeed, fakes: Tensor, *
         "d_loss": loss,
         "d_loss_real": real_term,
         "d_loss_fake": fake_term,
-        "d_real": gan.loss.realness(real_logits).mean(),
-        "d_fake": gan.loss.realness(fake_logits).mean(),
+        "d_real": model.ops.mean(gan.loss.realness(real_logits)),
+        "d_fake": model.ops.mean(gan.loss.realness(fake_logits)),
         **penalty,
     }
     return Judged(player.gradients(loss, leaves), {name: each.detach() for name, each in scalars.items()})
@@ -187,24 +201,28 @@ def judge_generator(model: Model, batch: GeneratorFeed, fakes: Fakes) -> Judged:
     gan, player = model.gan, model.discriminator
 
     def judge(pictures: Tensor, number: int) -> Tensor:
-        return forward(player.nodes, player.arrays, pictures, batch.labels, key=pass_key(batch.key, number))
+        key = pass_key(batch.key, number)
+        return forward(player.nodes, player.arrays, pictures, batch.labels, key=key, group=player.group)
 
     real_logits = None if batch.images is None else judge(batch.images, REAL_PASS)
     with torch.enable_grad():
         targets = Targets(batch.targets, batch.targets)
-        loss = gan.loss.generator(ops, real_logits, judge(fakes.pictures, FAKE_PASS), targets)
+        loss = gan.loss.generator(model.ops, real_logits, judge(fakes.pictures, FAKE_PASS), targets)
     return Judged(model.generator.gradients(loss, fakes.leaves), {"g_loss": loss.detach()})
 
 
 def _apply(player: Player, judged: Judged, scale: Scale) -> None:
     optimizers.update(player.optimizer, player.weights, list(judged.gradients.values()), player.slots, scale)
+    if not player.group.one_batch:  # each worker has moved its running values by its own rows
+        torch._foreach_copy_(player.running, player.group.average(player.running, player.running))
 
 
-def _player(gan: Gan, name: NetworkName, tensors: dict[str, Tensor]) -> Player:
+def _player(gan: Gan, name: NetworkName, tensors: dict[str, Tensor], group: Group) -> Player:
     arrays, optimizer = network(tensors, name), gan.protocol.player(name).optimizer
     trained = [each for each in gan.parameters(name) if each.trained]
     return Player(
         nodes=gan.nodes(name),
+        group=group,
         arrays=arrays,
         trained=tuple(each.name for each in trained),
         zeros={each.name: torch.zeros_like(arrays[each.name]) for each in trained if each.still},

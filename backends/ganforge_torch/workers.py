@@ -1,0 +1,154 @@
+"""This process as one of several that train a GAN together, by torch.distributed.
+
+Gradients are summed by plain all-reduces. `DistributedDataParallel` would do it while `backward` still runs, but it
+works by hooks on `backward`; a penalty differentiates twice, the two networks' updates share one graph, and both go by
+`torch.autograd.grad`, of which it knows nothing.
+"""
+
+import atexit
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from types import SimpleNamespace
+from typing import Any, cast
+
+import numpy as np
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+from ganforge.backend import Share, Workers
+from ganforge.errors import RunError
+from ganforge.gan import Gan
+from ganforge.losses import Ops
+from ganforge.parameters import Array
+from ganforge_torch import launch, ops
+
+# While the first worker prepares a large data set or draws pictures, the others wait.
+_PATIENCE = timedelta(days=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Group:
+    """The workers, to a step. As it is: a process alone."""
+
+    rank: int = 0
+    count: int = 1
+    one_batch: bool = True
+    """Whether a batch norm sees the whole batch, not this worker's rows alone."""
+
+    def rows(self, own: int, parts: int) -> tuple[int, ...]:
+        """Where in the whole batch its `own` rows begin, which are those of `parts` batches one after another."""
+        if self.count == 1:
+            return (0,)
+        return tuple(own // parts * (part * self.count + self.rank) for part in range(parts))
+
+    @property
+    def ops(self) -> Ops:
+        """What a loss is given: of them all, the mean alone is over the batch, so here over all workers."""
+        if self.count == 1:
+            return cast(Ops, ops)
+        return cast(Ops, SimpleNamespace(**vars(ops) | {"mean": self._mean}))
+
+    def _mean(self, x: Tensor) -> Tensor:
+        return _total(x.mean()) / self.count
+
+    def gather(self, x: Tensor) -> Tensor:
+        """(count, *x.shape): that of every worker, to be differentiated as often as one likes."""
+        return _Gather.apply(x, self.rank, self.count)  # type: ignore[no-any-return, no-untyped-call]
+
+    def average(self, tensors: list[Tensor], like: list[Tensor]) -> list[Tensor]:
+        """The mean over all workers of each of `tensors`, in one message; they lie in memory as `like` do."""
+        if self.count == 1:
+            return tensors
+        message = torch.empty(sum(each.numel() for each in like), dtype=like[0].dtype, device=like[0].device)
+        places = torch.split(message, [each.numel() for each in like])
+        averaged = [place.as_strided(each.shape, each.stride()) for place, each in zip(places, like, strict=True)]
+        torch._foreach_copy_(averaged, tensors)
+        _sum(message)
+        message.div_(self.count)
+        return averaged
+
+
+ALONE = Group()
+
+
+def group(gan: Gan) -> Group:
+    """The workers that have met, for a step of `gan`."""
+    one_batch = gan.protocol.batch_statistics == "global"
+    return Group(rank=dist.get_rank(), count=dist.get_world_size(), one_batch=one_batch)
+
+
+def join() -> Workers:
+    """Meet the others that torchrun has started.
+
+    Raises:
+        RunError: they cannot be reached.
+    """
+    backends = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
+    if torch.cuda.is_available():
+        torch.cuda.set_device(launch.local_rank() % torch.cuda.device_count())
+    try:
+        dist.init_process_group(backends)
+        host = dist.new_group(backend="gloo", timeout=_PATIENCE)
+    except (RuntimeError, ValueError) as error:
+        raise RunError(f"worker {launch.rank()} cannot meet the others: {error}") from error
+    # torch aborts a process that ends with its connections open.
+    atexit.register(dist.destroy_process_group)
+
+    def total(values: Array) -> Array:
+        summed = torch.from_numpy(np.array(values, np.float64))
+        with _heard():
+            dist.all_reduce(summed, group=host)
+        return summed.numpy()
+
+    return Workers(share=Share(rank=dist.get_rank(), count=dist.get_world_size()), total=total)
+
+
+class _Total(torch.autograd.Function):
+    """Sum over all workers; so is its derivative, as all of them depend on what each has put in."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        return _sum(x.clone(memory_format=torch.contiguous_format))
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        return _total(gradient)
+
+
+class _Gather(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, rank: int, count: int) -> Tensor:
+        ctx.rank = rank
+        everyone = x.new_empty((count, *x.shape))
+        with _heard():
+            dist.all_gather(list(everyone), x.contiguous())
+        return everyone
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
+        return _total(gradient)[ctx.rank], None, None
+
+
+def _total(x: Tensor) -> Tensor:
+    return _Total.apply(x)  # type: ignore[no-any-return, no-untyped-call]
+
+
+def _sum(x: Tensor) -> Tensor:
+    """Over all workers, in place."""
+    with _heard():
+        dist.all_reduce(x)
+    return x
+
+
+@contextmanager
+def _heard() -> Iterator[None]:
+    try:
+        yield
+    except RuntimeError as error:
+        raise RunError(
+            f"worker {dist.get_rank()} stops, as another worker has ended; that one says why. What was saved before is "
+            "untouched"
+        ) from error
