@@ -8,7 +8,7 @@ import hashlib
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from http import HTTPStatus
 from http.client import HTTPException, HTTPResponse
 from pathlib import Path
@@ -18,6 +18,7 @@ from urllib.request import Request, urlopen
 from ganforge.dataset import Download
 from ganforge.errors import DataError
 from ganforge.files import flush
+from ganforge.locks import in_turn
 
 Progress = Callable[[int, int], None]
 """Called with the bytes that are there and those of the whole file, after every piece."""
@@ -34,6 +35,7 @@ def fetch(
     attempts: int = 4,
     pause: float = 1.0,
     timeout: float = 30.0,
+    waiting: Callable[[], None] = lambda: None,
 ) -> bool:
     """Bring a file into `folder`; what has come is kept as NAME.part until all of it is there and its checksum right.
 
@@ -44,6 +46,7 @@ def fetch(
         attempts: how often the server is asked before it is an error.
         pause: seconds before the second attempt; doubled each time.
         timeout: seconds without a byte after which the connection counts as broken.
+        waiting: called if another process is downloading this file to the same place, which is then waited for.
 
     Returns:
         Whether it was downloaded; False: it was there already.
@@ -54,15 +57,28 @@ def fetch(
     """
     target = folder / download.file
     partial = folder / f"{download.file}.part"
-    with _writing(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-    if target.exists():
-        if fault := _fault(target, download):
-            raise DataError(
-                f"{target}: another file than {download.url}: {fault}. Move it away, or name another folder"
-            )
+    if _is_there(target, download):
         return False
-    _receive_all(download, partial, progress, attempts, pause, timeout)
+    with ExitStack() as held:
+        with _writing(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            held.enter_context(in_turn(folder / f".{download.file}.lock", waiting))
+        if _is_there(target, download):  # now, by another process
+            return False
+        _receive_all(download, partial, progress, attempts, pause, timeout)
+        _accept(download, partial, target)
+    return True
+
+
+def _is_there(target: Path, download: Download) -> bool:
+    if not target.exists():
+        return False
+    if fault := _fault(target, download):
+        raise DataError(f"{target}: another file than {download.url}: {fault}. Move it away, or name another folder")
+    return True
+
+
+def _accept(download: Download, partial: Path, target: Path) -> None:
     if fault := _fault(partial, download):
         partial.unlink()
         raise DataError(
@@ -70,8 +86,7 @@ def fetch(
         )
     with _writing(target):
         partial.replace(target)
-        flush(folder)
-    return True
+        flush(target.parent)
 
 
 def _receive_all(

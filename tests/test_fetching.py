@@ -96,6 +96,24 @@ def there(folder: Path) -> dict[str, bytes]:
     return {file.name: file.read_bytes() for file in (folder / "to").iterdir()}
 
 
+def test_two_at_once_download_it_once(server: Server, get: Get, tmp_path: Path) -> None:
+    """Both would write to the same NAME.part."""
+    others: list[bool] = []
+    waited = threading.Event()
+    second = threading.Thread(target=lambda: others.append(get(waiting=waited.set)))
+
+    def start_another(done: int, total: int) -> None:
+        if second.ident is None:
+            second.start()
+            assert waited.wait(timeout=60)
+
+    assert get(progress=start_another)
+    second.join(timeout=60)
+    assert others == [False]
+    assert there(tmp_path) == {"set.bin": CONTENT}
+    assert len(server.asked) == 1
+
+
 def test_a_whole_download(server: Server, get: Get, tmp_path: Path) -> None:
     told: list[tuple[int, int]] = []
     assert get(progress=lambda done, total: told.append((done, total)))

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import click
@@ -28,8 +29,9 @@ def fetch(dataset: str, folder: Path | None) -> None:
     folder = Path("data") / entry.name if folder is None else expanded(folder)
     click.echo(f"{entry.name}: {entry.source}; terms: {entry.license}")
     for download in entry.downloads:
+        wait = partial(click.echo, f"{download.file}: another process downloads it; waiting", err=True)
         with _receiving(download.file) as tell:
-            came = fetch_file(download, folder, progress=tell)
+            came = fetch_file(download, folder, progress=tell, waiting=wait)
         state = "downloaded" if came else "was there already"
         click.echo(f"{folder / download.file}: {state}, {download.size:,} bytes, checksum right")
     click.echo(f"Look at it: ganforge data info {entry.name} --data {folder}")
