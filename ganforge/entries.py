@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from dataclasses import Field, fields
 from types import UnionType
-from typing import Any, get_args, get_origin
+from typing import Any, Literal, get_args, get_origin
 
 from ganforge import hookspecs
 
@@ -50,6 +50,8 @@ def _fits(value: Any, kind: Any) -> bool:
         return any(_fits(value, each) for each in get_args(kind))
     if origin is Callable:
         return callable(value)
+    if origin is Literal:
+        return value in get_args(kind)
     if origin is type:
         return isinstance(value, type) and issubclass(value, get_args(kind)[0])
     if origin is tuple:
