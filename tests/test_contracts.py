@@ -205,3 +205,12 @@ def test_a_row_for_a_scalar_is_refused_by_every_backend(
     given = recipe(data={"set": "digits"}, **small)
     with pytest.raises(PluginError, match=r"loss 'row' of plugin 'rows': its generator gave shape \(4, 1\)"):
         api.train(given, backend=backend, out=tmp_path / "run")
+
+
+def test_every_field_of_every_kind_of_entry_can_be_checked() -> None:
+    """A new field's type must not make good plugins look broken."""
+    from ganforge.plugins import new_host
+
+    host = new_host(strict=True)
+    for hook in ("backends", "datasets", "architectures", "recipes", "losses"):
+        assert host.given(f"ganforge_{hook}")
