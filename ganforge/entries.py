@@ -56,4 +56,4 @@ def _fits(value: Any, kind: Any) -> bool:
         return isinstance(value, type) and issubclass(value, get_args(kind)[0])
     if origin is tuple:
         return isinstance(value, tuple) and all(_fits(each, get_args(kind)[0]) for each in value)
-    return not isinstance(origin, type) or isinstance(value, origin)
+    return kind is Any or not isinstance(origin, type) or isinstance(value, origin)
