@@ -1,0 +1,18 @@
+"""The short form: twenty kills a backend."""
+
+from pathlib import Path
+
+import pytest
+
+from crash.campaign import campaign
+
+KILLS, SEED = 20, 1
+
+
+@pytest.mark.parametrize("backend", ["torch", "tensorflow"])
+def test_killed_runs_end_as_one_that_was_not(backend: str, tmp_path: Path) -> None:
+    with campaign(backend, tmp_path, SEED) as made:
+        while made.tally.killed < KILLS:
+            made.run(lambda: made.tally.killed >= KILLS)
+    print(f"{backend}: {made.tally}")
+    assert made.tally.runs
