@@ -16,7 +16,8 @@ def find(name: str) -> str:
     Raises:
         PluginError: TensorFlow sees no such device.
     """
-    known = [device.name for device in tf.config.list_logical_devices()]
+    # Among workers the others' devices are listed too, by the name of their process and the same names after it.
+    known = [re.sub("^.*(?=/device:)", "", device.name) for device in tf.config.list_logical_devices()]
     accelerators = [device for device in known if "CPU" not in device]
     if name == "auto":
         found = (accelerators or known)[0]

@@ -19,13 +19,15 @@ def pass_key(key: tf.Tensor, number: int) -> tf.Tensor:
     return mix(key + _word(number))
 
 
-def kept(key: tf.Tensor, layer: int, shape: tuple[int, ...], rate: float) -> tf.Tensor:
+def kept(key: tf.Tensor, layer: int, shape: tuple[int, ...], rate: float, starts: tuple[int, ...] = (0,)) -> tf.Tensor:
     """Booleans of `shape`, (batch, ...): what dropout keeps, as `ganforge.streams.kept` defines.
 
-    `key`: of the forward pass, a uint32 scalar. `layer`: the node's number.
+    `key`: of the forward pass, a uint32 scalar. `layer`: the node's number. `starts`: the elements are so many equal
+    runs of a whole batch's, each beginning there.
     """
     place = mix(key + _word(0x9E3779B9 * (layer + 1)))
-    positions = mix(tf.cast(tf.range(prod(shape), dtype=tf.int64), tf.uint32))
+    runs = [tf.range(start, start + prod(shape) // len(starts), dtype=tf.int64) for start in starts]
+    positions = mix(tf.cast(tf.concat(runs, 0), tf.uint32))
     hashed = mix(tf.bitwise.bitwise_xor(positions, place))
     return tf.reshape(hashed >= _word(dropped_below(rate)), shape)
 

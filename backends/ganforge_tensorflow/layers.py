@@ -27,6 +27,7 @@ from ganforge.spec import (
     Tanh,
 )
 from ganforge_tensorflow import dropout
+from ganforge_tensorflow.workers import ALONE, Group
 
 Arrays: TypeAlias = Mapping[str, tf.Tensor]
 """The arrays of one network by their names in it: `03_conv/kernel`."""
@@ -50,6 +51,9 @@ class Pass:
     """Of this pass's dropout masks, a uint32 scalar: a pass in training. None: by running values."""
     twice: bool
     """Whether the pass's gradient will be differentiated in its turn, as a penalty's is."""
+    group: Group
+    parts: int
+    """How many batches, of as many rows each, the input holds one after another."""
     outputs: dict[str, tf.Tensor] = field(default_factory=dict)
     """Every node's output; a residual block's after those of its inner nodes."""
     moments: dict[str, Moments] = field(default_factory=dict)
@@ -69,9 +73,11 @@ def forward(
     *,
     key: tf.Tensor | None = None,
     twice: bool = False,
+    group: Group = ALONE,
+    parts: int = 1,
 ) -> Pass:
     """Pass `x`, (B, ...) of a static shape, through a network; with a `key` as in training."""
-    done = Pass(arrays=arrays, labels=labels, key=key, twice=twice)
+    done = Pass(arrays=arrays, labels=labels, key=key, twice=twice, group=group, parts=parts)
     _chain(nodes, x, done)
     return done
 
@@ -105,7 +111,11 @@ def _layer(node: Node, x: tf.Tensor, done: Pass) -> tf.Tensor:
         case Sigmoid():
             return tf.sigmoid(x)
         case Dropout(rate=rate):
-            return x if done.key is None else _dropout(x, done.key, node.number, rate)
+            return (
+                x
+                if done.key is None
+                else _dropout(x, node.number, rate, done.key, done.group.rows(x.shape[0], done.parts))
+            )
         case Reshape() | Flatten():
             return tf.reshape(x, (-1, *node.output))
         case JoinLabel():
@@ -139,8 +149,9 @@ def _conv_transpose(node: Node, layer: ConvTranspose, x: tf.Tensor, kernel: tf.T
     return full[:, top : top + height, left : left + width]
 
 
-def _dropout(x: tf.Tensor, key: tf.Tensor, number: int, rate: float) -> tf.Tensor:
-    return tf.where(dropout.kept(key, number, tuple(x.shape), rate), x / (1.0 - rate), 0.0)
+def _dropout(x: tf.Tensor, number: int, rate: float, key: tf.Tensor, rows: tuple[int, ...]) -> tf.Tensor:
+    starts = tuple(row * x.shape[1:].num_elements() for row in rows)
+    return tf.where(dropout.kept(key, number, tuple(x.shape), rate, starts), x / (1.0 - rate), 0.0)
 
 
 def _join_label(node: Node, x: tf.Tensor, labels: tf.Tensor | None) -> tf.Tensor:
@@ -156,7 +167,9 @@ def _batch_norm(node: Node, layer: BatchNorm, x: tf.Tensor, done: Pass) -> tf.Te
     if done.key is None:
         mean, variance = done.arrays[f"{node.name}/mean"], done.arrays[f"{node.name}/variance"]
         return (x - mean) * (scale * tf.math.rsqrt(variance + layer.epsilon)) + offset
-    if x.dtype == tf.float32 and not done.twice:
+    if done.group.count > 1 and done.group.one_batch:
+        normal, done.moments[node.name] = _of_all(x, scale, offset, layer.epsilon, done.group)
+    elif x.dtype == tf.float32 and not done.twice:
         normal, done.moments[node.name] = _fused(x, scale, offset, layer.epsilon)
     else:
         normal, done.moments[node.name] = _composed(x, scale, offset, layer.epsilon)
@@ -184,4 +197,19 @@ def _composed(x: tf.Tensor, scale: tf.Tensor, offset: tf.Tensor, epsilon: float)
     centred = x - mean
     variance = tf.reduce_mean(tf.square(centred), axes)
     normal = centred * (scale * tf.math.rsqrt(variance + epsilon)) + offset
+    return normal, Moments(mean, variance * (count / (count - 1)))
+
+
+def _of_all(
+    x: tf.Tensor, scale: tf.Tensor, offset: tf.Tensor, epsilon: float, group: Group
+) -> tuple[tf.Tensor, Moments]:
+    """By the statistics of all workers' rows: from each its mean and variance, and how far the means lie apart."""
+    axes = list(range(x.shape.rank - 1))
+    mean = tf.reduce_mean(x, axes)
+    variance = tf.reduce_mean(tf.square(x - mean), axes)
+    means, variances = tf.unstack(group.gather(tf.stack([mean, variance])), axis=1)
+    mean = tf.reduce_mean(means, 0)
+    variance = tf.reduce_mean(variances, 0) + tf.reduce_mean(tf.square(means - mean), 0)
+    count = group.count * x.shape.num_elements() // x.shape[-1]
+    normal = (x - mean) * (scale * tf.math.rsqrt(variance + epsilon)) + offset
     return normal, Moments(mean, variance * (count / (count - 1)))

@@ -2,18 +2,34 @@
 
 from collections.abc import Iterable
 
-from ganforge.backend import BackendEntry, Precision, Session
+from ganforge.backend import BackendEntry, Precision, Session, Together, Workers
 from ganforge.gan import Gan
 from ganforge.hookspecs import hookimpl
 from ganforge.parameters import State
-from ganforge_tensorflow.quiet import quiet_import
+from ganforge_tensorflow import launch
+from ganforge_tensorflow.quiet import find_devices, quietly
 
 
 def _open(gan: Gan, state: State, precision: Precision, device: str) -> Session:
-    quiet_import()
+    quietly(find_devices)
     from ganforge_tensorflow.session import open_session
 
     return open_session(gan, state, precision, device)
+
+
+def _open_shared(gan: Gan, state: State, precision: Precision, device: str) -> Session:
+    from ganforge_tensorflow.session import open_shared
+
+    return open_shared(gan, state, precision, device)
+
+
+def _join() -> Workers:
+    def join() -> Workers:
+        from ganforge_tensorflow import workers
+
+        return workers.join()
+
+    return quietly(join)
 
 
 @hookimpl
@@ -26,4 +42,5 @@ def ganforge_backends() -> Iterable[BackendEntry]:
         install="ganforge[tensorflow]",
         rank=20,
         open=_open,
+        together=Together(started=launch.started, join=_join, open=_open_shared),
     )

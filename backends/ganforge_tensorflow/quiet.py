@@ -4,19 +4,30 @@ import os
 import re
 import sys
 import tempfile
+from collections.abc import Callable
+from typing import TypeVar
+
+T = TypeVar("T")
 
 _NOTICE = re.compile(rb"WARNING: All log messages before absl|[IWE]\d{4} |To enable the following instructions:")
 
 
-def quiet_import() -> None:
-    """Import TensorFlow and find its devices; notices of its C++ part are dropped, anything else is passed on.
+def find_devices() -> None:
+    """Import TensorFlow and find its devices."""
+    import tensorflow as tf
+
+    tf.config.list_logical_devices()
+
+
+def quietly(import_it: Callable[[], T]) -> T:
+    """What `import_it`, the first to import TensorFlow, gives; notices of the C++ part are dropped, all else passed on.
 
     A person who has set TF_CPP_MIN_LOG_LEVEL wants to see them, and does. TensorFlow would also take all memory of
     every GPU at once, PyTorch's share included; TF_FORCE_GPU_ALLOW_GROWTH is set where it is not.
     """
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
     if "tensorflow" in sys.modules or "TF_CPP_MIN_LOG_LEVEL" in os.environ:
-        return
+        return import_it()
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     # The variable alone does not silence what is logged before absl is set up, which is during the import and the first
     # look for devices, so the file descriptor itself is turned aside for as long as that takes.
@@ -25,9 +36,7 @@ def quiet_import() -> None:
     with tempfile.TemporaryFile() as aside:
         os.dup2(aside.fileno(), 2)
         try:
-            import tensorflow as tf
-
-            tf.config.list_logical_devices()
+            return import_it()
         finally:
             sys.stderr.flush()
             os.dup2(terminal, 2)

@@ -7,11 +7,13 @@ import numpy as np
 import tensorflow as tf
 
 from ganforge.backend import Labels, Precision, Scalars, StepInputs
+from ganforge.errors import PluginError
 from ganforge.gan import Gan, NetworkName
 from ganforge.parameters import Array, State
-from ganforge_tensorflow import arrays, devices, step
+from ganforge_tensorflow import arrays, devices, step, workers
 from ganforge_tensorflow.layers import Arrays, forward
 from ganforge_tensorflow.native import build
+from ganforge_tensorflow.workers import ALONE, Group
 
 CHUNK = 16
 """Pictures are made so many at a time, the last ones together with copies, so that each is the same in any company."""
@@ -24,27 +26,44 @@ def open_session(gan: Gan, state: State, precision: Precision, device: str) -> "
         PluginError: TensorFlow sees no such device.
         StateError: the state is not that of this GAN.
     """
+    return _opened(gan, state, precision, devices.find(device), ALONE)
+
+
+def open_shared(gan: Gan, state: State, precision: Precision, device: str) -> "TensorFlowSession":
+    """The same, of one of the workers that have met.
+
+    Raises:
+        PluginError: TensorFlow sees no such device, or it is not the one that the workers share.
+    """
+    found, shared = devices.find(device), workers.device()
+    if device != "auto" and found != shared:
+        raise PluginError(f"this worker computes on {shared}, not {found}; CUDA_VISIBLE_DEVICES decides it")
+    return _opened(gan, state, precision, shared, workers.group(gan))
+
+
+def _opened(gan: Gan, state: State, precision: Precision, device: str, group: Group) -> "TensorFlowSession":
     gan.check_state(state)
     # Grappler's arithmetic optimizer makes one AddN of a + b + c, which adds in an order that changes from run to run
     # (see ops.gradients). It has no switch for one function, so this is set for TensorFlow as a whole.
     tf.config.optimizer.set_experimental_options({"arithmetic_optimization": False})
-    return TensorFlowSession(gan, state, tf.as_dtype(precision), devices.find(device))
+    return TensorFlowSession(gan, state, tf.as_dtype(precision), device, group)
 
 
 class TensorFlowSession:
     """Variables by their names in a state, and the functions traced over them."""
 
-    def __init__(self, gan: Gan, state: State, dtype: tf.DType, device: str) -> None:
-        self._gan, self._dtype, self._device = gan, dtype, device
+    def __init__(self, gan: Gan, state: State, dtype: tf.DType, device: str, group: Group) -> None:
+        self._gan, self._dtype, self._device, self._group = gan, dtype, device, group
         with tf.device(device):
             self._variables = arrays.variables({name: state[name] for name in gan.shapes}, dtype)
-        self._step = tf.function(partial(step.step, gan, self._variables), autograph=False)
-        self._gradients = tf.function(partial(step.gradients, gan, self._variables), autograph=False)
+        model = step.Model(gan, self._variables, group)
+        self._step = tf.function(group.together(partial(step.step, model)), autograph=False)
+        self._gradients = tf.function(group.together(partial(step.gradients, model)), autograph=False)
         self._pictures = tf.function(partial(_pictures, gan), autograph=False)
 
     def step(self, inputs: StepInputs) -> Scalars:
         """One step of the protocol."""
-        with tf.device(self._device):
+        with tf.device(self._device), workers.heard(self._group.rank):
             return self._step(self._feed(inputs))
 
     def gradients(self, inputs: StepInputs) -> State:

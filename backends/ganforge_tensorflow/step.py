@@ -18,9 +18,18 @@ from ganforge_tensorflow import ops, optimizers
 from ganforge_tensorflow.arrays import DiscriminatorFeed, GeneratorFeed, StepFeed, network
 from ganforge_tensorflow.dropout import pass_key
 from ganforge_tensorflow.layers import Arrays, Moments, Pass, forward
+from ganforge_tensorflow.workers import Group
 
 Variables: TypeAlias = Mapping[str, tf.Variable]
 """All arrays of a session, by the names of `Gan.shapes`."""
+
+
+class Model(NamedTuple):
+    """What a step works on."""
+
+    gan: Gan
+    variables: Variables
+    group: Group
 
 
 class Judged(NamedTuple):
@@ -33,60 +42,62 @@ class Judged(NamedTuple):
     scalars: dict[str, tf.Tensor]
 
 
-def step(gan: Gan, variables: Variables, feed: StepFeed) -> dict[str, tf.Tensor]:
+def step(model: Model, feed: StepFeed) -> dict[str, tf.Tensor]:
     """All updates of the discriminator, all of the generator, then the average; the scalars of the last of each."""
+    variables = model.variables
     scalars: dict[str, tf.Tensor] = {}
     keys, scales, count = tf.unstack(feed.keys), tf.unstack(feed.scales), len(feed.discriminator)
     for batch, key, scale in zip(feed.discriminator, keys[:count], scales[:count], strict=True):
-        fakes = make_fakes(gan, variables, batch, key)
-        judged = judge_discriminator(gan, variables, batch, fakes.output, key)
-        _apply(gan, variables, "discriminator", judged, scale)
+        fakes = make_fakes(model, batch, key)
+        judged = judge_discriminator(model, batch, fakes.output, key)
+        _apply(model, "discriminator", judged, scale)
         scalars |= judged.scalars
-    kept = fakes if gan.same_fakes_follow else None
+    kept = fakes if model.gan.same_fakes_follow else None
     for then, key, scale in zip(feed.generator, keys[count:], scales[count:], strict=True):
-        judged = judge_generator(gan, variables, then, kept or make_fakes(gan, variables, then, key), key)
+        judged = judge_generator(model, then, kept or make_fakes(model, then, key), key)
         kept = None
-        _apply(gan, variables, "generator", judged, scale)
+        _apply(model, "generator", judged, scale)
         scalars |= judged.scalars
     for name in network(variables, "averaged"):
         optimizers.average(variables[f"averaged/{name}"], variables[f"generator/{name}"], feed.average)
     return scalars
 
 
-def gradients(gan: Gan, variables: Variables, feed: StepFeed) -> dict[str, tf.Tensor]:
+def gradients(model: Model, feed: StepFeed) -> dict[str, tf.Tensor]:
     """Gradients of the first update of each network, both at the present weights, by their names in a state."""
     batch, key = feed.discriminator[0], feed.keys[0]
-    fakes = make_fakes(gan, variables, batch, key)
-    discriminator = judge_discriminator(gan, variables, batch, fakes.output, key)
+    fakes = make_fakes(model, batch, key)
+    discriminator = judge_discriminator(model, batch, fakes.output, key)
     then, key = feed.generator[0], feed.keys[len(feed.discriminator)]
-    generator = judge_generator(gan, variables, then, make_fakes(gan, variables, then, key), key)
+    generator = judge_generator(model, then, make_fakes(model, then, key), key)
     return {f"generator/{name}": each for name, each in generator.gradients.items()} | {
         f"discriminator/{name}": each for name, each in discriminator.gradients.items()
     }
 
 
-def make_fakes(gan: Gan, variables: Variables, batch: DiscriminatorFeed | GeneratorFeed, key: tf.Tensor) -> Pass:
+def make_fakes(model: Model, batch: DiscriminatorFeed | GeneratorFeed, key: tf.Tensor) -> Pass:
     """The generator's pass in training; to the discriminator its pictures are constants."""
-    arrays = network(variables, "generator")
-    return forward(gan.generator, arrays, batch.latents, batch.labels, key=pass_key(key, GENERATOR_PASS))
+    arrays, own = network(model.variables, "generator"), pass_key(key, GENERATOR_PASS)
+    return forward(model.gan.generator, arrays, batch.latents, batch.labels, key=own, group=model.group)
 
 
-def judge_discriminator(
-    gan: Gan, variables: Variables, batch: DiscriminatorFeed, fakes: tf.Tensor, key: tf.Tensor
-) -> Judged:
+def judge_discriminator(model: Model, batch: DiscriminatorFeed, fakes: tf.Tensor, key: tf.Tensor) -> Judged:
     """Loss and gradients of one update of the discriminator."""
-    arrays, real = network(variables, "discriminator"), _pixels(gan, batch.images, fakes.dtype)
+    gan, ops = model.gan, model.group.ops
+    arrays, real = network(model.variables, "discriminator"), _pixels(gan, batch.images, fakes.dtype)
 
-    def judge(pictures: tf.Tensor, labels: tf.Tensor | None, number: int) -> Pass:
+    def judge(pictures: tf.Tensor, labels: tf.Tensor | None, number: int, *, parts: int = 1) -> Pass:
         own, twice = pass_key(key, number), number == PENALTY_PASS
-        return forward(gan.discriminator, arrays, pictures, labels, key=own, twice=twice)
+        return forward(
+            gan.discriminator, arrays, pictures, labels, key=own, twice=twice, group=model.group, parts=parts
+        )
 
     def critic(pictures: tf.Tensor) -> tf.Tensor:
         return judge(pictures, batch.labels, PENALTY_PASS).output
 
     if gan.protocol.batches == "joint":
         labels = None if batch.labels is None else tf.concat([batch.labels, batch.labels], 0)
-        passes = [judge(tf.concat([fakes, real], 0), labels, REAL_PASS)]
+        passes = [judge(tf.concat([fakes, real], 0), labels, REAL_PASS, parts=2)]
         fake_logits, real_logits = tf.split(passes[0].output, 2)
     else:
         passes = [judge(real, batch.labels, REAL_PASS), judge(fakes, batch.labels, FAKE_PASS)]
@@ -102,26 +113,27 @@ def judge_discriminator(
         "d_loss": loss,
         "d_loss_real": real_term,
         "d_loss_fake": fake_term,
-        "d_real": tf.reduce_mean(gan.loss.realness(real_logits)),
-        "d_fake": tf.reduce_mean(gan.loss.realness(fake_logits)),
+        "d_real": ops.mean(gan.loss.realness(real_logits)),
+        "d_fake": ops.mean(gan.loss.realness(fake_logits)),
         **penalty,
     }
-    return Judged(_gradients(gan, "discriminator", loss, arrays), [each.moments for each in passes], scalars)
+    return Judged(_gradients(model, "discriminator", loss, arrays), [each.moments for each in passes], scalars)
 
 
-def judge_generator(gan: Gan, variables: Variables, batch: GeneratorFeed, fakes: Pass, key: tf.Tensor) -> Judged:
+def judge_generator(model: Model, batch: GeneratorFeed, fakes: Pass, key: tf.Tensor) -> Judged:
     """Loss and gradients of one update of the generator; the discriminator's arrays are constants."""
-    arrays = network(variables, "discriminator")
+    gan, arrays = model.gan, network(model.variables, "discriminator")
 
     def judge(pictures: tf.Tensor, number: int) -> tf.Tensor:
-        return forward(gan.discriminator, arrays, pictures, batch.labels, key=pass_key(key, number)).output
+        own = pass_key(key, number)
+        return forward(gan.discriminator, arrays, pictures, batch.labels, key=own, group=model.group).output
 
     real_logits = None
     if batch.images is not None:
         real_logits = judge(_pixels(gan, batch.images, fakes.output.dtype), REAL_PASS)
     targets = Targets(batch.targets, batch.targets)
-    loss = gan.loss.generator(ops, real_logits, judge(fakes.output, FAKE_PASS), targets)
-    return Judged(_gradients(gan, "generator", loss, fakes.arrays), [fakes.moments], {"g_loss": loss})
+    loss = gan.loss.generator(model.group.ops, real_logits, judge(fakes.output, FAKE_PASS), targets)
+    return Judged(_gradients(model, "generator", loss, fakes.arrays), [fakes.moments], {"g_loss": loss})
 
 
 def _pixels(gan: Gan, images: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
@@ -130,16 +142,18 @@ def _pixels(gan: Gan, images: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
     return pictures / 255.0 if gan.pixel_range == (0.0, 1.0) else pictures / 127.5 - 1.0
 
 
-def _gradients(gan: Gan, name: NetworkName, loss: tf.Tensor, arrays: Arrays) -> dict[str, tf.Tensor]:
-    """Of all trained arrays; zero for those that are still."""
-    trained = [each for each in gan.parameters(name) if each.trained]
+def _gradients(model: Model, name: NetworkName, loss: tf.Tensor, arrays: Arrays) -> dict[str, tf.Tensor]:
+    """Of all trained arrays, means over all workers; zero for those that are still."""
+    trained = [each for each in model.gan.parameters(name) if each.trained]
     moving = [each.name for each in trained if not each.still]
-    found = dict(zip(moving, ops.gradients(loss, [arrays[each] for each in moving]), strict=True))
+    own = ops.gradients(loss, [arrays[each] for each in moving])
+    found = dict(zip(moving, model.group.average(own), strict=True))
     return {each.name: found[each.name] if each.name in found else tf.zeros_like(arrays[each.name]) for each in trained}
 
 
-def _apply(gan: Gan, variables: Variables, name: NetworkName, judged: Judged, scale: tf.Tensor) -> None:
+def _apply(model: Model, name: NetworkName, judged: Judged, scale: tf.Tensor) -> None:
     """Move the network's weights, and its running values by what its own passes saw."""
+    gan, variables = model.gan, model.variables
     optimizer = gan.protocol.player(name).optimizer
     for array, gradient in judged.gradients.items():
         kept = {slot: variables[f"optimizer/{name}/{slot}/{array}"] for slot in slots(optimizer)}
@@ -148,6 +162,8 @@ def _apply(gan: Gan, variables: Variables, name: NetworkName, judged: Judged, sc
     decays = {node.name: node.layer.decay for node in walk(gan.nodes(name)) if isinstance(node.layer, BatchNorm)}
     for moments in judged.moments:
         for node, seen in moments.items():
-            for array, value in seen._asdict().items():
+            # Where each worker saw its own rows alone, they agree on the mean of what they saw.
+            agreed = seen if model.group.one_batch else Moments(*model.group.average(list(seen)))
+            for array, value in agreed._asdict().items():
                 running = variables[f"{name}/{node}/{array}"]
                 running.assign(decays[node] * running + (1.0 - decays[node]) * value)

@@ -1,0 +1,126 @@
+"""This process as one of several that train a GAN together, by TensorFlow's multi-worker strategy.
+
+The strategy brings the processes together and carries the sums. Its variables are not used: every worker holds plain
+ones, and moves them alike.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from types import SimpleNamespace
+from typing import Any, cast
+
+import numpy as np
+import tensorflow as tf
+
+from ganforge.backend import Workers
+from ganforge.errors import RunError
+from ganforge.gan import Gan
+from ganforge.losses import Ops
+from ganforge.parameters import Array
+from ganforge_tensorflow import launch, ops
+
+
+@dataclass(frozen=True, kw_only=True)
+class Group:
+    """The workers, to a step. As it is: a process alone."""
+
+    rank: int = 0
+    count: int = 1
+    one_batch: bool = True
+    """Whether a batch norm sees the whole batch, not this worker's rows alone."""
+
+    def rows(self, own: int, parts: int) -> tuple[int, ...]:
+        """Where in the whole batch its `own` rows begin, which are those of `parts` batches one after another."""
+        if self.count == 1:
+            return (0,)
+        return tuple(own // parts * (part * self.count + self.rank) for part in range(parts))
+
+    @property
+    def ops(self) -> Ops:
+        """What a loss is given: of them all, the mean alone is over the batch, so here over all workers."""
+        if self.count == 1:
+            return cast(Ops, ops)
+        return cast(Ops, SimpleNamespace(**vars(ops) | {"mean": self._mean}))
+
+    def _mean(self, x: tf.Tensor) -> tf.Tensor:
+        return _total(tf.reduce_mean(x)) / self.count
+
+    def gather(self, x: tf.Tensor) -> tf.Tensor:
+        """(count, *x.shape): that of every worker, to be differentiated as often as one likes."""
+        # A sum with zeros. The strategy's own gathering first asks all workers for their shapes.
+        return _total(tf.stack([x if rank == self.rank else tf.zeros_like(x) for rank in range(self.count)]))
+
+    def average(self, tensors: list[tf.Tensor]) -> list[tf.Tensor]:
+        """The mean over all workers of each of `tensors`, in one message."""
+        if self.count == 1:
+            return tensors
+        message = _total(tf.concat([tf.reshape(each, [-1]) for each in tensors], 0)) / self.count
+        parts = tf.split(message, [each.shape.num_elements() for each in tensors])
+        return [tf.reshape(part, each.shape) for part, each in zip(parts, tensors, strict=True)]
+
+    def together(self, function: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        """`function` of one argument, ready to be traced, as something that all workers do at once."""
+        return function if self.count == 1 else lambda argument: _strategy().run(function, args=(argument,))
+
+
+ALONE = Group()
+
+
+def group(gan: Gan) -> Group:
+    """The workers that have met, for a step of `gan`."""
+    share = launch.share()
+    return Group(rank=share.rank, count=share.count, one_batch=gan.protocol.batch_statistics == "global")
+
+
+def join() -> Workers:
+    """Meet the others of TF_CONFIG. TensorFlow must have done nothing yet.
+
+    Raises:
+        RunError: they cannot be reached, or this process has more than one accelerator.
+    """
+    share = launch.share()
+    try:
+        strategy = _strategy()
+    except (RuntimeError, ValueError, tf.errors.OpError) as error:
+        raise RunError(f"worker {share.rank} cannot meet the others of TF_CONFIG: {error}") from error
+    if strategy.num_replicas_in_sync != share.count:
+        raise RunError(
+            f"{share.count} workers have {strategy.num_replicas_in_sync} accelerators; start one worker for each, and "
+            "show it that one alone by CUDA_VISIBLE_DEVICES"
+        )
+    summed = tf.function(lambda values: strategy.run(_total, args=(values,)), autograph=False)
+
+    def total(values: Array) -> Array:
+        with heard(share.rank):
+            return np.asarray(summed(tf.constant(values, tf.float64)))
+
+    return Workers(share=share, total=total)
+
+
+def device() -> str:
+    """The one device of this worker: /device:CPU:0."""
+    name: str = _strategy().extended.worker_devices[0]
+    return name[name.index("/device:") :]
+
+
+@contextmanager
+def heard(rank: int) -> Iterator[None]:
+    """While open, that another worker has ended is a RunError."""
+    try:
+        yield
+    except (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError) as error:
+        raise RunError(
+            f"worker {rank} stops, as another worker has ended; that one says why. What was saved before is untouched"
+        ) from error
+
+
+@cache
+def _strategy() -> tf.distribute.Strategy:
+    return tf.distribute.MultiWorkerMirroredStrategy()
+
+
+def _total(x: tf.Tensor) -> tf.Tensor:
+    """Sum over all workers; so is its derivative, as all of them depend on what each has put in."""
+    return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, x)
