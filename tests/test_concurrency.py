@@ -268,6 +268,27 @@ def test_without_locks_it_works_and_says_what_is_missing(tmp_path: Path, monkeyp
     assert not list(tmp_path.iterdir())
 
 
+def test_a_lock_on_a_file_that_its_holder_has_removed_counts_for_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was opened while another held it; a third has made a new one since."""
+    path = tmp_path / "lock"
+    flock = fcntl.flock
+    opened: list[int] = []
+
+    def late(descriptor: int, operation: int) -> None:
+        if not opened:
+            path.unlink()
+            path.touch()
+        opened.append(descriptor)
+        flock(descriptor, operation)
+
+    monkeypatch.setattr(fcntl, "flock", late)
+    with in_turn(path), path.open() as file, pytest.raises(BlockingIOError):
+        flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    assert len(opened) == 2
+
+
 def test_a_lock_file_that_cannot_be_made_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(OSError), in_turn(tmp_path / "nowhere" / "lock"):
         pass
