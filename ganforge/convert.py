@@ -79,7 +79,9 @@ def _refuse_extremes(value: object, where: str, place: str, deeper: int) -> None
         case int() if abs(value) >= 2**63:
             raise RecipeError(f"{where}: {place} is too large")
         case str() if not _is_text(value):
-            raise RecipeError(f"{where}: {place} = {value!r} holds bytes that are no UTF-8, which no recipe can hold")
+            raise RecipeError(
+                f"{where}: {place} = {value!r} holds bytes that are no UTF-8, which no recipe can hold; rename it"
+            )
         case Mapping():
             for key, each in value.items():
                 inside = f"{place}.{key}" if place else str(key)
