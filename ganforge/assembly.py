@@ -165,7 +165,19 @@ def missing_modules(entry: BackendEntry) -> list[str]:
 
 def open_session(gan: Gan, state: State, recipe: Recipe, backend: str, host: Host) -> Session:
     """A session of `backend` that holds `state`, in the recipe's precision and on its device."""
-    return find_backend(backend, host).open(gan, state, recipe.run.precision, recipe.run.device)
+    return find_opener(recipe, backend, host).open(gan, state, recipe.run.precision, recipe.run.device)
+
+
+def find_opener(recipe: Recipe, backend: str, host: Host) -> BackendEntry:
+    """A backend whose framework is installed and that computes in the recipe's precision.
+
+    Raises:
+        PluginError: there is none, or it does not; the message has what there is.
+    """
+    entry, precision = find_backend(backend, host), recipe.run.precision
+    if precision not in entry.precisions:
+        raise PluginError(f"backend {backend!r} has no {precision}; take --precision {' or '.join(entry.precisions)}")
+    return entry
 
 
 def steps_in_all(recipe: Recipe, pictures: int) -> int:

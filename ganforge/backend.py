@@ -16,7 +16,8 @@ from ganforge.gan import Gan, NetworkName
 from ganforge.parameters import Array, State
 from ganforge.protocol import Scale
 
-Precision: TypeAlias = Literal["float32", "float64"]
+Precision: TypeAlias = Literal["float32", "float64", "bfloat16"]
+"""bfloat16: arrays as in float32; in a step, products and convolutions take and give numbers of 8 bits of fraction."""
 Pictures: TypeAlias = npt.NDArray[np.uint8]
 Labels: TypeAlias = npt.NDArray[np.int64]
 Scalars: TypeAlias = Mapping[str, SupportsFloat]
@@ -195,6 +196,8 @@ class BackendEntry:
     """What `pip install` needs to be given for them: `ganforge[torch]`."""
     rank: int | None = 100
     """The lowest of what is installed is taken where the user does not say; one without a rank never is."""
+    precisions: tuple[Precision, ...] = ("float32", "float64")
+    """Those that `open` takes."""
     open: Callable[[Gan, State, Precision, str], Session]
     """`open(gan, state, precision, device)`: a session that holds `state`. Imports the framework.
 

@@ -49,7 +49,7 @@ class RunSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     epochs: Count | None = None
     """Passes of the discriminator over the data set, where `steps` is not given."""
     seed: Annotated[int, Meta(ge=0)] = 0
-    precision: Literal["float32", "float64"] = "float32"
+    precision: Literal["float32", "float64", "bfloat16"] = "float32"
     device: str = "auto"
     backend: str | None = None
     """None: the first whose framework is installed."""

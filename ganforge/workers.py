@@ -9,7 +9,7 @@ from hashlib import sha256
 
 import numpy as np
 
-from ganforge.assembly import find_backend
+from ganforge.assembly import find_backend, find_opener
 from ganforge.backend import BackendEntry, Session, Share, Workers
 from ganforge.errors import RunError
 from ganforge.gan import NETWORKS, Gan
@@ -44,7 +44,7 @@ def gather(backend: str, host: Host) -> Workers:
 
 def open_share(gan: Gan, state: State, recipe: Recipe, backend: str, host: Host, share: Share) -> Session:
     """A session of `backend` that holds `state` and is fed `share` of every batch."""
-    entry = find_backend(backend, host)
+    entry = find_opener(recipe, backend, host)
     together = entry.together if share.count > 1 else None
     return (together or entry).open(gan, state, recipe.run.precision, recipe.run.device)
 

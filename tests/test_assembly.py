@@ -231,6 +231,13 @@ def test_a_session_is_opened_in_the_recipes_precision_and_on_its_device() -> Non
     assert open_session(gan, {}, given, "some", host) == (gan, {}, "float64", "cuda:1")  # type: ignore[comparison-overlap]
 
 
+def test_a_precision_that_a_backend_does_not_have() -> None:
+    host, _ = core_host(module("some_plugin", ganforge_backends=lambda: (backend("numpy"),)))
+    given = recipe(run={"precision": "bfloat16"})
+    with pytest.raises(PluginError, match="backend 'some' has no bfloat16; take --precision float32 or float64"):
+        open_session(assemble(given, host), {}, given, "some", host)
+
+
 # Lengths and hashes --------------------------------------------------------------------------------------------------
 
 

@@ -110,7 +110,7 @@ def test_every_kernel_has_a_gradient_in_float32(transposed: bool, batch: int) ->
         pictures = numbers.normal(size=(batch, size, size, taken))
         found = []
         for dtype in (torch.float32, torch.float64):
-            place = arrays.Place(torch.device("cpu"), dtype)
+            place = arrays.Place(torch.device("cpu"), dtype, dtype)
             w = arrays.tensors(kernel, place)["kernel"].requires_grad_()
             x = arrays.to_torch(arrays.put(pictures, place)).requires_grad_()
             with devices.repeatable(place.device, 1):

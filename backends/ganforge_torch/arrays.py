@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ganforge.backend import DiscriminatorInputs, GeneratorInputs, Labels, Pictures
+from ganforge.backend import DiscriminatorInputs, GeneratorInputs, Labels, Pictures, Precision
 from ganforge.gan import Gan
 from ganforge.parameters import State
 
@@ -25,6 +25,17 @@ class Place(NamedTuple):
 
     device: torch.device
     dtype: torch.dtype
+    """Of a state's arrays, of losses, and of whatever is computed outside of a step."""
+    fed: torch.dtype
+    """Of what a step's networks are given, and so of the products and convolutions in them."""
+
+    @classmethod
+    def of(cls, device: torch.device, precision: Precision) -> "Place":
+        """Where a session of this precision keeps its arrays."""
+        if precision == "bfloat16":
+            return cls(device, torch.float32, torch.bfloat16)
+        dtype = getattr(torch, precision)
+        return cls(device, dtype, dtype)
 
 
 def tensors(state: State, place: Place) -> dict[str, Tensor]:
@@ -46,8 +57,17 @@ def network(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
 
 
 def put(array: npt.NDArray[Any], place: Place) -> Tensor:
-    """A copy of `array` on the device, in the session's precision."""
+    """A copy of `array` on the device, in the precision of a state."""
     return _send(torch.tensor(array, dtype=place.dtype), place.device)
+
+
+def _feed(array: npt.NDArray[Any], place: Place) -> Tensor:
+    return put(array, place).to(place.fed)
+
+
+def _feed_labels(labels: Labels | None, classes: int, place: Place) -> Tensor | None:
+    hot = one_hot(labels, classes, place)
+    return None if hot is None else hot.to(place.fed)
 
 
 def to_torch(x: Tensor) -> Tensor:
@@ -67,7 +87,7 @@ def one_hot(labels: Labels | None, classes: int, place: Place) -> Tensor | None:
 
 
 class DiscriminatorFeed(NamedTuple):
-    """`DiscriminatorInputs` as tensors, in the session's precision."""
+    """`DiscriminatorInputs` as tensors; what the networks are given in the precision of their products."""
 
     images: Tensor
     """(batch, channels, height, width)."""
@@ -84,8 +104,8 @@ class DiscriminatorFeed(NamedTuple):
         """All that the discriminator's update reads."""
         return cls(
             images=_pixels(inputs.images, gan.pixel_range, place),
-            labels=one_hot(inputs.labels, gan.classes, place),
-            latents=put(inputs.latents, place),
+            labels=_feed_labels(inputs.labels, gan.classes, place),
+            latents=_feed(inputs.latents, place),
             real_targets=put(inputs.real_targets, place),
             fake_targets=put(inputs.fake_targets, place),
             mix=put(inputs.mix, place),
@@ -94,7 +114,7 @@ class DiscriminatorFeed(NamedTuple):
 
 
 class GeneratorFeed(NamedTuple):
-    """`GeneratorInputs` as tensors, in the session's precision."""
+    """`GeneratorInputs` as tensors; what the networks are given in the precision of their products."""
 
     images: Tensor | None
     """(batch, channels, height, width); None where the loss does not compare with them."""
@@ -109,8 +129,8 @@ class GeneratorFeed(NamedTuple):
         """All that the generator's update reads."""
         return cls(
             images=_pixels(inputs.images, gan.pixel_range, place) if gan.loss.generator_sees_real else None,
-            labels=one_hot(inputs.labels, gan.classes, place),
-            latents=put(inputs.latents, place),
+            labels=_feed_labels(inputs.labels, gan.classes, place),
+            latents=_feed(inputs.latents, place),
             targets=put(inputs.targets, place),
             key=inputs.key,
         )
@@ -118,7 +138,7 @@ class GeneratorFeed(NamedTuple):
 
 def _pixels(images: Pictures, pixel_range: tuple[float, float], place: Place) -> Tensor:
     values = _send(torch.tensor(images), place.device).to(place.dtype)
-    return to_torch(values.div_(255.0) if pixel_range[0] == 0.0 else values.div_(127.5).sub_(1.0))
+    return to_torch(values.div_(255.0) if pixel_range[0] == 0.0 else values.div_(127.5).sub_(1.0)).to(place.fed)
 
 
 def _parameter(array: Tensor) -> Tensor:

@@ -80,7 +80,7 @@ def _chain(nodes: tuple[Node, ...], x: Tensor, now: Pass) -> Tensor:
 def _layer(node: Node, x: Tensor, now: Pass) -> Tensor:
     match node.layer:
         case Dense():
-            return F.linear(x, now.arrays[f"{node.name}/kernel"], now.arrays.get(f"{node.name}/bias"))
+            return F.linear(x, *_weights(node, x, now.arrays))
         case Conv() as layer:
             return _conv(node, layer, x, now.arrays)
         case ConvTranspose() as layer:
@@ -107,13 +107,19 @@ def _layer(node: Node, x: Tensor, now: Pass) -> Tensor:
             return x + _chain(node.body, x, now)
 
 
-def _conv(node: Node, layer: Conv, x: Tensor, arrays: Arrays) -> Tensor:
+def _weights(node: Node, x: Tensor, arrays: Arrays) -> tuple[Tensor, Tensor | None]:
+    """Kernel and bias in the precision of what they are applied to, in which they are rounded where it is less."""
     kernel, bias = arrays[f"{node.name}/kernel"], arrays.get(f"{node.name}/bias")
+    return kernel.to(x.dtype), None if bias is None else bias.to(x.dtype)
+
+
+def _conv(node: Node, layer: Conv, x: Tensor, arrays: Arrays) -> Tensor:
+    kernel, bias = _weights(node, x, arrays)
     return convolve(x, kernel, bias, pair(layer.stride), node.padding)
 
 
 def _conv_transpose(node: Node, layer: ConvTranspose, x: Tensor, arrays: Arrays) -> Tensor:
-    kernel, bias = arrays[f"{node.name}/kernel"], arrays.get(f"{node.name}/bias")
+    kernel, bias = _weights(node, x, arrays)
     height, width, _ = node.output
     return convolve_transposed(x, kernel, bias, pair(layer.stride), node.padding, (height, width))
 
@@ -138,6 +144,7 @@ def _batch_norm(node: Node, layer: BatchNorm, x: Tensor, now: Pass) -> Tensor:
 
 def _batch_norm_of_all(node: Node, layer: BatchNorm, x: Tensor, now: Pass) -> Tensor:
     """By the statistics of all workers' rows: from each its mean and variance, and how far the means lie apart."""
+    given, x = x.dtype, x.to(now.arrays[f"{node.name}/mean"].dtype)
     variance, mean = torch.var_mean(x, [axis for axis in range(x.ndim) if axis != 1], correction=0)
     means, variances = now.group.gather(torch.stack([mean, variance])).unbind(1)
     mean = means.mean(0)
@@ -150,7 +157,7 @@ def _batch_norm_of_all(node: Node, layer: BatchNorm, x: Tensor, now: Pass) -> Te
     factor = torch.rsqrt(variance + layer.epsilon)
     channels = (-1, *(1 for _ in x.shape[2:]))
     x = (x - mean.view(channels)) * (factor if scale is None else scale * factor).view(channels)
-    return x if offset is None else x + offset.view(channels)
+    return (x if offset is None else x + offset.view(channels)).to(given)
 
 
 def _dropout(x: Tensor, number: int, rate: float, key: int, rows: tuple[int, ...]) -> Tensor:

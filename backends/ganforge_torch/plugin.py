@@ -36,6 +36,7 @@ def ganforge_backends() -> Iterable[BackendEntry]:
         modules=("torch",),
         install="ganforge[torch]",
         rank=10,
+        precisions=("float32", "float64", "bfloat16"),
         open=_open,
         together=Together(started=launch.started, join=_join, open=_open_shared),
     )

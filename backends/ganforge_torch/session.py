@@ -21,7 +21,7 @@ def open_session(gan: Gan, state: State, precision: Precision, device: str) -> "
         StateError: `state` is not that of `gan`.
     """
     gan.check_state(state)
-    return TorchSession(gan, state, Place(devices.find(device, precision), getattr(torch, precision)), ALONE)
+    return TorchSession(gan, state, Place.of(devices.find(device, precision), precision), ALONE)
 
 
 def open_shared(gan: Gan, state: State, precision: Precision, device: str) -> "TorchSession":
@@ -33,7 +33,7 @@ def open_shared(gan: Gan, state: State, precision: Precision, device: str) -> "T
     gan.check_state(state)
     if device in ("auto", "cuda") and torch.cuda.is_available():
         device = f"cuda:{launch.local_rank()}"
-    place = Place(devices.find(device, precision), getattr(torch, precision))
+    place = Place.of(devices.find(device, precision), precision)
     return TorchSession(gan, state, place, workers.group(gan))
 
 
@@ -67,7 +67,8 @@ class TorchSession:
         it the same, to the last bit, in any company.
         """
         weights = self._weights("generator", averaged)
-        pictures = torch.empty((len(latents), *self._gan.image_shape), **self._place._asdict())
+        shape = (len(latents), *self._gan.image_shape)
+        pictures = torch.empty(shape, dtype=self._place.dtype, device=self._place.device)
         with torch.no_grad(), devices.repeatable(self._place.device, self._threads):
             for at in range(len(latents)):
                 hot = one_hot(None if labels is None else labels[at : at + 1], self._gan.classes, self._place)

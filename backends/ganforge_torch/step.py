@@ -162,8 +162,9 @@ def judge_discriminator(model: Model, batch: DiscriminatorFeed, fakes: Tensor, *
     arrays, leaves = player.watched()
 
     def judge(pictures: Tensor, labels: Tensor | None, number: int, *, moving: bool = moving, parts: int = 1) -> Tensor:
-        key = pass_key(batch.key, number)
-        return forward(player.nodes, arrays, pictures, labels, key=key, moving=moving, group=player.group, parts=parts)
+        key, group = pass_key(batch.key, number), player.group
+        logits = forward(player.nodes, arrays, pictures, labels, key=key, moving=moving, group=group, parts=parts)
+        return logits.to(model.place.dtype)
 
     with torch.enable_grad():
         if gan.protocol.batches == "joint":
@@ -180,8 +181,8 @@ def judge_discriminator(model: Model, batch: DiscriminatorFeed, fakes: Tensor, *
             penalty["d_penalty"] = gan.penalty.penalty(
                 model.ops,
                 lambda pictures: judge(pictures, batch.labels, PENALTY_PASS, moving=False),
-                batch.images,
-                fakes,
+                batch.images.to(model.place.dtype),
+                fakes.to(model.place.dtype),
                 batch.mix,
             )
             loss = loss + gan.protocol.penalty.weight * penalty["d_penalty"]
@@ -202,7 +203,8 @@ def judge_generator(model: Model, batch: GeneratorFeed, fakes: Fakes) -> Judged:
 
     def judge(pictures: Tensor, number: int) -> Tensor:
         key = pass_key(batch.key, number)
-        return forward(player.nodes, player.arrays, pictures, batch.labels, key=key, group=player.group)
+        logits = forward(player.nodes, player.arrays, pictures, batch.labels, key=key, group=player.group)
+        return logits.to(model.place.dtype)
 
     real_logits = None if batch.images is None else judge(batch.images, REAL_PASS)
     with torch.enable_grad():
