@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from ganforge import checkpoint
 from ganforge.assembly import (
     assemble,
     missing_modules,
@@ -26,7 +27,7 @@ from ganforge.model import Model
 from ganforge.pipeline import Prepared, prepare
 from ganforge.plugins import Host, host
 from ganforge.recipe import Recipe, load_table, merge, parse, put, to_table
-from ganforge.run import Run, differences, new_folder, newest_good, read_recipe, refuse_taken, write_recipe
+from ganforge.run import CHECKPOINTS, Run, differences, new_folder, newest_good, read_recipe, refuse_taken, write_recipe
 from ganforge.workers import from_first, gather, open_share, refuse_uneven
 
 DEFAULT_RECIPE = "digits"
@@ -206,6 +207,7 @@ def _taken_up(folder: Path, recipe: Recipe, backend: str, preparing: Preparing |
     state = found[1] if found else gan.initial_state(settled.run.seed)
     session = open_share(gan, state, settled, backend, host(), workers.share)
     if workers.share.rank == 0:
+        checkpoint.set_aside(folder / CHECKPOINTS, start)
         write_recipe(folder, settled)
     return Run(
         folder=folder,

@@ -78,8 +78,6 @@ def save(folder: Path, state: State, about: About, *, keep: int, keep_every: int
         about = msgspec.structs.replace(about, sha256=digest.hexdigest())
         _write(partial / ABOUT, msgspec.json.format(msgspec.json.encode(about)))
         flush(partial)
-        if final.exists():  # a damaged one of the same step, which a resumed run has passed by
-            _discard(final)
         partial.rename(final)
         flush(folder)
     except OSError as error:
@@ -87,9 +85,7 @@ def save(folder: Path, state: State, about: About, *, keep: int, keep_every: int
         raise WriteError(
             f"checkpoint {final} cannot be written: {error.strerror}; what was saved before is untouched"
         ) from error
-    # Later ones are damaged: this run has passed them by. They must not push out the good ones before them.
-    until_now = [path for path in checkpoints(folder) if _step(path) <= about.step]
-    for old in until_now[:-keep]:
+    for old in checkpoints(folder)[:-keep]:
         if keep_every is None or _step(old) % keep_every:
             _discard(old)
     return final
@@ -101,6 +97,24 @@ def _discard(path: Path) -> None:
     with suppress(OSError):  # it stays, then, and is tried again after the next one
         path.rename(hidden)
         shutil.rmtree(hidden)
+
+
+def set_aside(folder: Path, step: int) -> None:
+    """Give checkpoints later than `step` names that do not count; they are damaged, and a run goes on before them.
+
+    Under their own names they would push out good ones, and be in the way of those that the run will write.
+
+    Raises:
+        WriteError: they cannot be renamed.
+    """
+    for path in checkpoints(folder):
+        if _step(path) > step:
+            aside = path.with_name(f"{path.name}.damaged")
+            try:
+                shutil.rmtree(aside, ignore_errors=True)  # of an earlier time
+                path.rename(aside)
+            except OSError as error:
+                raise WriteError(f"{path} cannot be set aside: {error.strerror}") from error
 
 
 def checkpoints(folder: Path) -> list[Path]:

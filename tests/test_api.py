@@ -1,5 +1,6 @@
 """The Python face, whole runs through a backend and a data set that tests bring along."""
 
+import shutil
 import signal
 from collections.abc import Iterator
 from dataclasses import replace
@@ -172,7 +173,7 @@ def test_the_lowest_rank_of_what_is_installed_is_taken(place: Path, monkeypatch:
 # Going on ------------------------------------------------------------------------------------------------------------
 
 
-class Killed(BaseException):
+class Killed(KeyboardInterrupt):
     """A process that ends without a word."""
 
 
@@ -290,6 +291,7 @@ def test_a_recipe_field_that_is_newer_than_the_checkpoint_has_its_default(whole:
     for path in checkpoint.checkpoints(Path("whole") / CHECKPOINTS):
         about, state = checkpoint.load(path)
         del about.recipe["training"]["order"]
+        shutil.rmtree(path)
         checkpoint.save(path.parent, state, about, keep=9)
     assert ganforge.resume("whole", steps=11).step == 11
 
@@ -342,7 +344,12 @@ def test_a_run_that_was_killed_before_its_first_checkpoint(
     use_host(monkeypatch)
     with pytest.raises(RunError, match="run early has no checkpoint yet"):
         ganforge.load("early")
+    Path("early", f".{RECIPE}.4711.partial").write_text("left")
+    lines: list[str] = []
+    monkeypatch.setattr(api.host(), "warn", lines.append)
     assert states_equal(state_of(ganforge.resume("early").model), whole)
+    assert lines == ["run early was stopped before its first checkpoint; it begins anew"]
+    assert list(Path("early").rglob(".*")) == []
 
 
 def test_a_diverged_run_keeps_its_last_good_checkpoint(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from safetensors import safe_open
 
 from ganforge import checkpoint
-from ganforge.checkpoint import ABOUT, STATE, About, LaterFormat, checkpoints, load, save
+from ganforge.checkpoint import ABOUT, STATE, About, LaterFormat, checkpoints, load, save, set_aside
 from ganforge.errors import RunError
 from ganforge.parameters import State
 
@@ -236,13 +236,18 @@ def test_newest_is_by_number(tmp_path: Path) -> None:
     assert saved(tmp_path, 100_000_001, keep=2) == [100_000_000, 100_000_001]
 
 
-def test_a_damaged_later_one_does_not_push_out_the_good_ones(tmp_path: Path) -> None:
-    """A run resumed from 10, since 30 was damaged: at 20 it must not be left with 30 alone."""
-    saved(tmp_path, 10, 30, keep=9)
-    (tmp_path / "step-00000030" / STATE).write_bytes(b"")
-    assert saved(tmp_path, 20, keep=1) == [20, 30]
-    assert saved(tmp_path, 30, keep=1) == [30]
-    load(tmp_path / "step-00000030")
+@pytest.mark.parametrize("times", [1, 2])
+def test_damaged_later_ones_do_not_push_out_good_ones(times: int, tmp_path: Path) -> None:
+    """A run resumed from 10, since 30 was damaged: at 40 it must not be left with 30 and 40."""
+    for _ in range(times):
+        saved(tmp_path, 10, 30, keep=9)
+        (tmp_path / "step-00000030" / STATE).write_bytes(b"")
+        set_aside(tmp_path, 10)
+        assert saved(tmp_path, 40, keep=2) == [10, 40]
+        (tmp_path / "step-00000040" / STATE).write_bytes(b"")
+        set_aside(tmp_path, 10)
+        assert names(tmp_path) == ["step-00000010", "step-00000030.damaged", "step-00000040.damaged"]
+        shutil.rmtree(tmp_path / "step-00000010")
 
 
 def test_what_is_no_checkpoint_is_left_alone(tmp_path: Path) -> None:

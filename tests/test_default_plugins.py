@@ -13,7 +13,7 @@ from PIL import Image
 
 import ganforge
 from ganforge.default_plugins import journal, progress, snapshots
-from ganforge.errors import RunError
+from ganforge.errors import RunError, WriteError
 
 
 @dataclass
@@ -21,6 +21,7 @@ class FakeRun:
     folder: Path
     start: int = 0
     step: int = 0
+    saved: int = 0
     stop: int = 10
     seconds: float = 1.25
     batch_images: int = 8
@@ -66,6 +67,26 @@ def test_a_quiet_run_prints_nothing(tmp_path: Path, capsys: pytest.CaptureFixtur
     progress.ganforge_step_finished(run, 2, {"d_loss": 0.5})
     progress.ganforge_run_finished(run, None)
     assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (WriteError("no room"), "stopped after step 7, saved up to step 4; once there is room, go on with"),
+        (KeyboardInterrupt(), "stopped after step 7, saved up to step 4; go on with"),
+        (RunError("diverged"), ""),
+    ],
+)
+def test_a_run_that_was_stopped_says_how_to_go_on(
+    error: BaseException, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(progress, "_introduce", lambda console, run: None)
+    run = FakeRun(tmp_path, step=7, stop=9, saved=4)
+    progress.ganforge_run_started(run)
+    progress.ganforge_run_finished(run, error)
+    lines = capsys.readouterr().out.splitlines()
+    assert [*lines, ""][0] == said
+    assert not said or lines[1] == f"    ganforge resume {tmp_path}"
 
 
 # Beside a run: twenty stripes of three classes, batches of 4, two of them a step --------------------------------------

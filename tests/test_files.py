@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from ganforge.errors import RunError
-from ganforge.files import flush, write_whole
+from ganforge.files import flush, sweep, write_whole
 
 
 def full(*args: Any, **kwargs: Any) -> Any:
@@ -55,6 +55,20 @@ def test_a_folder_in_its_place(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="Is a directory"):
         write_whole(tmp_path / "x", b"new")
     assert list(tmp_path.iterdir()) == [tmp_path / "x"]
+
+
+def test_what_killed_processes_left_is_swept_up(tmp_path: Path) -> None:
+    """And nothing that has its name."""
+    (tmp_path / "samples").mkdir()
+    (tmp_path / "samples" / ".step.png.4711.partial").write_text("half")
+    (tmp_path / ".step-00000010.partial").mkdir()
+    (tmp_path / ".step-00000010.partial" / "state").write_text("half")
+    kept = [tmp_path / name for name in (".hidden", "mine.partial", "samples/step.png")]
+    for path in kept:
+        path.write_text("mine")
+    sweep(tmp_path)
+    assert sorted(path for path in tmp_path.rglob("*") if path.is_file()) == sorted(kept)
+    assert not (tmp_path / ".step-00000010.partial").exists()
 
 
 def test_flush_leaves_nothing_open(tmp_path: Path) -> None:

@@ -79,22 +79,6 @@ def test_a_checkpoint_written_by_a_process_that_is_stopped(good: Path, tmp_path:
     assert found == {(1, 2), (1, 2, 3), (2, 3)}
 
 
-def test_a_checkpoint_over_a_damaged_one_of_its_step(good: Path, tmp_path: Path) -> None:
-    """As a resumed run writes it, that has passed the damaged one by: the one before is there all the time."""
-
-    def before() -> None:
-        shutil.rmtree(tmp_path)
-        shutil.copytree(good, tmp_path)
-        (tmp_path / "step-00000002" / checkpoint.STATE).write_bytes(b"damaged")
-
-    def check() -> None:
-        assert load(tmp_path / "step-00000001")[0].step == 1
-        save(tmp_path, ARRAYS, about(2), keep=9)
-        assert [load(path)[0].step for path in checkpoints(tmp_path)] == [1, 2]
-
-    assert stopped_everywhere(lambda: save(tmp_path, ARRAYS, about(2), keep=9), before, check) > 20
-
-
 def test_a_file_written_by_a_process_that_is_stopped(tmp_path: Path) -> None:
     """The old content or the new one."""
     path = tmp_path / "file"
