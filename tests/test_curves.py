@@ -79,6 +79,22 @@ def test_nothing_to_draw() -> None:
             draw(entries, "")
 
 
+@pytest.mark.parametrize(
+    "values",
+    [
+        [float("nan"), 1.0, 2.0],
+        [float("-inf"), float("inf"), 1e308, -1e308, 0.5],
+        [1e299, -1e299],
+        [5e-324, 0.0],
+        [1.0, 1.0 + 2**-52],
+        [1e16, 1e16],
+    ],
+)
+def test_a_run_that_diverged_is_drawn_as_far_as_it_goes(values: list[float]) -> None:
+    entries = [{"step": step + 1.0, "d_loss": value, "g_loss": 0.0} for step, value in enumerate(values)]
+    assert len(where(draw(entries, ""), ORANGE, PANEL, INSIDE))
+
+
 @given(st.floats(-1e4, 1e4), st.floats(1e-3, 1e6))
 def test_ticks_are_round_evenly_spaced_and_inside(low: float, room: float) -> None:
     found = ticks(low, low + room)

@@ -56,6 +56,38 @@ def test_a_resumed_journal_has_neither_gaps_nor_doubled_steps(tmp_path: Path, ta
     assert steps(tmp_path) == [2, 4, 6]
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        *(
+            "[1]",
+            "3",
+            "",
+            "[" * 5000,
+            '{"d_loss": 1}',
+            '{"step": 0}',
+            '{"step": true}',
+            '{"step": "1"}',
+            '{"step": 1e999}',
+        ),
+        *(
+            '{"step": 2, "x": "a"}',
+            '{"step": 2, "x": [1]}',
+            '{"step": ' + "9" * 30 + "}",
+            '{"step": ' + "9" * 5000 + "}",
+        ),
+    ],
+)
+def test_a_line_that_is_none_of_a_journal_is_left_out(line: str, tmp_path: Path) -> None:
+    text = f'{{"step": 1, "d_loss": NaN}}\n{line}\n{{"step": 2, "d_loss": 0.5}}\n'
+    (tmp_path / journal.NAME).write_text(text)
+    assert [entry["step"] for entry in journal.read(tmp_path)] == [1, 2]
+    run = FakeRun(tmp_path)
+    run.start = 1
+    journal.ganforge_run_started(run)
+    assert [entry["step"] for entry in journal.read(tmp_path)] == [1]
+
+
 def test_a_journal_that_cannot_be_written_stops_the_run(tmp_path: Path) -> None:
     with pytest.raises(RunError, match=r"journal\.jsonl cannot be written"):
         journal.ganforge_step_finished(FakeRun(tmp_path / "gone"), 2, {"d_loss": 0.5})

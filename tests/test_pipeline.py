@@ -181,6 +181,11 @@ def other_type(folder: Path) -> None:
     np.save(folder / "labels.npy", np.zeros(600, np.float32))
 
 
+def zipped(folder: Path) -> None:
+    np.savez(folder / "labels", np.zeros(600, np.int64))
+    (folder / "labels.npz").replace(folder / "labels.npy")
+
+
 def pickled(folder: Path) -> None:
     np.save(folder / "labels.npy", np.array([{}], object), allow_pickle=True)
 
@@ -193,6 +198,8 @@ def pickled(folder: Path) -> None:
         pickled,
         lambda folder: (folder / "images.npy").write_bytes(b""),
         lambda folder: (folder / "images.npy").write_bytes(b"\x93NUMPY\x01\x00v\x00{'descr': (((" + bytes(200)),
+        lambda folder: np.save(folder / "labels.npy", np.full(600, 7)),
+        zipped,
         lambda folder: (folder / "labels.npy").unlink(),
         lambda folder: (folder / "meta.json").unlink(),
         lambda folder: (folder / "meta.json").write_text('{"name": "counting"'),
