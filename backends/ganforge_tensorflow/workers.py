@@ -90,7 +90,11 @@ def join() -> Workers:
             f"{share.count} workers have {strategy.num_replicas_in_sync} accelerators; start one worker for each, and "
             "show it that one alone by CUDA_VISIBLE_DEVICES"
         )
-    summed = tf.function(lambda values: strategy.run(_total, args=(values,)), autograph=False)
+
+    def own(values: tf.Tensor) -> tf.Tensor:
+        return _total(tf.identity(values))  # which lies on a device, as an argument does not
+
+    summed = tf.function(lambda values: strategy.run(own, args=(values,)), autograph=False)
 
     def total(values: Array) -> Array:
         with heard(share.rank):
