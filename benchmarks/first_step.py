@@ -25,6 +25,7 @@ from PIL import Image
 
 from ganforge import api
 from ganforge.default_plugins import journal
+from ganforge.plugins import host
 from ganforge.recipe import Recipe, RecipeEntry
 
 SECONDS, GIBIBYTES = 60.0, 4.0
@@ -101,7 +102,7 @@ def noise(recipe: Recipe, folder: Path) -> list[str]:
 
 def shipped() -> list[str]:
     """Names of the recipes that come with ganforge."""
-    entries = api.host().entries("ganforge_recipes", RecipeEntry)
+    entries = host().entries("ganforge_recipes", RecipeEntry)
     return sorted(name for name, each in entries.items() if each.plugin == "ganforge.recipes")
 
 
