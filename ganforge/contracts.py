@@ -47,6 +47,8 @@ def check_image_set(image_set: ImageSet, who: str) -> ImageSet:
         raise PluginError(
             f"{who} has the class names {names!r:.60}, where its contract asks for a tuple of text. {_TELL}"
         )
+    with blamed(who):
+        "".join((fingerprint, *names)).encode()  # both are written down
     return image_set
 
 

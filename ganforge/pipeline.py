@@ -22,7 +22,7 @@ import numpy.typing as npt
 from ganforge.cache import Entry, Meta, RowFile, Skipped, default_cache, making, open_entry, publish, scratch
 from ganforge.contracts import blamed, check_label
 from ganforge.dataset import ImageSet, Pixels
-from ganforge.errors import DataError, PluginError
+from ganforge.errors import DataError, PluginError, printable
 from ganforge.fitting import Crop, Fit, Shape, fit_picture
 
 __all__ = ["Prepared", "Skipped", "picture_channels", "prepare"]
@@ -30,6 +30,7 @@ __all__ = ["Prepared", "Skipped", "picture_channels", "prepare"]
 _FORMAT = 1  # raise it whenever the same source would be prepared differently
 _CHUNK_BYTES = 4 << 20  # small enough that memory stays small at 1024x1024,
 _CHUNK_PICTURES = 64  # large enough that handing out work costs little at 28x28
+_TRIED = 1000  # pictures that are tried before a set counts as unreadable
 _SHOWN = 3  # bad pictures that an error names
 
 
@@ -123,12 +124,13 @@ def picture_channels(image_set: ImageSet) -> int:
         DataError: no picture can be read; the first reasons are listed.
     """
     skipped: list[Skipped] = []
-    for index in range(len(image_set)):
+    for index in range(min(len(image_set), _TRIED)):
         try:
             return int(_read(image_set, index).shape[2])
         except (DataError, OSError) as error:
             skipped.append(_skipped(image_set, index, error))
-    raise DataError(f"none of the set's {len(image_set):,} pictures can be read:{_listed(skipped)}")
+    first = f"first {_TRIED:,} of the " if len(image_set) > _TRIED else ""
+    raise DataError(f"none of the {first}set's {len(image_set):,} pictures can be read:{_listed(skipped)}")
 
 
 def _key(fingerprint: str, shape: Shape, fit: Fit, crop: Crop | None) -> str:
@@ -197,30 +199,35 @@ def _decode(image_set: ImageSet, wanted: Meta, indices: range) -> _Chunk:
     return _Chunk(images=images[:good], labels=labels[:good], skipped=skipped)
 
 
+def _where(image_set: ImageSet, index: int) -> str:
+    with blamed(f"picture {index}: the data set's plugin"):
+        return printable(image_set.where(index))
+
+
 def _skipped(image_set: ImageSet, index: int, error: Exception) -> Skipped:
-    where = image_set.where(index)
+    where = _where(image_set, index)
     return Skipped(where=where, reason=str(error).removeprefix(f"{where}: "))
 
 
 def _read(image_set: ImageSet, index: int) -> Pixels:
     """Picture `index`, held to the contract: a breach is the plugin's fault, and is not skipped."""
-    with blamed(f"{image_set.where(index)}: the data set's plugin"):
+    who = f"{_where(image_set, index)}: the data set's plugin"
+    with blamed(who):
         pixels = image_set.read(index)
     if not isinstance(pixels, np.ndarray):
         raise PluginError(
-            f"{image_set.where(index)}: the data set's plugin gave {pixels!r:.60} where the contract asks for an "
-            "array. Please tell the plugin's author"
+            f"{who} gave {pixels!r:.60} where the contract asks for an array. Please tell the plugin's author"
         )
     if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] not in (1, 3) or not pixels.size:
         raise PluginError(
-            f"{image_set.where(index)}: the data set's plugin gave {pixels.dtype} {pixels.shape} "
+            f"{who} gave {pixels.dtype} {pixels.shape} "
             "where the contract asks for uint8 (height, width, 1 or 3). Please tell the plugin's author"
         )
     return pixels
 
 
 def _label(image_set: ImageSet, index: int, classes: int) -> int:
-    who = f"{image_set.where(index)}: the data set's plugin"
+    who = f"{_where(image_set, index)}: the data set's plugin"
     with blamed(who):
         label = image_set.label(index)
     return check_label(label, classes, who)

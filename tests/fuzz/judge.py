@@ -2,6 +2,7 @@
 
 import resource
 import shutil
+import sys
 import traceback
 import warnings
 from dataclasses import dataclass
@@ -32,7 +33,7 @@ def outcome(target: Target, document: bytes, folder: Path) -> Finding | None:
 
     `folder`: an empty one, for files; what is put there is removed.
     """
-    began, before = process_time(), _peak()
+    began, before = process_time(), peak()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of Pillow, about damaged notes in a picture
@@ -48,7 +49,7 @@ def outcome(target: Target, document: bytes, folder: Path) -> Finding | None:
             shutil.rmtree(left) if left.is_dir() and not left.is_symlink() else left.unlink()
     if (seconds := process_time() - began) > SECONDS:
         return found or Finding(place="too slow", text=f"{seconds:.1f} s")
-    if (grown := _peak() - before) > PEAK_BYTES:
+    if (grown := peak() - before) > PEAK_BYTES:
         return found or Finding(place="too large", text=f"{grown >> 20} MiB more at its peak")
     return found
 
@@ -72,5 +73,7 @@ def _line(error: BaseException) -> str:
     return f"{Path(last.filename).parent.name}/{Path(last.filename).name} {last.name}"
 
 
-def _peak() -> int:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10
+def peak() -> int:
+    """Bytes of memory that this process has had at most."""
+    found = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return found if sys.platform == "darwin" else found << 10

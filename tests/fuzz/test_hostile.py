@@ -2,7 +2,6 @@
 
 import gzip
 import io
-import resource
 import struct
 import tarfile
 import zlib
@@ -24,16 +23,17 @@ from ganforge.errors import DataError, GanforgeError, RecipeError, SpecError
 from ganforge.pictures import read_picture
 from ganforge.recipe import load_table, parse, put
 
+from .judge import peak
 from .readers.settings import core
 
 
 @contextmanager
 def cheap(seconds: float = 5.0, mebibytes: int = 256) -> Iterator[None]:
     """Bounds on the processor's time and on what the process grows by at its peak."""
-    began, before = process_time(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    began, before = process_time(), peak()
     yield
     assert process_time() - began < seconds
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < mebibytes << 10
+    assert peak() - before < mebibytes << 20
 
 
 # Recipes -------------------------------------------------------------------------------------------------------------

@@ -1,65 +1,17 @@
-"""What comes from elsewhere: metadata of installed plugins, answers of a server."""
+"""What comes from elsewhere: the answers of a server."""
 
 import hashlib
 import http.client
-import importlib.metadata
 import io
-import sys
 import urllib.request
-from contextlib import redirect_stderr
 from pathlib import Path
-from types import ModuleType
 from unittest.mock import patch
 
-from ganforge import fetching, plugins
-from ganforge.dataset import DatasetEntry, Download
+from ganforge import fetching
+from ganforge.dataset import Download
 from ganforge.errors import DataError
-from ganforge.hookspecs import hookimpl
 
 from ..target import Target, bundle, unbundle
-
-# Metadata of installed distributions
-
-_PLUGIN = ModuleType("fuzz_plugin")
-
-
-@hookimpl
-def ganforge_datasets() -> list[DatasetEntry]:
-    """One data set, as a good plugin gives it."""
-    return [DatasetEntry(name="good", summary="", license="", source="", open=lambda path, options: NotImplemented)]
-
-
-_PLUGIN.ganforge_datasets = ganforge_datasets  # type: ignore[attr-defined]
-
-
-def _import(name: str) -> ModuleType:
-    """In place of the real one: no module of this machine is imported because a random name was one."""
-    if name != _PLUGIN.__name__:
-        raise ModuleNotFoundError(f"No module named {name!r}", name=name)
-    return _PLUGIN
-
-
-def _read_metadata(document: bytes, folder: Path) -> None:
-    """A distribution's entry points and its METADATA, as an installer may have left them."""
-    entry_points, about = unbundle(document, 2)
-    info = folder / "someone-1.0.dist-info"
-    info.mkdir()
-    (info / "entry_points.txt").write_bytes(entry_points)
-    (info / "METADATA").write_bytes(about)
-    with (
-        patch.object(importlib.metadata, "import_module", _import),
-        patch.object(sys, "path", [str(folder)]),
-        patch.object(plugins, "DEFAULT_PLUGINS", ()),
-        redirect_stderr(io.StringIO()) as told,
-    ):
-        host = plugins.new_host()
-        host.entries("ganforge_datasets", DatasetEntry)
-    "".join((told.getvalue(), *map(str, host.failures), *map(str, host.loaded))).encode()
-
-
-_METADATA = b"Metadata-Version: 2.1\nName: someone\nVersion: 1.0\n"
-
-# A server
 
 _FILE = b"pictures"
 _DOWNLOAD = Download(
@@ -128,15 +80,6 @@ def _read_answers(document: bytes, folder: Path) -> None:
 _WHOLE = b"HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\npictures"
 
 TARGETS = (
-    Target(
-        name="plugins",
-        seeds=lambda: [
-            bundle(b"[ganforge]\ngood = fuzz_plugin\n[console_scripts]\nx = y:z\n", _METADATA),
-            bundle(b"[ganforge]\nbad = nowhere:it [extra]\nworse = fuzz_plugin:no.such\n", _METADATA),
-        ],
-        read=_read_metadata,
-        words=(b"[ganforge]", b"=", b":", b".", b"\n", b"[", b"]", b"#", b"fuzz_plugin", b"Name:", b"Version:", b" "),
-    ),
     Target(
         name="answers",
         seeds=lambda: [
