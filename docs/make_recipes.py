@@ -16,6 +16,7 @@ from ganforge.plugins import host
 from ganforge.recipe import Recipe, RecipeEntry, to_table
 
 PAGE = Path(__file__).with_name("recipes.md")
+PICTURES = PAGE.with_name("pictures")
 COMMAND = "python docs/make_recipes.py"
 
 HEAD = f"""# Recipes
@@ -67,6 +68,7 @@ def section(name: str, path: Path) -> str:
         [
             f"## {name}\n",
             comment(path.read_text(encoding="utf-8")),
+            *(f"![Drawn by {name}](pictures/{name}.png)\n" for _ in PICTURES.glob(f"{name}.png")),
             f"```toml\n{settings}\n```\n",
             *(layer_table(gan, network) for network in NETWORKS),
             f"A step costs about {step_operations(gan) / 1e9:,.1f} GFLOP.\n",
