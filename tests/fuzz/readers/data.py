@@ -61,7 +61,8 @@ def _read_idx(document: bytes, folder: Path) -> None:
 
 def _idx_seeds() -> list[bytes]:
     images, labels = _idx(_noise(3, 4, 5)), _idx(np.arange(3, dtype=np.uint8))
-    return [bundle(images, labels), bundle(gzip.compress(images, 1, mtime=0), gzip.compress(labels, 1, mtime=0))]
+    empty = bundle(_idx(_noise(0, 4, 5)), _idx(_noise(0)))
+    return [empty, bundle(images, labels), bundle(gzip.compress(images, 1, mtime=0), gzip.compress(labels, 1, mtime=0))]
 
 
 # CIFAR-10
