@@ -27,7 +27,8 @@ ANEW = 20
 AIMED_AT = ("load", "open", "step", "journal", "events", "samples", "gather", "save", "save", "remove")
 """Phases that kills are aimed at; before the first and after the last come others, at any moment."""
 INTERRUPTED = (130, -signal.SIGTERM, -signal.SIGINT)
-"""Exit codes after SIGTERM or SIGINT: the latter two where nothing was begun that there is to save."""
+"""Exit codes after SIGTERM or SIGINT: the latter two where nothing was begun that there is to save. Python's own end,
+and a library in its import, may give another one to a SIGINT, and say KeyboardInterrupt."""
 
 
 class Inexact(AssertionError):
@@ -104,7 +105,7 @@ class Campaign:
             if ended.code == -signal.SIGKILL:
                 self.tally.kills[ended.phase] += 1
                 kills += 1
-            elif ended.code in INTERRUPTED:
+            elif ended.code in INTERRUPTED or ended.output.rstrip().endswith("KeyboardInterrupt"):
                 self.tally.interruptions += 1
             elif "move that folder away" in ended.output:  # the bit that was flipped is in the number of the format
                 _clear(checkpoint.checkpoints(run / "checkpoints")[-1])
@@ -175,6 +176,8 @@ def campaign(backend: str, folder: Path, seed: int) -> Iterator[Campaign]:
                 raise Inexact(f"a run that nobody stopped ended with {ended.code}:\n{ended.output}")
         report = msgspec.json.decode((folder / "phase.json").read_bytes())
         known = Known(end=end_of(folder / "whole"), seconds=seconds, **report)
+        unseen = [phase for phase in AIMED_AT if phase != "load" and not known.phases[phase][0]]
+        assert not unseen, f"no kill would hit {unseen}: what they wrap is called by another name"
         wrong = differences(end_of(folder / "forked"), known.end)
         if wrong:
             raise Inexact(f"a forked process trains otherwise than one begun anew: {wrong}")

@@ -6,18 +6,19 @@ import importlib
 import json
 import mmap
 import signal
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter, process_time
 from typing import Any, NamedTuple
 
-PHASES = ("start", "load", "open", "step", "journal", "events", "samples", "gather", "save", "remove", "end")
-"""In the order of their bytes. 'start' is all before the first other one: options, plugins, recipe, pictures."""
+PHASES = ("start", "load", "open", "step", "journal", "events", "samples", "gather", "save", "remove", "rest", "end")
+"""In the order of their bytes. 'start': options, plugins, recipe, pictures. 'rest': none of the others while it trains,
+such as drawing a step's inputs. 'end': Python's own, after the command."""
 
 WRAPPED = {
     "load": ("ganforge.checkpoint.load",),
-    "open": ("ganforge.api.open_session",),
     "journal": (
         "ganforge.default_plugins.journal.ganforge_run_started",
         "ganforge.default_plugins.journal.ganforge_step_finished",
@@ -27,6 +28,7 @@ WRAPPED = {
     "save": ("ganforge.checkpoint.save",),
     "remove": ("ganforge.checkpoint._discard",),
 }
+OPENERS = ("ganforge_torch.session", "ganforge_tensorflow.session")
 OF_SESSION = {"step": "step", "gather": "state"}
 
 
@@ -59,17 +61,20 @@ class Phases:
             for path in paths:
                 module, _, name = path.rpartition(".")
                 self._wrap(importlib.import_module(module), name, phase)
-        api = importlib.import_module("ganforge.api")
-        opened = api.open_session
+        for name in OPENERS:
+            if name in sys.modules:
+                self._wrap(sys.modules[name], "open_session", "open")
+        run = importlib.import_module("ganforge.run")
+        trained = run.train
 
-        @functools.wraps(opened)
-        def open_session(*args: Any, **kwargs: Any) -> Any:
-            session = opened(*args, **kwargs)
+        @functools.wraps(trained)
+        def train(gan: Any, session: Any, *args: Any, **kwargs: Any) -> Any:
             for phase, name in OF_SESSION.items():
                 self._wrap(type(session), name, phase)
-            return session
+            self._enter("rest")
+            return trained(gan, session, *args, **kwargs)
 
-        api.open_session = open_session
+        run.train = train
         self._enter("start")
 
     def end(self) -> None:
