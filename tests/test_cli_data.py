@@ -56,6 +56,16 @@ def test_preview_lists_what_is_skipped(shared_data: Path, tmp_path: Path) -> Non
     assert (tmp_path / "grid.png").exists()
 
 
+def test_damaged_notes_of_a_camera_are_not_worth_a_line(tmp_path: Path) -> None:
+    notes = Image.Exif()
+    notes[0x010E] = "a description"
+    (tmp_path / "in").mkdir()
+    Image.new("RGB", (9, 9)).save(tmp_path / "in" / "a.jpg", exif=notes.tobytes()[:-4])
+    command = [sys.executable, "-m", "ganforge", "data", "preview", "folder", "--data", "in"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=tmp_path, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 # fetch
 
 

@@ -3,6 +3,7 @@
 import errno
 import os
 import sys
+import warnings
 from typing import Any
 
 import click
@@ -67,6 +68,8 @@ def main() -> None:
 def _run() -> None:
     from ganforge.plugins import host
 
+    # Pillow, of damaged notes of a camera; the picture is read all the same.
+    warnings.filterwarnings("ignore", category=UserWarning, module="PIL")
     try:
         host().extend("ganforge_commands", cli=cli)
         cli.main(prog_name="ganforge", standalone_mode=False)
