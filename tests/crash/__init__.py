@@ -1,7 +1,8 @@
 """Runs that are killed at any moment, resumed, and compared with one that was never stopped.
 
 `campaign` starts real training processes of one backend, ends them with SIGKILL (some with SIGTERM or SIGINT) at random
-moments, damages checkpoints between, goes on as a person would, and compares what is there at the end, bit for bit.
+moments: of their CPU time, of a phase of their work, before or after an operation on files, at a byte of a file. It
+damages checkpoints between, goes on as a person would, and compares what is there at the end, bit for bit.
 `test_crash.py` is the short form; the long form:
 
     python -m tests.crash --backend torch --kills 500

@@ -74,6 +74,10 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds of CPU time in a forked process."""
     phases: dict[str, tuple[int, float]]
     """How often each was entered, and the longest time in it."""
+    moments: int
+    """Of its operations on files."""
+    largest: int
+    """Bytes of the largest file of a checkpoint."""
 
 
 @dataclass(kw_only=True)
@@ -102,7 +106,7 @@ class Campaign:
             ended = self._go_on(run, cache, spare=last)
             if ended.code == 0 or "has done its" in ended.output:
                 break
-            if ended.code == -signal.SIGKILL:
+            if ended.code in (-signal.SIGKILL, -signal.SIGXFSZ):  # the latter at a byte of a file
                 self.tally.kills[ended.phase] += 1
                 kills += 1
             elif ended.code in INTERRUPTED or ended.output.rstrip().endswith("KeyboardInterrupt"):
@@ -131,10 +135,20 @@ class Campaign:
             self.tally.anew += 1
             after = self.random.uniform(0.0, self.known.seconds * (0.5 + 0.5 * left))
             return anew(*arguments, send=Signal(number=self._signal(), after=after), environment=cache)
-        if self.random.random() < 0.6:
-            return self.zygote.run(*arguments, aim=self._aim(left), environment=cache)
-        after = self.random.uniform(0.0, self.known.work * (0.2 + 0.8 * left))
-        return self.zygote.run(*arguments, aim=Aim("start", 1, after, self._signal(), True), environment=cache)
+        return self.zygote.run(*arguments, environment=cache, **self._stop(left))
+
+    def _stop(self, left: float) -> dict[str, Any]:
+        """When a forked process ends: at any moment of its work, of a phase, of its operations on files, of a file."""
+        match self.random.choices(("work", "phase", "operation", "byte"), (4, 4, 2, 1))[0]:
+            case "work":
+                after = self.random.uniform(0.0, self.known.work * (0.2 + 0.8 * left))
+                return {"aim": Aim("start", 1, after, self._signal(), True)}
+            case "phase":
+                return {"aim": self._aim(left)}
+            case "operation":
+                return {"stop_at": self.random.randrange(max(1, int(self.known.moments * left)))}
+            case _:
+                return {"largest": self.random.randrange(self.known.largest)}
 
     def _signal(self) -> int:
         return self.random.choices((signal.SIGKILL, signal.SIGTERM, signal.SIGINT), (8, 1, 1))[0]
@@ -170,12 +184,13 @@ def campaign(backend: str, folder: Path, seed: int) -> Iterator[Campaign]:
         begun = perf_counter()
         whole = anew(*train(folder, backend, folder / "whole"), environment=cache)
         seconds = perf_counter() - begun
-        forked = made.run(*train(folder, backend, folder / "forked"), environment=cache)
+        forked = made.run(*train(folder, backend, folder / "forked"), stop_at=-1, environment=cache)
         for ended in (whole, forked):
             if ended.code:
                 raise Inexact(f"a run that nobody stopped ended with {ended.code}:\n{ended.output}")
         report = msgspec.json.decode((folder / "phase.json").read_bytes())
-        known = Known(end=end_of(folder / "whole"), seconds=seconds, **report)
+        largest = max(path.stat().st_size for path in (folder / "whole" / "checkpoints").rglob("*.safetensors"))
+        known = Known(end=end_of(folder / "whole"), seconds=seconds, largest=largest, **report)
         unseen = [phase for phase in AIMED_AT if phase != "load" and not known.phases[phase][0]]
         assert not unseen, f"no kill would hit {unseen}: what they wrap is called by another name"
         wrong = differences(end_of(folder / "forked"), known.end)

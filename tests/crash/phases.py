@@ -77,11 +77,11 @@ class Phases:
         run.train = train
         self._enter("start")
 
-    def end(self) -> None:
-        """The command is done, the process is not; leave how often and how long each phase was."""
+    def end(self, moments: int) -> None:
+        """The command is done, the process is not; leave how often and how long each phase was, and `moments`."""
         self._enter("end")
         times = {name: (self._counts[name], self._longest[name]) for name in PHASES}
-        self._report.write_text(json.dumps({"work": process_time(), "phases": times}))
+        self._report.write_text(json.dumps({"work": process_time(), "phases": times, "moments": moments}))
 
     def _wrap(self, owner: Any, name: str, phase: str) -> None:
         inner: Callable[..., Any] = getattr(owner, name)

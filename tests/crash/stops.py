@@ -10,16 +10,19 @@ OPERATIONS = ("mkdir", "rename", "replace", "unlink", "rmdir", "fsync")
 """Functions of `os`; pathlib and shutil call them there."""
 
 
-def install(stop_at: int) -> None:
+def install(stop_at: int) -> Callable[[], int]:
     """Kill this process at moment `stop_at`: an even number 2n is before the operation number n, 2n + 1 after it.
 
-    Opening a file for writing is an operation too, and so is closing one, when what it still holds is written.
+    Opening a file for writing is an operation too, and so is closing one, when what it still holds is written. Returns
+    a function that tells how many moments there were.
     """
-    moments = iter(range(10**9))
+    moments = 0
 
     def moment() -> None:
-        if next(moments) == stop_at:
+        nonlocal moments
+        if moments == stop_at:
             os.kill(os.getpid(), signal.SIGKILL)
+        moments += 1
 
     def around(inner: Callable[..., Any]) -> Callable[..., Any]:
         def wrapped(*args: Any, **kwargs: Any) -> Any:
@@ -41,6 +44,7 @@ def install(stop_at: int) -> None:
         return Closing(made, moment)
 
     io.open = open_  # type: ignore[assignment]
+    return lambda: moments
 
 
 class Closing:

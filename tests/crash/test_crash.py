@@ -1,5 +1,6 @@
 """The short form: twenty kills a backend."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,8 @@ from crash.campaign import campaign
 KILLS, SEED = 20, 1
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="the timers that kill, and /proc, are Linux's")
+@pytest.mark.timeout(1200)  # a minute, but of a machine of its own
 @pytest.mark.parametrize("backend", ["torch", "tensorflow"])
 def test_killed_runs_end_as_one_that_was_not(backend: str, tmp_path: Path) -> None:
     with campaign(backend, tmp_path, SEED) as made:

@@ -3,6 +3,7 @@
 import os
 import re
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,6 +13,11 @@ from crash.campaign import pictures, train
 from crash.ends import differences, end_of, left_over
 from crash.processes import Ended, Zygote, zygote
 from ganforge import checkpoint
+
+pytestmark = [
+    pytest.mark.skipif(sys.platform != "linux", reason="tmpfs, and the timers of the zygote, are Linux's"),
+    pytest.mark.timeout(600),
+]
 
 SIZE = 1 << 20
 STEPS = ("--steps", "9", "--sample-every", "4")

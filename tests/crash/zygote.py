@@ -41,7 +41,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     largest: int | None = None
     """Bytes of the largest file that it may write; it is killed at the next one."""
     stop_at: int | None = None
-    """Killed at this operation on files, counted from 0; see `stops`."""
+    """Killed at this moment of its operations on files, as `stops` counts them; -1: at none, they are only counted."""
 
 
 def main() -> None:
@@ -73,14 +73,13 @@ def be(order: Order) -> None:
         signal.signal(signal.SIGXFSZ, signal.SIG_DFL)  # Python would get an error instead
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         resource.setrlimit(resource.RLIMIT_FSIZE, (order.largest, order.largest))
-    if order.stop_at is not None:
-        stops.install(order.stop_at)
+    moments = stops.install(order.stop_at) if order.stop_at is not None else lambda: 0
     from ganforge.cli.main import main as command
 
     try:
         command()
     finally:
-        phases.end()
+        phases.end(moments())
 
 
 if __name__ == "__main__":
