@@ -1,18 +1,13 @@
-"""Tiny GANs that are trained by one process and by several, and the process that trains them.
-
-As a script: `worker_gans.py BACKEND OUT STEPS [BATCH_STATISTICS]` trains all of them, alone or as one of the workers that
-the environment speaks of, and writes every state and every step's scalars to OUT/RANK.npz.
-"""
+"""Tiny GANs that one process and several train, and, as a script, one of the several: BACKEND OUT STEPS."""
 
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import numpy as np
 
 from ganforge import streams
+from ganforge.backend import WHOLE, Share
 from ganforge.batches import draw_step
 from ganforge.gan import Gan
 from ganforge.losses import ganforge_losses
@@ -52,7 +47,8 @@ def _entry(name: str) -> Any:
     return next(each for each in ganforge_losses() if each.name == name)
 
 
-def _gan(loss: str, *, classes: int = 0, penalty: str | None = None, **protocol: Any) -> Gan:
+def _gan(loss: str, *, classes: int = 0, penalty: str | None = None, dropout: bool = True, **protocol: Any) -> Gan:
+    dropped = (Dropout(rate=0.25),) if dropout else ()
     label = (JoinLabel(),) if classes else ()
     chosen = {"penalty": PenaltyChoice(name=penalty, weight=2.0)} if penalty else {}
     entries = {"penalty": _entry(penalty)} if penalty else {}
@@ -65,7 +61,7 @@ def _gan(loss: str, *, classes: int = 0, penalty: str | None = None, **protocol:
                 Reshape(shape=(2, 2, 6)),
                 NORM,
                 Relu(),
-                Dropout(rate=0.2),
+                *dropped,
                 ConvTranspose(filters=4, kernel=4, stride=2, padding="same"),
                 NORM,
                 Relu(),
@@ -80,7 +76,7 @@ def _gan(loss: str, *, classes: int = 0, penalty: str | None = None, **protocol:
                 *label,
                 Conv(filters=4, kernel=4, stride=2, padding="same"),
                 LeakyRelu(slope=0.2),
-                Dropout(rate=0.3),
+                *dropped,
                 Conv(filters=6, kernel=4, stride=2, padding="same"),
                 NORM,
                 LeakyRelu(slope=0.2),
@@ -95,7 +91,7 @@ def _gan(loss: str, *, classes: int = 0, penalty: str | None = None, **protocol:
     )
 
 
-GANS = {
+SHARED = {
     "noisy": _gan(
         "bce",
         classes=3,
@@ -103,38 +99,46 @@ GANS = {
         targets=TargetChoice(real=0.9, noise=0.1, flip=0.1),
         average=Average(decay=0.9),
     ),
-    "penalty": _gan(
-        "wasserstein",
+    "pairs": _gan(
+        "relativistic",
         penalty="gradient",
         discriminator=Player(updates=2, optimizer=RMSprop(rate=1e-3)),
         generator=Player(optimizer=Adam(rate=1e-3, clip=0.01)),
         latents="shared",
         order="sequential",
     ),
-    "pairs": _gan("relativistic", penalty="r1", average=Average(decay=0.5)),
 }
 """By name. Together: labels, dropout and batch norm in both networks, noisy targets, an average, joint and separate
-batches, shared latents, penalties with second derivatives, a loss in which every row meets the mean of all others."""
+batches, shared latents, a penalty with second derivatives, a loss in which every row meets the mean of all others."""
+
+APART = _gan("bce", dropout=False, batch_statistics="worker")
+"""Every worker's batch norms see its own rows."""
+
+IMAGES = streams.generator(0, "pictures").integers(0, 256, (150, 8, 8, 1)).astype("uint8")
+LABELS = np.arange(150) % 3
 
 
-def main(backend: str, out: str, steps: str, statistics: str = "global") -> None:
-    """Train all of `GANS`."""
+def train(gan: Gan, backend: str, steps: int, share: Share = WHOLE) -> dict[str, Any]:
+    """Train in float64; the state at the end, what the next update would apply, and the scalars of every step."""
     recipe = parse({"name": "workers", "run": {"precision": "float64", "device": "cpu"}})
-    workers = gather(backend, host())
-    stream = streams.generator(0, "pictures")
-    images = stream.integers(0, 256, (150, 8, 8, 1)).astype("uint8")
+    session = open_share(gan, gan.initial_state(0), recipe, backend, host(), share)
+    labels = LABELS if gan.classes else None
     found: dict[str, Any] = {}
-    for name, gan in GANS.items():
-        gan = replace(gan, protocol=msgspec.structs.replace(gan.protocol, batch_statistics=statistics))
-        labels = stream.integers(0, gan.classes, len(images)) if gan.classes else None
-        session = open_share(gan, gan.initial_state(0), recipe, backend, host(), workers.share)
-        for step in range(int(steps)):
-            scalars = session.step(draw_step(gan, images, labels, seed=0, step=step, share=workers.share))
-            found |= {f"{name}/{step}/{key}": float(value) for key, value in scalars.items()}
-        inputs = draw_step(gan, images, labels, seed=0, step=int(steps), share=workers.share)
-        found |= {f"{name}/gradients/{key}": each for key, each in session.gradients(inputs).items()}
-        found |= {f"{name}/{key}": each for key, each in session.state().items()}
-    np.savez(Path(out) / f"{workers.share.rank}.npz", **found)
+    for step in range(steps):
+        scalars = session.step(draw_step(gan, IMAGES, labels, seed=0, step=step, share=share))
+        found |= {f"{step}/{key}": float(value) for key, value in scalars.items()}
+    inputs = draw_step(gan, IMAGES, labels, seed=0, step=steps, share=share)
+    found |= {f"gradients/{key}": each for key, each in session.gradients(inputs).items()}
+    return found | session.state()
+
+
+def main(backend: str, out: str, steps: str) -> None:
+    """As one of the workers that the environment speaks of: all of it, to OUT/RANK.npz."""
+    workers = gather(backend, host())
+    found = {"apart": train(APART, backend, 1, workers.share)}
+    found |= {name: train(gan, backend, int(steps), workers.share) for name, gan in SHARED.items()}
+    arrays = {f"{name}:{key}": value for name, values in found.items() for key, value in values.items()}
+    np.savez(Path(out) / f"{workers.share.rank}.npz", **arrays)
 
 
 if __name__ == "__main__":

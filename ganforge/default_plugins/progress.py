@@ -130,7 +130,11 @@ def _introduce(console: "Console", run: "Run") -> None:
         sum(cost.parameters for cost in network_costs(run.model.gan, network))
         for network in ("generator", "discriminator")
     )
-    console.print(f"run {run.folder}: {run.recipe.name} on {run.recipe.run.backend}, {run.recipe.run.precision}")
+    workers = run.workers.share.count
+    together = f", {workers} workers" if workers > 1 else ""
+    console.print(
+        f"run {run.folder}: {run.recipe.name} on {run.recipe.run.backend}, {run.recipe.run.precision}{together}"
+    )
     console.print(f"{count:,} pictures {height}x{width}x{channels} of data set {run.recipe.data.set}", end="")
     console.print(f", {len(run.recipe.class_names)} classes" if run.recipe.class_names else "")
     console.print(f"generator {g:,} parameters, discriminator {d:,}")
