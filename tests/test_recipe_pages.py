@@ -3,7 +3,7 @@
 import re
 import runpy
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 
@@ -12,6 +12,7 @@ from ganforge import api
 from ganforge.assembly import assemble
 from ganforge.plugins import host
 from ganforge.protocol import Protocol
+from ganforge.recipe import RunSettings
 from ganforge.spec import Layer
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
@@ -59,7 +60,8 @@ def test_the_guide_names_every_kind_of_layer_with_its_keys() -> None:
         assert keys == set(re.findall(r"`(\w+)(?: = [^`]*)?`", named[tag])) - {"conv"}, tag
 
 
-def test_the_guide_names_every_key_of_training() -> None:
-    rows = re.findall(r"^\| (`.*?`) \|", GUIDE.partition("key of `[training]`")[2], re.MULTILINE)
-    named = {key for row in rows for key in re.findall(r"`(\w+)`", row)}
-    assert named == set(Protocol.__struct_fields__)
+@pytest.mark.parametrize(("table", "settings"), [("training", Protocol), ("run", RunSettings)])
+def test_the_guide_names_every_key(table: str, settings: Any) -> None:
+    section = GUIDE.partition(f"key of `[{table}]`")[2].partition("\n\n")[0]
+    rows = re.findall(r"^\| (`.*?`) \|", section, re.MULTILINE)
+    assert {key for row in rows for key in re.findall(r"`(\w+)`", row)} == set(settings.__struct_fields__)
