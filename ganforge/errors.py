@@ -51,6 +51,10 @@ class WriteError(RunError):
     """A file that cannot be written: the disk is full, or the folder read-only."""
 
 
+class BenchError(GanforgeError):
+    """A speed that is not told, since what was computed is wrong."""
+
+
 class StateError(GanforgeError):
     """A state whose arrays are not those of the networks: missing, extra or misshapen."""
 

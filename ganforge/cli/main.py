@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from ganforge import __version__
+from ganforge.cli.bench import bench
 from ganforge.cli.data import data
 from ganforge.cli.history import history
 from ganforge.cli.interpolate import interpolate
@@ -47,7 +48,7 @@ def cli() -> None:
 
 LOOKING = (sample, traverse, interpolate, history)
 LISTING = (recipes, datasets, architectures, losses, backends, plugins)
-for command in (train, resume, *LOOKING, parity, *LISTING, data):
+for command in (train, resume, *LOOKING, parity, bench, *LISTING, data):
     cli.add_command(command)
 
 

@@ -1,0 +1,209 @@
+"""ganforge beside the loops that one writes by hand: the same GANs, taking turns.
+
+    python benchmarks/compare.py [--cases digits,cgan-mnist] [--against torch] [--rounds 9] [--seconds 2] [--json FILE]
+
+Each contender is a process of its own, so that no framework disturbs another and each has its own peak of memory; one
+at a time takes a turn of some seconds, so that a noisy machine is noisy for all. A ratio is the median over all rounds
+of a hand-written loop's time by ganforge's in the same round; that of CPU time hardly minds what else runs. After its
+turn a contender multiplies two matrices: the speed of a step is also told as a share of that speed.
+
+ganforge's times hold the drawing of a step's inputs, the hand-written loops' what they draw themselves. ganforge is
+checked before (`ganforge.benching`): a session whose numbers are wrong gives no figures.
+"""
+
+import argparse
+import importlib
+import json
+import time
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+
+from ganforge import api
+from ganforge.benching import check, peak_memory, ready
+from ganforge.costs import step_operations
+from ganforge.errors import GanforgeError
+from ganforge.recipe import Recipe, merge
+
+SIDE = 1024
+EXAMPLES: dict[str, dict[str, Any]] = {
+    "torch": {"training": {"latents": "shared"}},
+    "tensorflow": {"training": {"batches": "joint"}},
+}
+"""DCGAN as PyTorch's example has it, whose generator learns from the discriminator's fakes; and as Keras's has it."""
+CASES: dict[str, tuple[str, dict[str, Any]]] = {
+    "digits": ("digits", {}),
+    "cgan-mnist": ("cgan-mnist", {}),
+    "dcgan-32": ("dcgan", {"image_size": 32, "training": {"batch_size": 64}}),
+    "dcgan-64": ("dcgan", {"image_size": 64, "training": {"batch_size": 64}}),
+}
+CONTENDERS = {
+    "torch": ("by hand, PyTorch", "torch float32", "torch bfloat16"),
+    "tensorflow": ("by hand, Keras", "tensorflow float32"),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Turn:
+    """Of one contender in one round, seconds a step."""
+
+    wall: float
+    cpu: float
+    product: float
+    """Operations a second of a matrix product."""
+    peak: int
+    """Largest memory so far, bytes."""
+
+
+def stepper(case: str, framework: str, contender: str) -> Callable[[int], object]:
+    """`step(k)`, finished when it returns.
+
+    Raises:
+        BenchError: ganforge's numbers are wrong.
+    """
+    recipe = described(case, framework)
+    if not contender.startswith("by hand"):
+        backend, precision = contender.split()
+        recipe = api.describe(recipe, overrides={"run": {"precision": precision}})
+        check(recipe, backend)
+        return ready(recipe, backend).step
+    loops = importlib.import_module("by_hand_torch" if framework == "torch" else "by_hand_keras")
+    height, width = recipe.size
+    batch, channels = recipe.training.batch_size, recipe.channels or 3
+    stream = np.random.default_rng(0)
+    pictures = stream.integers(0, 256, (4, batch, height, width, channels), dtype=np.uint8)
+    labels = stream.integers(0, 10, (4, batch))
+    step = {"digits": loops.digits, "cgan-mnist": loops.cgan_mnist}.get(case, lambda: loops.dcgan(height))()
+    return lambda k: step(pictures[k % 4], labels[k % 4])
+
+
+def described(case: str, framework: str) -> Recipe:
+    """The recipe of a case, in the way of the framework's own example."""
+    name, overrides = CASES[case]
+    return api.describe(name, overrides=merge(overrides, EXAMPLES[framework] if name == "dcgan" else {}))
+
+
+def products(framework: str) -> Callable[[], object]:
+    """A product of two matrices of 1024 rows and columns in float32."""
+    if framework == "torch":
+        import torch
+
+        a = torch.ones(SIDE, SIDE)
+        return lambda: a @ a
+    import tensorflow as tf
+
+    b = tf.ones((SIDE, SIDE))
+    return lambda: tf.matmul(b, b).numpy()
+
+
+def serve(end: Connection, case: str, framework: str, contender: str) -> None:
+    """A contender: answers every number of seconds with a turn of at least so long."""
+    warnings.filterwarnings("ignore")
+    try:
+        step = stepper(case, framework, contender)
+    except GanforgeError as error:
+        end.send(str(error))
+        return
+    multiply, done = products(framework), 2
+    for k in range(done):  # traced, and warm
+        step(k)
+    multiply()
+    end.send(None)
+    while seconds := end.recv():
+        begun, cpu, count = time.perf_counter(), time.process_time(), 0
+        while time.perf_counter() - begun < seconds or count < 2:
+            step(done + count)
+            count += 1
+        wall, cpu = time.perf_counter() - begun, time.process_time() - cpu
+        done += count
+        begun = time.perf_counter()
+        for _ in range(8):
+            multiply()
+        rate = 8 * 2 * SIDE**3 / (time.perf_counter() - begun)
+        end.send(Turn(wall=wall / count, cpu=cpu / count, product=rate, peak=peak_memory()))
+
+
+def compete(case: str, framework: str, rounds: int, seconds: float) -> dict[str, list[Turn]]:
+    """Turns by contender."""
+    spawn, ends, processes = get_context("spawn"), {}, []
+    for contender in CONTENDERS[framework]:
+        ends[contender], other = spawn.Pipe()
+        processes.append(spawn.Process(target=serve, args=(other, case, framework, contender), daemon=True))
+        processes[-1].start()
+        if refused := ends[contender].recv():
+            raise SystemExit(f"{contender}, {case}: {refused}")
+    turns: dict[str, list[Turn]] = {contender: [] for contender in ends}
+    for _ in range(rounds):
+        for contender, end in ends.items():
+            end.send(seconds)
+            turns[contender].append(end.recv())
+    for end, process in zip(ends.values(), processes, strict=True):
+        end.send(None)
+        process.join()
+    return turns
+
+
+def figures(case: str, framework: str, turns: dict[str, list[Turn]]) -> list[dict[str, Any]]:
+    """A row for each contender."""
+    recipe = described(case, framework)
+    gan = ready(recipe, framework).model.gan
+    by_hand, *_ = turns.values()
+    return [
+        {
+            "case": case,
+            "contender": contender,
+            "images_per_second": recipe.training.batch_size / median(turn.wall for turn in own),
+            "milliseconds": 1e3 * median(turn.wall for turn in own),
+            "cpu_milliseconds": 1e3 * median(turn.cpu for turn in own),
+            "ratio": median(hand.wall / turn.wall for hand, turn in zip(by_hand, own, strict=True)),
+            "cpu_ratio": median(hand.cpu / turn.cpu for hand, turn in zip(by_hand, own, strict=True)),
+            "share_of_product": median(step_operations(gan) / turn.wall / turn.product for turn in own),
+            "peak_megabytes": max(turn.peak for turn in own) / 1e6,
+            "rounds": len(own),
+        }
+        for contender, own in turns.items()
+    ]
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    """The rows as Markdown."""
+    lines = [
+        "| GAN | loop | images/s | ms a step | ratio | ratio of CPU time | of a product | memory |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    lines += [
+        f"| {row['case']} | {row['contender']} | {row['images_per_second']:.0f} | {row['milliseconds']:.1f} | "
+        f"{row['ratio']:.2f} | {row['cpu_ratio']:.2f} | {row['share_of_product']:.0%} |"
+        f" {row['peak_megabytes']:.0f} MB |"
+        for row in rows
+    ]
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--cases", default=",".join(CASES), help="some of them, with commas between")
+    parser.add_argument("--against", default=",".join(CONTENDERS), help="torch, tensorflow, or both")
+    parser.add_argument("--rounds", type=int, default=9, help="turns of each")
+    parser.add_argument("--seconds", type=float, default=2.0, help="a turn takes at least, and two steps")
+    parser.add_argument("--json", type=Path, help="also write the figures here")
+    asked = parser.parse_args()
+    rows: list[dict[str, Any]] = []
+    for framework in asked.against.split(","):
+        for case in asked.cases.split(","):
+            rows += figures(case, framework, compete(case, framework, asked.rounds, asked.seconds))
+    print(table(rows))
+    if asked.json:
+        asked.json.write_text(json.dumps(rows, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,45 @@
+"""`ganforge bench`: how fast a recipe trains on this machine."""
+
+import click
+
+
+@click.command()
+@click.option("--recipe", default="digits", show_default=True, help="Name of a recipe, or path of a TOML file.")
+@click.option("--backend", help="Framework to measure. [default: the first that is installed]")
+@click.option("--batch-size", type=click.IntRange(min=1), help="Pictures in a batch.")
+@click.option("--precision", type=click.Choice(["float32", "float64", "bfloat16"]), help="Of the arithmetic.")
+@click.option("--seconds", type=click.FloatRange(min=0), default=10, show_default=True, help="To measure for.")
+@click.option("--set", "assignments", multiple=True, metavar="KEY.PATH=VALUE", help="Any value of the recipe.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def bench(
+    recipe: str,
+    backend: str | None,
+    batch_size: int | None,
+    precision: str | None,
+    seconds: float,
+    assignments: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Measure the training steps of a recipe, on noise; exit code 1 where the numbers computed are wrong."""
+    import msgspec
+
+    from ganforge import api
+    from ganforge.benching import bench as measured
+
+    overrides = {
+        "training": {"batch_size": batch_size} if batch_size else {},
+        "run": {"precision": precision} if precision else {},
+    }
+    found = measured(api.describe(recipe, overrides=overrides, assignments=assignments), backend, seconds=seconds)
+    if as_json:
+        click.echo(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())
+        return
+    click.echo(
+        f"{found.recipe} with {found.backend} in {found.precision}: {found.images_per_second:.1f} images/s\n"
+        f"  a step       {found.milliseconds:.2f} ms, batch {found.batch_size}, median of {found.steps} "
+        f"({found.cpu_milliseconds:.2f} ms of CPU); the first {found.first_step_seconds:.2f} s\n"
+        f"  arithmetic   {found.gflop:.2f} GFLOP a step, {found.gflop_per_second:.0f} GFLOP/s, "
+        f"{found.share:.0%} of a matrix product's {found.product_gflop_per_second:.0f}\n"
+        f"  memory       {found.peak_megabytes:.0f} MB at most\n"
+        f"  checked      differs from the plain computation by {found.difference:.2g} of what is allowed"
+    )

@@ -1,0 +1,88 @@
+"""`ganforge bench`: figures of right numbers, and none of wrong ones."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from ganforge import api, benching
+from ganforge.backend import Session, StepInputs
+from ganforge.benching import BenchError, bench, check
+from ganforge.cli.main import cli
+from ganforge.recipe import Recipe
+
+pytest.importorskip("torch")
+
+
+def small(precision: str = "float32") -> Recipe:
+    return api.describe(overrides={"width": 2, "training": {"batch_size": 4}, "run": {"precision": precision}})
+
+
+class Spoiled:
+    """A session that adds to what one of its methods gives."""
+
+    def __init__(self, session: Session, method: str, by: float) -> None:
+        self._session, self._method, self._by = session, method, by
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._session, name)
+
+    def step(self, inputs: StepInputs) -> Mapping[str, Any]:
+        by = self._by if self._method == "step" else 0.0
+        return {name: float(value) + by for name, value in self._session.step(inputs).items()}
+
+    def gradients(self, inputs: StepInputs) -> Mapping[str, Any]:
+        by = self._by if self._method == "gradients" else 0.0
+        return {name: np.roll(value, 1) if by else value for name, value in self._session.gradients(inputs).items()}
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16", "float64"])
+def test_right_numbers_pass(precision: str) -> None:
+    assert 0.0 < check(small(precision), "torch") < 1.0
+
+
+@pytest.mark.parametrize(
+    ("method", "by", "named"),
+    [("step", 1e-3, "_loss of"), ("step", float("nan"), "of recipe 'digits'"), ("gradients", 1.0, "the gradient of")],
+)
+def test_no_speed_is_told_of_wrong_numbers(method: str, by: float, named: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    true = api.build
+
+    def build(recipe: Recipe, **given: Any) -> api.Model:
+        model = true(recipe, **given)
+        wrong = recipe.run.precision == "float32"
+        return replace(model, session=Spoiled(model.session, method, by)) if wrong else model
+
+    monkeypatch.setattr(benching.api, "build", build)
+    with pytest.raises(BenchError, match=f"no speed is told of wrong numbers: .*{named}"):
+        bench(small(), "torch", seconds=0.0)
+
+
+def test_figures_fit_together() -> None:
+    found = bench(small(), "torch", seconds=0.0)
+    assert (found.recipe, found.backend, found.precision, found.batch_size) == ("digits", "torch", "float32", 4)
+    assert found.steps == 5
+    assert found.images_per_second == pytest.approx(4 / (found.milliseconds / 1e3))
+    assert found.gflop_per_second == pytest.approx(found.gflop / (found.milliseconds / 1e3))
+    assert found.share == pytest.approx(found.gflop_per_second / found.product_gflop_per_second)
+    assert found.peak_megabytes > 10.0
+
+
+def test_the_command() -> None:
+    settings = ["--backend", "torch", "--batch-size", "4", "--set", "width=2", "--seconds", "0"]
+    told = CliRunner().invoke(cli, ["bench", *settings])
+    assert told.exit_code == 0
+    assert "digits with torch in float32" in told.stdout
+    data = json.loads(CliRunner().invoke(cli, ["bench", *settings, "--json"]).stdout)
+    assert data["batch_size"] == 4
+    assert data["images_per_second"] > 0.0
+
+
+def test_a_precision_that_the_backend_does_not_have_is_refused() -> None:
+    told = CliRunner().invoke(cli, ["bench", "--backend", "numpy", "--precision", "bfloat16"])
+    assert told.exit_code == 1
+    assert "backend 'numpy' has no bfloat16" in told.stderr
