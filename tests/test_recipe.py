@@ -206,7 +206,7 @@ CONV = {"kind": "conv", "filters": 3, "kernel": 3}
             {"training": {"latent": {"distribution": "normall"}}},
             "'normall' at training.latent.distribution; .*'normal'",
         ),
-        ({"run": {"precision": "float16"}}, "'float16' at run.precision; did you mean 'float"),
+        ({"run": {"precision": "float16"}}, "'float16' at run.precision; did you mean 'bfloat16'"),
         ({"data": {"crop": "108"}}, "data.crop takes one number or HEIGHTxWIDTH, as 96x64, not '108'"),
         ({"data": {"crop": 0}}, "data.crop must be at least 1, not 0"),
         ({"data": {"fit": "zzz"}}, "'zzz' at data.fit; known: cover, pad, stretch"),
