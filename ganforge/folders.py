@@ -75,17 +75,23 @@ def list_pictures(root: Path, pattern: str = "**/*") -> tuple[PictureFile, ...]:
     Hidden files and folders are left out, and so are links that lead nowhere; `**` follows no link to a folder.
 
     Raises:
-        DataError: the pattern leaves the folder, or there is no such file.
+        DataError: the pattern leaves the folder or holds `**` twice, or there is no such file.
     """
     parts = PurePath(pattern).parts
     if not parts or PurePath(pattern).is_absolute() or ".." in parts:
         raise DataError(f"pattern {pattern!r}: must be a path below the folder, as '**/*' or 'train/*.png'")
+    if parts.count("**") > 1:  # each looks through all folders once more
+        raise DataError(f"pattern {pattern!r}: '**' may stand in it once")
     try:
         found = tuple(sorted(_matching(root, pattern), key=lambda file: file.name))
     except (ValueError, NotImplementedError) as error:
         raise DataError(f"pattern {pattern!r}: {error}; one such as '**/*' or 'train/*.png' is needed") from error
     except OSError as error:
         raise DataError(f"{root}: cannot be looked through for {pattern!r}: {error.strerror or error}") from error
+    except RecursionError as error:
+        raise DataError(
+            f"{root}: folders in folders hundreds deep, or such a pattern, are not looked through"
+        ) from error
     if not found:
         raise DataError(f"{root}: no pictures: no file matches {pattern!r} and ends in {', '.join(SUFFIXES)}")
     return found

@@ -20,6 +20,7 @@ from ganforge_faces.tables import read_column
 from ganforge.assembly import assemble
 from ganforge.cli.ranges import RANGES
 from ganforge.errors import DataError, GanforgeError, RecipeError, SpecError
+from ganforge.folders import list_pictures
 from ganforge.pictures import read_picture
 from ganforge.recipe import load_table, parse, put
 
@@ -150,6 +151,20 @@ HEADERS = {
 def test_a_header_that_promises_60000x60000(form: str) -> None:
     with cheap(mebibytes=64), pytest.raises(DataError, match="too large to be read safely"):
         read_picture(io.BytesIO(HEADERS[form] + bytes(100)), "it")
+
+
+def test_folders_in_folders_hundreds_deep(tmp_path: Path) -> None:
+    folder = tmp_path
+    for _ in range(40):  # by steps, as mkdir with parents calls itself, too
+        folder /= "/".join("x" * 40)
+        folder.mkdir(parents=True)
+    (folder / "a.png").touch()
+    with cheap(10.0), pytest.raises(DataError, match="hundreds deep"):
+        list_pictures(tmp_path)
+    with pytest.raises(DataError, match="may stand in it once"):
+        list_pictures(tmp_path, "**/**/*")
+    with pytest.raises(DataError, match="hundreds deep"):
+        list_pictures(tmp_path, "x/" * 1500 + "*")
 
 
 def _pickle(items: bytes) -> bytes:

@@ -166,7 +166,7 @@ def _read_folder(document: bytes, folder: Path) -> None:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(_PICTURE)
-        except OSError:  # no name for a file, or a file already where a folder should be
+        except (OSError, RecursionError):  # no name for a file, a file where a folder should be, too many folders
             continue
     kind = ("auto", "subfolders", "none")[len(labels) % 3]
     _look(open_folder(folder, FolderOptions(pattern=os.fsdecode(pattern), labels=kind)))  # type: ignore[arg-type]
