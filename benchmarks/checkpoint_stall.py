@@ -34,7 +34,11 @@ def main() -> None:
     overrides = {"channels": 3, "training": {"average": {"decay": 0.999}}}
     model = api.build(options.recipe, backend=options.backend, overrides=overrides)
     pictures = Prepared(
-        images=np.zeros((1, *model.gan.image_shape), np.uint8), labels=None, class_names=(), skipped=(), from_cache=False
+        images=np.zeros((1, *model.gan.image_shape), np.uint8),
+        labels=None,
+        class_names=(),
+        skipped=(),
+        from_cache=False,
     )
     wall, cpu, disk = [], [], []
     with tempfile.TemporaryDirectory(prefix=".stall-", dir=".") as folder:  # beside the runs: /tmp may be no disk

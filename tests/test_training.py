@@ -124,7 +124,8 @@ def test_divergence_is_refused_before_anything_is_saved(diverges: int) -> None:
     """From update `diverges` on, the loss is nan; each step has two."""
     told = Told()
     session = opened(tiny_gan(), diverges=diverges)
-    with pytest.raises(RunError, match=r"step (3|4): d_loss = nan. Training has diverged.*rate.*another loss than 'bce'"):
+    named = r"step (3|4): d_loss = nan. Training has diverged.*rate.*another loss than 'bce'"
+    with pytest.raises(RunError, match=named):
         train(tiny_gan(), session, IMAGES, None, schedule(20), told)
     assert told.saved() == []
 

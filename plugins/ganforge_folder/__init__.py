@@ -14,7 +14,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """Settings of the data set folder."""
 
     pattern: str = "**/*"
-    """Which files are taken, as a glob pattern below the folder, with `**` at most once; those with a picture's suffix."""
+    """Which files are taken, as a glob pattern below the folder, `**` at most once; those with a picture's suffix."""
     labels: Literal["auto", "subfolders", "none"] = "auto"
     """Whether the subfolders are classes.
 
