@@ -89,9 +89,7 @@ def list_pictures(root: Path, pattern: str = "**/*") -> tuple[PictureFile, ...]:
     except OSError as error:
         raise DataError(f"{root}: cannot be looked through for {pattern!r}: {error.strerror or error}") from error
     except RecursionError as error:
-        raise DataError(
-            f"{root}: folders in folders hundreds deep, or such a pattern, are not looked through"
-        ) from error
+        raise DataError(f"{root}: folders in folders, hundreds deep, are not looked through for {pattern!r}") from error
     if not found:
         raise DataError(f"{root}: no pictures: no file matches {pattern!r} and ends in {', '.join(SUFFIXES)}")
     return found

@@ -3,6 +3,7 @@
 import gzip
 import io
 import struct
+import subprocess
 import tarfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -159,8 +160,11 @@ def test_folders_in_folders_hundreds_deep(tmp_path: Path) -> None:
         folder /= "/".join("x" * 40)
         folder.mkdir(parents=True)
     (folder / "a.png").touch()
-    with cheap(10.0), pytest.raises(DataError, match="hundreds deep"):
-        list_pictures(tmp_path)
+    try:
+        with cheap(10.0), pytest.raises(DataError, match="hundreds deep"):
+            list_pictures(tmp_path)
+    finally:
+        subprocess.run(["rm", "-r", tmp_path / "x"], check=True)  # Python's own way is as deep as the folders
     with pytest.raises(DataError, match="may stand in it once"):
         list_pictures(tmp_path, "**/**/*")
     with pytest.raises(DataError, match="hundreds deep"):
