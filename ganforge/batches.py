@@ -13,6 +13,8 @@ from ganforge.protocol import Latent, TargetChoice, average_weight, scale
 
 _BLOCK = 4096
 """Positions of a shuffle computed at a time: enough to make their cost per step vanish, too few to matter in memory."""
+_ROWS = 256
+"""Rows of latents that are drawn at a time: few, so that a worker need not draw all those before its own."""
 
 
 def draw_step(
@@ -22,18 +24,19 @@ def draw_step(
 
     images: (N, height, width, channels), N at least a batch; labels: (N,), for a conditional GAN.
     """
-    # All workers draw the same batch, and each reads the pictures of its own rows alone.
     protocol, batch = gan.protocol, gan.protocol.batch_size
     rows = share.rows(batch)
     discriminator: list[DiscriminatorInputs] = []
     for number in range(step * protocol.discriminator.updates, (step + 1) * protocol.discriminator.updates):
-        chosen = batch_indices(len(images), batch, number, seed=seed, shuffled=protocol.order == "shuffled")[rows]
+        chosen = batch_indices(
+            len(images), batch, number, seed=seed, shuffled=protocol.order == "shuffled", share=share
+        )
         real_targets, fake_targets = _targets(protocol.targets, batch, seed=seed, number=number)
         discriminator.append(
             DiscriminatorInputs(
                 images=images[chosen],
                 labels=labels[chosen] if labels is not None and gan.classes else None,
-                latents=draw_latents(protocol.latent, batch, seed, "latent/discriminator", number)[rows],
+                latents=draw_latents(protocol.latent, rows, seed, "latent/discriminator", number),
                 real_targets=real_targets[rows],
                 fake_targets=fake_targets[rows],
                 mix=streams.generator(seed, "mix", number).random((batch, 1, 1, 1))[rows],
@@ -48,7 +51,7 @@ def draw_step(
             labels=last.labels,
             latents=last.latents
             if protocol.latents == "shared"
-            else draw_latents(protocol.latent, batch, seed, "latent/generator", number)[rows],
+            else draw_latents(protocol.latent, rows, seed, "latent/generator", number),
             targets=np.full((len(last.images), 1), protocol.targets.real),
             key=streams.key(seed, "dropout/generator", number),
             scale=scale(protocol.generator.optimizer, number),
@@ -60,24 +63,31 @@ def draw_step(
     )
 
 
-def draw_latents(latent: Latent, count: int, seed: int, purpose: str, *counters: int) -> Array:
-    """(count, latent size) in float64."""
-    stream = streams.generator(seed, purpose, *counters)
-    if latent.distribution == "normal":
-        return stream.standard_normal((count, latent.size))
-    return stream.uniform(latent.low, latent.high, (count, latent.size))
+def draw_latents(latent: Latent, rows: slice, seed: int, purpose: str, *counters: int) -> Array:
+    """(rows, latent size) in float64: the rows from `start` to `stop` of a batch of any size."""
+    blocks = range(rows.start // _ROWS, (rows.stop - 1) // _ROWS + 1)
+    drawn = []
+    for block in blocks:
+        stream = streams.generator(seed, purpose, *counters, *([block] if block else []))
+        size = (min(_ROWS, rows.stop - block * _ROWS), latent.size)
+        normal = latent.distribution == "normal"
+        drawn.append(stream.standard_normal(size) if normal else stream.uniform(latent.low, latent.high, size))
+    return np.concatenate(drawn)[rows.start - blocks[0] * _ROWS :]
 
 
-def batch_indices(count: int, batch: int, number: int, *, seed: int, shuffled: bool) -> npt.NDArray[np.int64]:
-    """(batch,) indices of batch `number` of `count` pictures: epoch after epoch, each without what is left over."""
+def batch_indices(
+    count: int, batch: int, number: int, *, seed: int, shuffled: bool, share: Share = WHOLE
+) -> npt.NDArray[np.int64]:
+    """Indices of a share of batch `number` of `count` pictures: epoch after epoch, each without what is left over."""
     epoch, place = divmod(number, count // batch)
-    first = place * batch
+    rows = share.rows(batch)
+    first, last = place * batch + rows.start, place * batch + rows.stop - 1
     if not shuffled:
-        return np.arange(first, first + batch)
-    blocks = range(first // _BLOCK, (first + batch - 1) // _BLOCK + 1)
+        return np.arange(first, last + 1)
+    blocks = range(first // _BLOCK, last // _BLOCK + 1)
     found = np.concatenate([_shuffled_block(seed, epoch, count, block) for block in blocks])
-    offset = first - blocks[0] * _BLOCK
-    return found[offset : offset + batch]
+    start = blocks[0] * _BLOCK
+    return found[first - start : last + 1 - start]
 
 
 @lru_cache(maxsize=4)

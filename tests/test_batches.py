@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace as changed
 
 from ganforge import batches, streams
-from ganforge.backend import StepInputs
+from ganforge.backend import Share, StepInputs
 from ganforge.batches import batch_indices, draw_latents, draw_step
 from ganforge.protocol import SGD, Adam, Average, Latent, Player, TargetChoice, scale
 
@@ -191,11 +191,33 @@ def test_average_weight_comes_from_the_step() -> None:
 
 def test_uniform_latents_stay_in_their_range() -> None:
     latent = Latent(size=200, distribution="uniform", low=-2.0, high=3.0)
-    values = draw_latents(latent, 50, 0, "x")
+    values = draw_latents(latent, slice(0, 50), 0, "x")
     assert values.shape == (50, 200)
     assert -2 <= values.min() < -1.9 and 2.9 < values.max() <= 3
 
 
 def test_normal_latents() -> None:
-    values = draw_latents(Latent(size=200), 50, 0, "x")
+    values = draw_latents(Latent(size=200), slice(0, 50), 0, "x")
     assert abs(values.mean()) < 0.05 and abs(values.std() - 1) < 0.03
+
+
+@pytest.mark.parametrize(("start", "stop"), [(0, 1), (0, 256), (255, 257), (256, 700), (640, 700)])
+def test_a_row_of_latents_is_the_same_whatever_is_drawn_beside_it(start: int, stop: int) -> None:
+    whole = draw_latents(Latent(size=3), slice(0, 700), 5, "x", 9)
+    assert len(np.unique(whole)) == 2100
+    assert np.array_equal(draw_latents(Latent(size=3), slice(start, stop), 5, "x", 9), whole[start:stop])
+
+
+def test_the_first_rows_of_latents_are_one_stream() -> None:
+    """As they were when every batch was one stream, so that runs of then go on exactly."""
+    expected = streams.generator(5, "x", 9).standard_normal((64, 3))
+    assert np.array_equal(draw_latents(Latent(size=3), slice(0, 64), 5, "x", 9), expected)
+
+
+@pytest.mark.parametrize("shuffled", [True, False])
+def test_shares_of_indices_put_together(shuffled: bool) -> None:
+    for number in range(5):  # shares begin and end inside blocks of 4096 positions
+        whole = batch_indices(20_000, 6000, number, seed=1, shuffled=shuffled)
+        shares = [Share(rank=rank, count=3) for rank in range(3)]
+        parts = [batch_indices(20_000, 6000, number, seed=1, shuffled=shuffled, share=share) for share in shares]
+        assert np.array_equal(np.concatenate(parts), whole)
