@@ -26,9 +26,24 @@ def update(
     g = gradient if optimizer.clip is None else tf.clip_by_value(gradient, -optimizer.clip, optimizer.clip)
     match optimizer:
         case Adam(beta1=beta1, beta2=beta2, epsilon=epsilon):
-            m = slots["m"].assign(beta1 * slots["m"] + (1.0 - beta1) * g, read_value=True)
-            v = slots["v"].assign(beta2 * slots["v"] + (1.0 - beta2) * tf.square(g), read_value=True)
-            variable.assign_sub(rate * m / (tf.sqrt(v) / root + epsilon))
+            # TensorFlow's fused operation moves `m` and the weights in one pass over memory. Its own corrections, for
+            # the number of updates, are left out by powers of 0; the scale's stand in the rate and in epsilon:
+            # rate / (sqrt(v) / root + epsilon) = rate * root / (sqrt(v) + epsilon * root). It rounds beta before it
+            # takes it from 1, which near 1 costs digits; so `v` moves by itself, and for a beta of 1 not once more.
+            slots["v"].assign_add((1.0 - beta2) * (tf.square(g) - slots["v"]))
+            none = tf.zeros([], g.dtype)
+            tf.raw_ops.ResourceApplyAdam(
+                var=variable.handle,
+                m=slots["m"].handle,
+                v=slots["v"].handle,
+                beta1_power=none,
+                beta2_power=none,
+                lr=rate * root,
+                beta1=tf.constant(beta1, g.dtype),
+                beta2=none + 1.0,
+                epsilon=epsilon * root,
+                grad=g,
+            )
         case RMSprop(rho=rho, epsilon=epsilon, epsilon_inside_sqrt=inside):
             v = slots["v"].assign(rho * slots["v"] + (1.0 - rho) * tf.square(g), read_value=True)
             variable.assign_sub(rate * g / (tf.sqrt(v + epsilon) if inside else tf.sqrt(v) + epsilon))
