@@ -2,11 +2,18 @@
 
 from itertools import product
 
+import numpy as np
 import pytest
-import torch
-import torch.nn.functional as F
-from ganforge_torch import convolution
-from ganforge_torch.convolution import convolve, convolve_transposed
+
+from ganforge.testing.reference import open_reference
+from ganforge.testing.tiny import TINY, inputs
+
+torch = pytest.importorskip("torch")
+
+import torch.nn.functional as F  # noqa: E402
+from ganforge_torch import convolution, layers  # noqa: E402
+from ganforge_torch.convolution import convolve, convolve_transposed  # noqa: E402
+from ganforge_torch.session import open_session  # noqa: E402
 
 CASES = [
     # large size, kernel, stride, (low, high) of both axes
@@ -81,6 +88,19 @@ def test_a_transposed_convolution_is_the_same_in_every_form(forms, size, kernel,
     inputs = arrays((2, 4, *small), (4, 3, *kernel), (3,))
     found = convolve_transposed(*inputs, stride, padding, size)
     agree(found, plain_transposed(*inputs, stride, padding, size), inputs)
+
+
+@pytest.mark.parametrize("name", [name for name, gan in TINY.items() if gan.classes])
+def test_labels_joined_to_pictures_may_be_biases(name, monkeypatch):
+    gan = TINY[name]
+    monkeypatch.setattr(layers, "_WORTH", -(10**12))
+    fed, state = inputs(gan, 1, 0), gan.initial_state(1)
+    session, reference = open_session(gan, state, "float64", "cpu"), open_reference(gan, state)
+    found, expected = session.gradients(fed), reference.gradients(fed)
+    for array, gradient in expected.items():
+        assert np.allclose(found[array], gradient, rtol=1e-11, atol=1e-13), array
+    scalars, exact = session.step(fed), reference.step(fed)
+    assert all(abs(float(scalars[each]) - float(exact[each])) < 1e-12 for each in exact)
 
 
 def test_maps_of_one_position_are_a_matrix_product():

@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import zip_longest
+from math import prod
 from typing import TypeAlias
 
 import torch
@@ -29,6 +31,9 @@ from ganforge_torch import dropout
 from ganforge_torch.arrays import to_neutral, to_torch
 from ganforge_torch.convolution import convolve, convolve_transposed
 from ganforge_torch.workers import ALONE, Group
+
+_WORTH = 20_000_000
+"""Multiplications to be spared for which a few more operations are worth while."""
 
 Arrays: TypeAlias = Mapping[str, Tensor]
 """The arrays of one network by their names in it: `03_conv/kernel`."""
@@ -70,8 +75,13 @@ def forward(
 
 
 def _chain(nodes: tuple[Node, ...], x: Tensor, now: Pass) -> Tensor:
-    for node in nodes:
-        x = _layer(node, x, now)
+    joined: Node | None = None
+    for node, following in zip_longest(nodes, nodes[1:]):
+        if joined is None and following is not None and _joins_to_maps(node, following, x, now):
+            joined = node
+            continue
+        x = _layer(node, x, now) if joined is None else _layer_of_joined(node, joined, x, now)
+        joined = None
         if now.outputs is not None:
             now.outputs[node.name] = x
     return x
@@ -105,6 +115,43 @@ def _layer(node: Node, x: Tensor, now: Pass) -> Tensor:
             return _join_label(node, x, now.labels)
         case Residual():
             return x + _chain(node.body, x, now)
+
+
+# A label joined to pictures is constant maps. What a convolution makes of them is a bias for each class and place: made
+# once for each class, it is cheaper than channels of every picture, and spares odd numbers of channels.
+
+
+def _joins_to_maps(node: Node, following: Node, x: Tensor, now: Pass) -> bool:
+    """Whether the layer behind `node`, which joins a label, does better without. A trace shows what is joined."""
+    if now.outputs is not None or x.ndim != 4 or not isinstance(node.layer, JoinLabel):
+        return False
+    match following.layer:
+        case Conv() as layer:
+            places = prod(following.output)
+        case ConvTranspose() as layer:
+            places = prod(x.shape[2:]) * layer.filters
+        case _:
+            return False
+    return (len(x) - node.classes) * node.classes * prod(pair(layer.kernel)) * places > _WORTH
+
+
+def _layer_of_joined(node: Node, joined: Node, x: Tensor, now: Pass) -> Tensor:
+    assert now.labels is not None, "a conditional network was given no labels"
+    height, width, filters = node.output
+    kernel, bias = _weights(node, x, now.arrays)
+    parts, ones = (joined.input[2], joined.classes), x.new_ones((1, 1, *x.shape[2:]))
+    match node.layer:
+        case Conv() as layer:
+            own, label = kernel.split(parts, 1)
+            x = convolve(x, own, bias, pair(layer.stride), node.padding)
+            maps = convolve(ones, label.transpose(0, 1).flatten(0, 1)[:, None], None, pair(layer.stride), node.padding)
+        case ConvTranspose() as layer:
+            own, label = kernel.split(parts, 0)
+            size = height, width
+            x = convolve_transposed(x, own, bias, pair(layer.stride), node.padding, size)
+            maps = convolve_transposed(ones, label.flatten(0, 1)[None], None, pair(layer.stride), node.padding, size)
+    maps = to_neutral(maps.unflatten(1, (joined.classes, filters))[0]).flatten(1)  # (classes, height * width * filters)
+    return x + to_torch((now.labels @ maps).unflatten(1, (height, width, filters)))
 
 
 def _weights(node: Node, x: Tensor, arrays: Arrays) -> tuple[Tensor, Tensor | None]:
