@@ -6,6 +6,7 @@ What it costs a step is a look at the shapes of a few scalars.
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import cache
 from operator import index
 from typing import Any
 
@@ -79,6 +80,7 @@ def check_label(label: Any, classes: int, who: str) -> int:
     return number
 
 
+@cache
 def checked_loss(entry: LossEntry, who: str) -> LossEntry:
     """The loss, with a look at what it gives: a framework might take a row of numbers for its sum, and train on."""
 
@@ -92,6 +94,7 @@ def checked_loss(entry: LossEntry, who: str) -> LossEntry:
     return replace(entry, discriminator=discriminator, generator=_checked(entry.generator, f"{who}: its generator"))
 
 
+@cache
 def checked_penalty(entry: PenaltyEntry, who: str) -> PenaltyEntry:
     """The penalty, with a look at what it gives."""
     return replace(entry, penalty=_checked(entry.penalty, who))

@@ -284,7 +284,7 @@ def test_pickles_of_today(tmp_path: Path, protocol: int) -> None:
         ({"data": PIXELS, "labels": [*LABELS.tolist()[:29], 10]}, "record 29 has the label 10"),
         ({"data": PIXELS, "labels": [*LABELS.tolist()[:29], -1]}, "record 29 has the label -1"),
         ({"data": PIXELS, "fine_labels": LABELS.tolist()}, "no dictionary with 'data'"),
-        ({1: PIXELS}, "a key that is no text"),
+        ({1: PIXELS}, "a key that is no short text"),
         ([PIXELS], "no dictionary"),
         ({"data": print}, "'builtins print'|'__builtin__ print'"),
         ({"data": frozenset()}, "frozenset|FROZENSET|set."),

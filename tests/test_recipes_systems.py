@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 import ganforge
 from ganforge import api
@@ -13,6 +14,7 @@ from ganforge.gan import Gan
 from ganforge.plugins import host
 from ganforge.protocol import (
     Adam,
+    Average,
     Latent,
     LossChoice,
     Player,
@@ -182,7 +184,7 @@ TRAINING = {
         latents="shared",
     ),
 }
-TRAINING["cgan-mnist"] = TRAINING["carpedm20"]
+TRAINING["cgan-mnist"] = replace(TRAINING["carpedm20"], average=Average(decay=0.995))
 
 
 # What they say -------------------------------------------------------------------------------------------------------

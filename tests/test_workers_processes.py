@@ -168,9 +168,7 @@ def test_torchrun_and_then_alone(place: Path) -> None:
 
 def test_a_signal_to_one_stops_all_and_loses_nothing(place: Path) -> None:
     with ExitStack() as stack:
-        first, second = workers = start(
-            stack, "torch", "-m", "ganforge", *COMMAND.split(), "--steps", "100000", "--out", "run"
-        )
+        first, second = workers = start(stack, "torch", *COMMAND, "--steps", "100000")
         wait_for(first, "step 4/")
         second.send_signal(signal.SIGINT)
         (code, told, _), (other, _, complaint) = said(workers)
@@ -181,9 +179,7 @@ def test_a_signal_to_one_stops_all_and_loses_nothing(place: Path) -> None:
 
 def test_a_worker_that_is_killed_ends_the_others(place: Path) -> None:
     with ExitStack() as stack:
-        first, second = workers = start(
-            stack, "torch", "-m", "ganforge", *COMMAND.split(), "--steps", "100000", "--out", "run"
-        )
+        first, second = workers = start(stack, "torch", *COMMAND, "--steps", "100000")
         wait_for(first, "step 4/")
         second.kill()
         (code, _, complaint), _ = said(workers)

@@ -7,6 +7,7 @@ numbers, text, bytes and one-byte NumPy arrays. Everything else is refused.
 
 import pickletools
 import struct
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum, auto
@@ -63,10 +64,12 @@ def read_plain(content: bytes) -> Any:
     """
     machine = _Machine(room=len(content))
     try:
-        for number, (instruction, argument, _) in enumerate(pickletools.genops(content)):
-            if number == _MOST_INSTRUCTIONS:
-                raise Refused(f"more than {_MOST_INSTRUCTIONS:,} instructions")
-            machine.run(instruction.name, argument)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # of a text with a backslash that escapes nothing
+            for number, (instruction, argument, _) in enumerate(pickletools.genops(content)):
+                if number == _MOST_INSTRUCTIONS:
+                    raise Refused(f"more than {_MOST_INSTRUCTIONS:,} instructions")
+                machine.run(instruction.name, argument)
         return machine.result()
     except (ValueError, IndexError, KeyError, struct.error, OverflowError, MemoryError) as error:
         raise Refused(f"a damaged pickle ({error})") from error
