@@ -14,6 +14,7 @@ checked before (`ganforge.benching`): a session whose numbers are wrong gives no
 import argparse
 import importlib
 import json
+import os
 import time
 import warnings
 from collections.abc import Callable
@@ -105,6 +106,7 @@ def products(framework: str) -> Callable[[], object]:
 
 def serve(end: Connection, case: str, framework: str, contender: str) -> None:
     """A contender: answers every number of seconds with a turn of at least so long."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     warnings.filterwarnings("ignore")
     try:
         step = stepper(case, framework, contender)
@@ -172,19 +174,19 @@ def figures(case: str, framework: str, turns: dict[str, list[Turn]]) -> list[dic
     ]
 
 
+HEAD = """\
+| GAN | loop | images/s | ms a step | ratio | ratio of CPU time | of a product | memory |
+|---|---|---|---|---|---|---|---|"""
+
+
 def table(rows: list[dict[str, Any]]) -> str:
     """The rows as Markdown."""
-    lines = [
-        "| GAN | loop | images/s | ms a step | ratio | ratio of CPU time | of a product | memory |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
-    lines += [
+    return "\n".join(
         f"| {row['case']} | {row['contender']} | {row['images_per_second']:.0f} | {row['milliseconds']:.1f} | "
-        f"{row['ratio']:.2f} | {row['cpu_ratio']:.2f} | {row['share_of_product']:.0%} |"
-        f" {row['peak_megabytes']:.0f} MB |"
+        f"{row['ratio']:.2f} | {row['cpu_ratio']:.2f} | {row['share_of_product']:.0%} | "
+        f"{row['peak_megabytes']:.0f} MB |"
         for row in rows
-    ]
-    return "\n".join(lines)
+    )
 
 
 def main() -> None:
@@ -199,8 +201,9 @@ def main() -> None:
     rows: list[dict[str, Any]] = []
     for framework in asked.against.split(","):
         for case in asked.cases.split(","):
-            rows += figures(case, framework, compete(case, framework, asked.rounds, asked.seconds))
-    print(table(rows))
+            found = figures(case, framework, compete(case, framework, asked.rounds, asked.seconds))
+            print(table(found) if rows else f"{HEAD}\n{table(found)}", flush=True)
+            rows += found
     if asked.json:
         asked.json.write_text(json.dumps(rows, indent=1) + "\n")
 
