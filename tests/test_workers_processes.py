@@ -24,6 +24,7 @@ from ganforge.parameters import State
 from ganforge.plugins import host
 from ganforge.run import CHECKPOINTS
 
+pytestmark = pytest.mark.timeout(1200)  # seconds of work, but each process waits for the slowest
 BACKENDS = ("torch", "tensorflow")
 STEPS = 20
 COUNT = 2
@@ -62,7 +63,7 @@ def start(stack: ExitStack, backend: str, *command: str) -> list[subprocess.Pope
 
 def said(workers: list[subprocess.Popen[str]]) -> list[tuple[int, str, str]]:
     """Exit code, stdout and stderr of each, when all have ended."""
-    told = [worker.communicate(timeout=240) for worker in workers]
+    told = [worker.communicate(timeout=1000) for worker in workers]
     return [(worker.returncode, *each) for worker, each in zip(workers, told, strict=True)]
 
 
@@ -153,7 +154,7 @@ def test_torchrun_and_then_alone(place: Path) -> None:
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", str(COUNT)]
     command = [*launcher, *COMMAND, "--steps", "4"]
-    ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=240)
+    ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=1000)
     assert ended.returncode == 0, ended.stderr
     assert ended.stdout.count("done: 4 steps") == 1, "each worker tells of the run, not the first alone"
     assert "2 workers" in ended.stdout
@@ -172,7 +173,8 @@ def test_a_signal_to_one_stops_all_and_loses_nothing(place: Path) -> None:
         wait_for(first, "step 4/")
         second.send_signal(signal.SIGINT)
         (code, told, _), (other, _, complaint) = said(workers)
-    assert (code, other, complaint.strip()) == (130, 130, "")
+    assert (code, other) == (130, 130)
+    assert "Traceback" not in complaint  # it may have waited for the other to prepare the pictures, and says so
     step, _ = newest(Path("run"))
     assert f"stopped after step {step}, all of it saved" in told
 
