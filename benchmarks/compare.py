@@ -140,6 +140,8 @@ def compete(case: str, framework: str, rounds: int, seconds: float) -> dict[str,
         processes.append(spawn.Process(target=serve, args=(other, case, framework, contender), daemon=True))
         processes[-1].start()
         if refused := ends[contender].recv():
+            for each in processes:
+                each.terminate()
             raise SystemExit(f"{contender}, {case}: {refused}")
     turns: dict[str, list[Turn]] = {contender: [] for contender in ends}
     for _ in range(rounds):
