@@ -6,10 +6,11 @@ import numpy as np
 import numpy.typing as npt
 
 from ganforge import streams
+from ganforge.ahead import ask, asks
 from ganforge.backend import WHOLE, DiscriminatorInputs, GeneratorInputs, Labels, Pictures, Share, StepInputs
 from ganforge.gan import Gan
 from ganforge.parameters import Array
-from ganforge.protocol import Latent, TargetChoice, average_weight, scale
+from ganforge.protocol import Latent, Player, Protocol, TargetChoice, average_weight, scale
 
 _BLOCK = 4096
 """Positions of a shuffle computed at a time: enough to make their cost per step vanish, too few to matter in memory."""
@@ -27,10 +28,8 @@ def draw_step(
     protocol, batch = gan.protocol, gan.protocol.batch_size
     rows = share.rows(batch)
     discriminator: list[DiscriminatorInputs] = []
-    for number in range(step * protocol.discriminator.updates, (step + 1) * protocol.discriminator.updates):
-        chosen = batch_indices(
-            len(images), batch, number, seed=seed, shuffled=protocol.order == "shuffled", share=share
-        )
+    for number in _updates(protocol.discriminator, step):
+        chosen = _chosen(protocol, len(images), number, seed=seed, share=share)
         real_targets, fake_targets = _targets(protocol.targets, batch, seed=seed, number=number)
         discriminator.append(
             DiscriminatorInputs(
@@ -56,11 +55,27 @@ def draw_step(
             key=streams.key(seed, "dropout/generator", number),
             scale=scale(protocol.generator.optimizer, number),
         )
-        for number in range(step * protocol.generator.updates, (step + 1) * protocol.generator.updates)
+        for number in _updates(protocol.generator, step)
     )
     return StepInputs(
         discriminator=tuple(discriminator), generator=generator, average=average_weight(protocol.average, step)
     )
+
+
+def ask_for_step(gan: Gan, images: Pictures, *, seed: int, step: int, share: Share = WHOLE) -> None:
+    """Have the disk read the pictures that `draw_step` will take for step `step`; does not wait for it."""
+    if asks(images):
+        for number in _updates(gan.protocol.discriminator, step):
+            ask(images, _chosen(gan.protocol, len(images), number, seed=seed, share=share))
+
+
+def _updates(player: Player, step: int) -> range:
+    return range(step * player.updates, (step + 1) * player.updates)
+
+
+def _chosen(protocol: Protocol, count: int, number: int, *, seed: int, share: Share) -> npt.NDArray[np.int64]:
+    shuffled = protocol.order == "shuffled"
+    return batch_indices(count, protocol.batch_size, number, seed=seed, shuffled=shuffled, share=share)
 
 
 def draw_latents(latent: Latent, rows: slice, seed: int, purpose: str, *counters: int) -> Array:

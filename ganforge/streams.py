@@ -6,6 +6,7 @@ al. 2011, "Parallel random numbers: as easy as 1, 2, 3"); masks and shuffles use
 framework can compute for itself.
 """
 
+from functools import lru_cache
 from hashlib import blake2b
 
 import numpy as np
@@ -61,19 +62,28 @@ def shuffled(seed: int, epoch: int, size: int, positions: npt.NDArray[np.int64])
     """Where a shuffle of 0 .. size - 1 puts `positions`, without ever holding the shuffle.
 
     A balanced Feistel network on the smallest even number of bits that holds `size`, walked until it falls inside
-    (Black and Rogaway 2002, "Ciphers with arbitrary finite domains", section 3.3): constant memory, any size.
+    (Black and Rogaway 2002, "Ciphers with arbitrary finite domains", section 3.3): any size, in memory that grows
+    with its square root, which is how many values half of the bits can have.
     """
-    half = np.uint64(max(1, -(-(size - 1).bit_length() // 2)))
-    mask = np.uint64((1 << int(half)) - 1)
-    rounds = generator(seed, "shuffle", epoch).integers(0, 2**32, size=8, dtype=np.uint64)
+    half = max(1, -(-(size - 1).bit_length() // 2))
+    mask = np.uint64((1 << half) - 1)
+    tables = _rounds(seed, epoch, half)
 
     def scramble(words: Words) -> Words:
-        left, right = words >> half, words & mask
-        for place in rounds:
-            left, right = right, left ^ (mix(mix(right) ^ place) & mask)
-        return (left << half) | right
+        left, right = words >> np.uint64(half), words & mask
+        for table in tables:
+            left, right = right, left ^ table[right]
+        return (left << np.uint64(half)) | right
 
     indices = scramble(positions.astype(np.uint64))
     while (outside := indices >= np.uint64(size)).any():
         indices[outside] = scramble(indices[outside])
     return indices.astype(np.int64)
+
+
+@lru_cache(maxsize=2)
+def _rounds(seed: int, epoch: int, half: int) -> Words:
+    """(8, 2^half): what each round makes of every value of half of the bits."""
+    values = mix(np.arange(1 << half, dtype=np.uint64))
+    places = generator(seed, "shuffle", epoch).integers(0, 2**32, size=(8, 1), dtype=np.uint64)
+    return mix(values ^ places) & np.uint64((1 << half) - 1)

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from mmap import mmap
 from pathlib import Path
 
 import numpy as np
@@ -71,7 +72,7 @@ def test_all_pictures_in_order_with_their_labels(tmp_path: Path) -> None:
 
 def test_images_are_a_read_only_map(tmp_path: Path) -> None:
     prepared = made(Counting(), tmp_path)
-    assert isinstance(prepared.images.base, np.memmap) and type(prepared.images) is np.ndarray
+    assert isinstance(prepared.images.base, mmap) and type(prepared.images) is np.ndarray
     with pytest.raises(ValueError, match="read-only"):
         prepared.images[0] = 0
     assert prepared.images[[5, 3]].flags.writeable, "a batch is a copy of its own"
