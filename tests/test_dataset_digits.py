@@ -28,6 +28,20 @@ def test_the_1797_digits_with_their_labels() -> None:
     assert "1796" in digits.where(1796)
 
 
+def test_they_are_read_without_importing_scikit_learn_and_with_it_should_it_keep_them_elsewhere() -> None:
+    script = """
+import sys
+from pathlib import Path
+from ganforge_digits import digits
+
+here = digits.Digits.load().fingerprint
+assert not {"sklearn", "scipy"} & set(sys.modules)
+digits._TABLE = Path("moved")
+assert digits.Digits.load().fingerprint == here and "sklearn" in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", f"import sys; sys.path[:0] = {sys.path!r}\n{script}"], check=True)
+
+
 def test_prepared(tmp_path: Path) -> None:
     digits = open_digits(None, NoOptions())
     assert picture_channels(digits) == 1

@@ -16,7 +16,7 @@ def open_digits(path: Path | None, options: NoOptions) -> ImageSet:
     """
     if path is not None:
         raise DataError(f"digits carries its own pictures and does not read {path}: leave --data out")
-    from ganforge_digits.digits import Digits  # here, because scikit-learn takes a second to import
+    from ganforge_digits.digits import Digits
 
     return Digits.load()
 
