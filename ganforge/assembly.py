@@ -201,7 +201,7 @@ def picture_hash(prepared: Prepared) -> str:
     """A hash that tells one prepared set from another: its shape, all labels, a thousand pictures spread over it."""
     digest = sha256(str(prepared.images.shape).encode())
     spread = np.linspace(0, len(prepared.images) - 1, min(len(prepared.images), 1000)).astype(np.int64)
-    digest.update(np.ascontiguousarray(prepared.images[spread]).tobytes())
+    digest.update(np.ascontiguousarray(prepared.images[spread]).data)
     if prepared.labels is not None:
-        digest.update(np.ascontiguousarray(prepared.labels).tobytes())
+        digest.update(np.ascontiguousarray(prepared.labels).data)
     return digest.hexdigest()[:32]

@@ -62,10 +62,14 @@ def real_pictures(run: "Run") -> "list[tuple[int | None, Pictures]]":
     """
     images, labels = run.data.images, run.data.labels
     if labels is None or not run.model.gan.classes:
-        return [(None, np.asarray(images[_spread(np.arange(len(images)), _OF_ALL)]))]
-    rows = [(label, np.flatnonzero(labels == label)) for label in range(min(run.model.gan.classes, _CLASSES))]
-    return [(label, np.asarray(images[_spread(of_label, _OF_A_CLASS)])) for label, of_label in rows if len(of_label)]
+        return [(None, images[_spread(len(images), _OF_ALL)])]
+    rows: list[tuple[int | None, Pictures]] = []
+    for label in range(min(run.model.gan.classes, _CLASSES)):
+        of_label = np.flatnonzero(labels == label)
+        if len(of_label):
+            rows.append((label, images[of_label[_spread(len(of_label), _OF_A_CLASS)]]))
+    return rows
 
 
-def _spread(indices: npt.NDArray[np.intp], count: int) -> npt.NDArray[np.intp]:
-    return indices[np.linspace(0, len(indices) - 1, count).round().astype(np.intp)]
+def _spread(size: int, count: int) -> npt.NDArray[np.intp]:
+    return np.linspace(0, size - 1, count).round().astype(np.intp)
