@@ -69,9 +69,10 @@ def plan(recipe: "Recipe", gan: "Gan") -> str:
 def preparing() -> Iterator[Callable[[int, int], None]]:
     """A function to tell how far preparing the pictures has come; a bar on a terminal, nothing elsewhere."""
     from rich.console import Console
-    from rich.progress import Progress
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    with Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
         task = None
 
         def tell(done: int, total: int) -> None:

@@ -41,11 +41,12 @@ class _Progress:
         _introduce(console, run)
         bar = Progress(
             TextColumn("{task.description}"),
-            BarColumn(),
+            BarColumn(bar_width=None),  # what the others leave
             MofNCompleteColumn(),
             TimeRemainingColumn(),
             TextColumn("{task.fields[losses]}"),
             console=console,
+            expand=True,
             transient=True,
             disable=not console.is_terminal,
         )
@@ -89,13 +90,17 @@ class _Progress:
 
 def _show(display: _Display, run: "Run", step: int, scalars: Mapping[str, float]) -> None:
     display.logged.append(scalars)
-    losses = "  ".join(f"{name} {value:.3f}" for name, value in scalars.items())
-    display.bar.update(display.task, completed=step, losses=losses)
+    shown = {name: value for name, value in scalars.items() if name in ("d_loss", "g_loss")}  # in 80 columns
+    display.bar.update(display.task, completed=step, losses=_worded(shown))
     if not display.console.is_terminal:
         display.console.print(
             f"step {step:,}/{run.stop:,}  {step * run.batch_images:,} images  epoch {run.epoch:,.1f}  "
-            f"{run.seconds:,.1f} s  {losses}"
+            f"{run.seconds:,.1f} s  {_worded(scalars)}"
         )
+
+
+def _worded(scalars: Mapping[str, float]) -> str:
+    return "  ".join(f"{name} {value:.3f}" for name, value in scalars.items())
 
 
 def _epochs(run: "Run", step: int) -> int:
