@@ -76,18 +76,19 @@ def forward(
 
 def _chain(nodes: tuple[Node, ...], x: Tensor, now: Pass) -> Tensor:
     joined: Node | None = None
+    fresh = False  # whether x is a result that nothing else looks at, not even a gradient
     for node, following in zip_longest(nodes, nodes[1:]):
         if joined is None and following is not None and _joins_to_maps(node, following, x, now):
             joined = node
             continue
-        x = _layer(node, x, now) if joined is None else _layer_of_joined(node, joined, x, now)
-        joined = None
+        x = _layer(node, x, now, fresh) if joined is None else _layer_of_joined(node, joined, x, now)
+        joined, fresh = None, now.outputs is None and isinstance(node.layer, Dense | Conv | ConvTranspose | BatchNorm)
         if now.outputs is not None:
             now.outputs[node.name] = x
     return x
 
 
-def _layer(node: Node, x: Tensor, now: Pass) -> Tensor:
+def _layer(node: Node, x: Tensor, now: Pass, fresh: bool) -> Tensor:
     match node.layer:
         case Dense():
             return F.linear(x, *_weights(node, x, now.arrays))
@@ -98,9 +99,9 @@ def _layer(node: Node, x: Tensor, now: Pass) -> Tensor:
         case BatchNorm() as layer:
             return _batch_norm(node, layer, x, now)
         case Relu():
-            return F.relu(x)
+            return F.relu(x, inplace=fresh)
         case LeakyRelu(slope=slope):
-            return F.leaky_relu(x, slope)
+            return F.leaky_relu(x, slope, inplace=fresh)
         case Elu(alpha=alpha):
             return F.elu(x, alpha)
         case Tanh():

@@ -44,6 +44,7 @@ class TorchSession:
     """
 
     def __init__(self, gan: Gan, state: State, place: Place, group: Group) -> None:
+        devices.keep_freed_memory()
         self._gan, self._place = gan, place
         self._threads = devices.threads(gan)
         self._tensors = arrays.tensors({name: state[name] for name in gan.shapes}, place)
