@@ -5,11 +5,13 @@ Pictures are NHWC throughout, as they cross.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import zip_longest
+from math import prod
 from typing import NamedTuple, TypeAlias
 
 import tensorflow as tf
 
-from ganforge.shapes import Node, pair
+from ganforge.shapes import Node, Shape, pair
 from ganforge.spec import (
     BatchNorm,
     Conv,
@@ -27,7 +29,11 @@ from ganforge.spec import (
     Tanh,
 )
 from ganforge_tensorflow import dropout
+from ganforge_tensorflow.convolution import Lattice, convolve, convolve_transposed
 from ganforge_tensorflow.workers import ALONE, Group
+
+_WORTH = 1_000_000
+"""Multiplications to be spared for which a few more operations are worth while."""
 
 Arrays: TypeAlias = Mapping[str, tf.Tensor]
 """The arrays of one network by their names in it: `03_conv/kernel`."""
@@ -54,8 +60,10 @@ class Pass:
     group: Group
     parts: int
     """How many batches, of as many rows each, the input holds one after another."""
+    traced: bool
+    """Whether every node's output is asked for."""
     outputs: dict[str, tf.Tensor] = field(default_factory=dict)
-    """Every node's output; a residual block's after those of its inner nodes."""
+    """By node; a residual block's after those of its inner nodes. A label that its neighbour took in has none."""
     moments: dict[str, Moments] = field(default_factory=dict)
     """Of every batch norm in training, by its node's name."""
 
@@ -75,16 +83,24 @@ def forward(
     twice: bool = False,
     group: Group = ALONE,
     parts: int = 1,
+    traced: bool = False,
 ) -> Pass:
     """Pass `x`, (B, ...) of a static shape, through a network; with a `key` as in training."""
-    done = Pass(arrays=arrays, labels=labels, key=key, twice=twice, group=group, parts=parts)
+    done = Pass(arrays=arrays, labels=labels, key=key, twice=twice, group=group, parts=parts, traced=traced)
     _chain(nodes, x, done)
     return done
 
 
 def _chain(nodes: tuple[Node, ...], x: tf.Tensor, done: Pass) -> tf.Tensor:
-    for node in nodes:
-        x = done.outputs[node.name] = _layer(node, x, done)
+    joined: Node | None = None
+    for node, following in zip_longest(nodes, nodes[1:]):
+        if joined is None and following is not None and _joins_to_maps(node, following, x, done):
+            joined = node
+            continue
+        x = done.outputs[node.name] = (
+            _layer(node, x, done) if joined is None else _layer_of_joined(node, joined, x, done)
+        )
+        joined = None
     return x
 
 
@@ -124,29 +140,60 @@ def _layer(node: Node, x: tf.Tensor, done: Pass) -> tf.Tensor:
             return x + _chain(node.body, x, done)
 
 
+# A label joined to pictures is constant maps. What a convolution makes of them is a bias for each class and place: made
+# once for each class, it is cheaper than channels of every picture, and spares odd numbers of channels.
+
+
+def _joins_to_maps(node: Node, following: Node, x: tf.Tensor, done: Pass) -> bool:
+    """Whether the layer behind `node`, which joins a label, does better without. A trace shows what is joined."""
+    if done.traced or x.shape.rank != 4 or not isinstance(node.layer, JoinLabel):
+        return False
+    match following.layer:
+        case Conv() as layer:
+            places = prod(following.output)
+        case ConvTranspose() as layer:
+            places = prod(x.shape[1:3]) * layer.filters
+        case _:
+            return False
+    return (x.shape[0] - node.classes) * node.classes * prod(pair(layer.kernel)) * places > _WORTH
+
+
+def _layer_of_joined(node: Node, joined: Node, x: tf.Tensor, done: Pass) -> tf.Tensor:
+    kernel, classes = done.arrays[f"{node.name}/kernel"], joined.classes
+    parts, ones = (joined.input[-1], classes), tf.ones((1, *x.shape[1:3], 1), x.dtype)
+    match node.layer:
+        case Conv() as layer:
+            own, label = tf.split(kernel, parts, 2)
+            x = _conv(node, layer, x, own)
+            maps = _conv(node, layer, ones, tf.reshape(label, (*label.shape[:2], 1, -1)))
+        case ConvTranspose() as layer:
+            own, label = tf.split(kernel, parts, 3)
+            x = _conv_transpose(node, layer, x, own)
+            label = tf.transpose(label, (0, 1, 3, 2))
+            maps = _conv_transpose(node, layer, ones, tf.reshape(label, (*label.shape[:2], -1, 1)))
+    maps = tf.transpose(tf.reshape(maps, (-1, classes, node.output[-1])), (1, 0, 2))
+    biases = tf.one_hot(done.labels, classes, dtype=x.dtype) @ tf.reshape(maps, (classes, -1))
+    return _biased(node, x + tf.reshape(biases, x.shape), done.arrays)
+
+
 def _biased(node: Node, x: tf.Tensor, arrays: Arrays) -> tf.Tensor:
     bias = arrays.get(f"{node.name}/bias")
     return x if bias is None else tf.nn.bias_add(x, bias)
 
 
-# 'same' in a spec is TensorFlow's own SAME. Other paddings are made around a VALID convolution: given to TensorFlow as
-# explicit numbers they are the same to the last digit, but a gradient of 256 channels takes ten times as long on a CPU.
-
-
 def _conv(node: Node, layer: Conv, x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
-    if layer.padding == "same":
-        return tf.nn.conv2d(x, kernel, pair(layer.stride), "SAME")
-    return tf.nn.conv2d(tf.pad(x, [(0, 0), *node.padding, (0, 0)]), kernel, pair(layer.stride), "VALID")
+    small, large = _size(node.output), _size(node.input)
+    return convolve(x, kernel, Lattice(small, large, pair(layer.stride), node.padding, layer.padding == "same"))
 
 
 def _conv_transpose(node: Node, layer: ConvTranspose, x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
-    height, width, filters = node.output
-    if layer.padding == "same":
-        return tf.nn.conv2d_transpose(x, kernel, (x.shape[0], height, width, filters), pair(layer.stride), "SAME")
-    (top, bottom), (left, right) = node.padding
-    whole = (x.shape[0], top + height + bottom, left + width + right, filters)
-    full = tf.nn.conv2d_transpose(x, kernel, whole, pair(layer.stride), "VALID")
-    return full[:, top : top + height, left : left + width]
+    small, large, same = _size(node.input), _size(node.output), layer.padding == "same"
+    return convolve_transposed(x, kernel, Lattice(small, large, pair(layer.stride), node.padding, same))
+
+
+def _size(shape: Shape) -> tuple[int, int]:
+    height, width, _ = shape
+    return height, width
 
 
 def _dropout(x: tf.Tensor, number: int, rate: float, key: tf.Tensor, rows: tuple[int, ...]) -> tf.Tensor:

@@ -92,6 +92,7 @@ class TensorFlowSession:
                 arrays.real(inputs, self._dtype),
                 arrays.labels(labels),
                 key=None if key is None else tf.constant(key, tf.uint32),
+                traced=True,
             )
         return {name: output.numpy() for name, output in done.outputs.items()}
 
