@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from threading import Thread
 from time import monotonic, sleep
+from weakref import ref
 
 _LOOKS = 0.25
 """Seconds from one look to the next."""
@@ -36,17 +37,24 @@ class Patience:
         work = _Work(line=line, ends=monotonic() + seconds)
         self._works.add(work)
         if self._thread is None or not self._thread.is_alive():  # in a fork of the process that it was begun in
-            self._thread = Thread(target=self._look, name="ganforge-patience", daemon=True)
+            self._thread = Thread(target=_look, args=(ref(self),), name="ganforge-patience", daemon=True)
             self._thread.start()
         try:
             yield
         finally:
             self._works.discard(work)
 
-    def _look(self) -> None:
-        while True:
-            sleep(_LOOKS)
-            for work in list(self._works):
-                if monotonic() > work.ends:
-                    self._works.discard(work)
-                    self.say(work.line())
+    def say_overdue(self) -> None:
+        """Say once what has taken too long."""
+        for work in list(self._works):
+            if monotonic() > work.ends:
+                self._works.discard(work)
+                self.say(work.line())
+
+
+def _look(of: "ref[Patience]") -> None:
+    """Again and again, until nobody has that patience any more."""
+    while (patience := of()) is not None:
+        patience.say_overdue()
+        del patience  # it may go while this thread sleeps
+        sleep(_LOOKS)

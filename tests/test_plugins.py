@@ -1,6 +1,8 @@
 """Plugins good and broken: a broken one costs one line, names itself and its reason, and takes nothing down with it."""
 
+import gc
 import sys
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from importlib.metadata import EntryPoint
@@ -473,3 +475,14 @@ def test_hooks_by_name() -> None:
         "ganforge_run_finished",
     ]
     assert hookimpl.project_name == "ganforge"
+
+
+def test_the_thread_that_names_slow_plugins_ends_with_its_host():
+    before = threading.active_count()
+    for _ in range(5):
+        list(new_host([]).entries("ganforge_datasets", DatasetEntry))
+    gc.collect()
+    until = monotonic() + 5.0
+    while threading.active_count() > before and monotonic() < until:
+        sleep(0.05)
+    assert threading.active_count() <= before
