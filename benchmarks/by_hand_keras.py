@@ -80,6 +80,11 @@ def dcgan(size: int) -> Step:
     return _finished(train_step)
 
 
+def _average(averaged: list[tf.Variable], generator: keras.Model) -> None:
+    for mean, weight in zip(averaged, generator.trainable_variables, strict=True):
+        mean.assign_sub(0.005 * (mean - weight))
+
+
 def _joined(x: tf.Tensor, hot: tf.Tensor) -> tf.Tensor:
     if len(x.shape) == 4:
         maps = layers.Reshape((1, 1, 10))(hot)
@@ -88,7 +93,7 @@ def _joined(x: tf.Tensor, hot: tf.Tensor) -> tf.Tensor:
 
 
 def cgan_mnist() -> Step:
-    """carpedm20's conditional network for 28x28 digits: one update of the discriminator, two of the generator."""
+    """carpedm20's conditional network for 28x28 digits: one update of D, two of G, averaged weights."""
     latents, hot = keras.Input((100,)), keras.Input((10,))
     x = layers.ReLU()(_norm()(layers.Dense(1024, **NORMAL)(_joined(latents, hot))))
     x = layers.ReLU()(_norm()(layers.Dense(128 * 7 * 7, **NORMAL)(_joined(x, hot))))
@@ -104,6 +109,7 @@ def cgan_mnist() -> Step:
     discriminator = keras.Model([pictures, hot], layers.Dense(1, **NORMAL)(_joined(x, hot)))
     criterion = keras.losses.BinaryCrossentropy(from_logits=True)
     d_adam, g_adam = (_adam(model, 2e-4, beta_1=0.5) for model in (discriminator, generator))
+    averaged = [tf.Variable(weight) for weight in generator.trainable_variables]
 
     @tf.function
     def train_step(pictures: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
@@ -119,6 +125,7 @@ def cgan_mnist() -> Step:
                 on_fake = discriminator([generator([latents, hot], training=True), hot], training=True)
                 loss = criterion(tf.ones_like(on_fake), on_fake)
             _apply(g_adam, tape, loss, generator)
+        _average(averaged, generator)
         return loss
 
     return _finished(train_step)
@@ -155,8 +162,7 @@ def digits() -> Step:
             loss = tf.reduce_mean(tf.nn.softplus(on_real - tf.reduce_mean(on_fake)))
             loss = 0.5 * (loss + tf.reduce_mean(tf.nn.softplus(tf.reduce_mean(on_real) - on_fake)))
         _apply(g_adam, g_tape, loss, generator)
-        for mean, weight in zip(averaged, generator.trainable_variables, strict=True):
-            mean.assign_sub(0.005 * (mean - weight))
+        _average(averaged, generator)
         return loss
 
     return _finished(train_step)

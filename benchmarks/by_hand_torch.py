@@ -60,6 +60,12 @@ def _as_dcgan(module: nn.Module) -> None:
         nn.init.normal_(module.weight, 1.0, 0.02)
 
 
+def _average(averaged: list[Tensor], generator: nn.Module) -> None:
+    with torch.no_grad():
+        for mean, weight in zip(averaged, generator.parameters(), strict=True):
+            mean.lerp_(weight, 0.005)
+
+
 def _with_maps(x: Tensor, hot: Tensor) -> Tensor:
     return torch.cat([x, hot[:, :, None, None].expand(-1, -1, *x.shape[2:])], 1)
 
@@ -101,12 +107,13 @@ class MnistDiscriminator(nn.Module):
 
 
 def cgan_mnist() -> Step:
-    """carpedm20's conditional network for 28x28 digits: one update of the discriminator, two of the generator."""
+    """carpedm20's conditional network for 28x28 digits: one update of D, two of G, averaged weights."""
     generator, discriminator = MnistGenerator(), MnistDiscriminator()
     for module in [*generator.modules(), *discriminator.modules()]:
         if isinstance(module, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
             nn.init.normal_(module.weight, 0.0, 0.02)
             nn.init.zeros_(module.bias)
+    averaged = [weight.detach().clone() for weight in generator.parameters()]
     criterion = nn.BCEWithLogitsLoss()
     d_adam = torch.optim.Adam(discriminator.parameters(), lr=2e-4, betas=(0.5, 0.999))
     g_adam = torch.optim.Adam(generator.parameters(), lr=2e-4, betas=(0.5, 0.999))
@@ -125,6 +132,7 @@ def cgan_mnist() -> Step:
             g_adam.zero_grad()
             criterion(discriminator(generator(latents, hot), hot), ones).backward()
             g_adam.step()
+        _average(averaged, generator)
 
     return step
 
@@ -184,8 +192,6 @@ def digits() -> Step:
         g_adam.step()
         for rate in rates:
             rate.step()
-        with torch.no_grad():
-            for mean, weight in zip(averaged, generator.parameters(), strict=True):
-                mean.lerp_(weight, 0.005)
+        _average(averaged, generator)
 
     return step

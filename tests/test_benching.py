@@ -47,7 +47,7 @@ def test_right_numbers_pass(precision: str) -> None:
 
 @pytest.mark.parametrize(
     ("method", "by", "named"),
-    [("step", 1e-3, "_loss of"), ("step", float("nan"), "of recipe 'digits'"), ("gradients", 1.0, "the gradient of")],
+    [("step", 1e-3, "_loss"), ("step", float("nan"), "of recipe 'digits'"), ("gradients", 1.0, "the gradient of")],
 )
 def test_no_speed_is_told_of_wrong_numbers(method: str, by: float, named: str, monkeypatch: pytest.MonkeyPatch) -> None:
     true = api.build
@@ -60,6 +60,19 @@ def test_no_speed_is_told_of_wrong_numbers(method: str, by: float, named: str, m
     monkeypatch.setattr(benching.api, "build", build)
     with pytest.raises(BenchError, match=f"no speed is told of wrong numbers: .*{named}"):
         bench(small(), "torch", seconds=0.0)
+
+
+def test_one_unlucky_draw_is_no_wrong_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    true = api.build
+
+    def build(recipe: Recipe, **given: Any) -> api.Model:
+        model = true(recipe, **given)
+        unlucky = recipe.run.precision == "float32" and recipe.run.seed == 0
+        return replace(model, session=Spoiled(model.session, "step", 1e-3)) if unlucky else model
+
+    monkeypatch.setattr(benching.api, "build", build)
+    assert small().run.seed == 0
+    assert check(small(), "torch") < 1.0
 
 
 def test_figures_fit_together() -> None:
