@@ -87,7 +87,7 @@ NETWORKS = {
         "conv 1x1x1 k4 s1, flatten 1",
     ),
     "anime": (
-        "dense 18432, reshape 6x6x512, batch_norm, relu, residual, conv k3 s1, batch_norm, relu, conv k3 s1, "
+        "dense 18432, batch_norm, relu, reshape 6x6x512, residual, conv k3 s1, batch_norm, relu, conv k3 s1, "
         "batch_norm, relu, conv_transpose 12x12x256 k4 s2, batch_norm, relu, conv_transpose 24x24x128 k4 s2, "
         "batch_norm, relu, conv_transpose 48x48x64 k4 s2, batch_norm, relu, conv_transpose 96x96x3 k4 s2, tanh",
         "conv 48x48x64 k4 s2, leaky_relu, dropout, conv 24x24x128 k4 s2, batch_norm, leaky_relu, dropout, "
