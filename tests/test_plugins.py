@@ -1,22 +1,19 @@
 """Plugins good and broken: a broken one costs one line, names itself and its reason, and takes nothing down with it."""
 
-import gc
 import sys
-import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from importlib.metadata import EntryPoint
 from pathlib import Path
-from time import monotonic, sleep
 from typing import Any
 
 import pytest
 from fakes import FAKE_BACKEND, STRIPES, core_host, fakes_plugin, module, raising
 
-from ganforge import discovery, hookspecs, patience, plugins
+from ganforge import discovery, hookspecs, plugins
 from ganforge.backend import BackendEntry
 from ganforge.dataset import DatasetEntry
-from ganforge.errors import DataError, GanforgeError, PluginError
+from ganforge.errors import GanforgeError, PluginError
 from ganforge.hookspecs import hookimpl
 from ganforge.losses import LossEntry, PenaltyEntry
 from ganforge.plugins import DEFAULT_PLUGINS, Host, Loaded, new_host
@@ -363,103 +360,6 @@ def test_a_strict_host_raises_at_a_hook_that_raises() -> None:
         host.entries("ganforge_datasets", DatasetEntry)
 
 
-# Events --------------------------------------------------------------------------------------------------------------
-
-
-def listener(name: str, log: list[Any], error: BaseException | None = None) -> Any:
-    def finished(step: int, run: object) -> None:
-        log.append((name, step))
-        if error is not None:
-            raise error
-
-    return module(name, ganforge_step_finished=finished)
-
-
-def test_an_event_reaches_every_plugin_with_what_it_asks_for() -> None:
-    log: list[Any] = []
-    host, _ = core_host(listener("one", log), listener("two", log))
-    host.event("ganforge_step_finished", run=None, step=3, scalars=None)
-    assert sorted(log) == [("one", 3), ("two", 3)]
-
-
-@pytest.mark.parametrize("error", [ValueError("Monday"), SystemExit(3), BaseException("rude")], ids=repr)
-def test_a_plugin_that_raises_in_an_event_is_named_and_switched_off(error: BaseException) -> None:
-    log: list[Any] = []
-    host, lines = core_host(listener("one", log), listener("sad", log, error), listener("two", log))
-    for step in (1, 2):
-        host.event("ganforge_step_finished", run=None, step=step, scalars=None)
-    assert sorted(log) == [("one", 1), ("one", 2), ("sad", 1), ("two", 1), ("two", 2)]
-    assert lines == [
-        "ganforge: plugin 'sad' (sad-dist 1.0) is left out: "
-        f"its ganforge_step_finished raised {type(error).__name__}: {error}"
-    ]
-    assert {each.name for each in host.loaded} == {"one", "two"}
-
-
-@pytest.mark.parametrize("error", [DataError("disk full"), KeyboardInterrupt()], ids=repr)
-def test_what_stops_a_run(error: BaseException) -> None:
-    host, lines = core_host(listener("sad", [], error))
-    with pytest.raises(type(error)):
-        host.event("ganforge_step_finished", run=None, step=1, scalars=None)
-    assert lines == []
-
-
-def test_a_plugin_cannot_stop_the_tool_while_commands_are_added() -> None:
-    added: list[str] = []
-    host, lines = core_host(
-        module("sad", ganforge_commands=lambda cli: fail(DataError("no luck"))),
-        module("good", ganforge_commands=lambda cli: cli.append("mine")),
-    )
-    host.extend("ganforge_commands", cli=added)
-    assert added == ["mine"]
-    assert lines == [
-        "ganforge: plugin 'sad' (sad-dist 1.0) is left out: its ganforge_commands raised DataError: no luck"
-    ]
-
-
-def fail(error: BaseException) -> None:
-    raise error
-
-
-@pytest.mark.parametrize("hook", ["ganforge_step_finished", "ganforge_datasets", "the import"])
-def test_who_takes_too_long_is_named_while_it_does(hook: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(plugins, "_QUICK", 0.01)
-    monkeypatch.setattr(plugins, "_LONG", 0.01)
-    monkeypatch.setattr(patience, "_LOOKS", 0.01)
-    host, lines = core_host(fakes_plugin())
-    asked: list[bool] = []
-
-    def of_it() -> list[str]:  # on a busy machine the others take that long too
-        return [line for line in lines if "'slow'" in line]
-
-    def slow() -> tuple[()]:
-        end = monotonic() + 30
-        while not of_it() and monotonic() < end:
-            sleep(0.005)
-        asked.append(bool(of_it()))
-        return ()
-
-    if hook == "the import":
-        host.add("slow", lambda: (slow(), module("slow", ganforge_datasets=lambda: ()))[1], "slow-dist 1.0")
-    else:
-        host.add("slow", lambda: module("slow", **{hook: slow}), "slow-dist 1.0")
-    if hook == "ganforge_step_finished":
-        host.event(hook, run=None, step=1, scalars=None)
-    host.entries("ganforge_datasets", DatasetEntry)
-    assert asked == [True]
-    assert of_it() == [
-        f"ganforge: {hook} of plugin 'slow' (slow-dist 1.0) has taken more than 0.01 s, and all else waits for it; "
-        "GANFORGE_PLUGINS=-slow leaves it out"
-    ]
-    assert "slow" in {each.name for each in host.loaded}
-
-
-def test_a_strict_host_stops_at_any_error_of_a_plugin() -> None:
-    host, _ = core_host(listener("sad", [], ValueError("Monday")), strict=True)
-    with pytest.raises(PluginError, match="Monday"):
-        host.event("ganforge_step_finished", run=None, step=1, scalars=None)
-
-
 def test_hooks_by_name() -> None:
     """Each is a promise to other people's plugins: a new one is added here, none goes away."""
     assert [name for name in vars(hookspecs) if name.startswith("ganforge_")] == [
@@ -475,14 +375,3 @@ def test_hooks_by_name() -> None:
         "ganforge_run_finished",
     ]
     assert hookimpl.project_name == "ganforge"
-
-
-def test_the_thread_that_names_slow_plugins_ends_with_its_host():
-    before = threading.active_count()
-    for _ in range(5):
-        list(new_host([]).entries("ganforge_datasets", DatasetEntry))
-    gc.collect()
-    until = monotonic() + 5.0
-    while threading.active_count() > before and monotonic() < until:
-        sleep(0.05)
-    assert threading.active_count() <= before

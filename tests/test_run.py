@@ -8,42 +8,24 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import numpy as np
 import pytest
+from fake_runs import recipe, run_in
 from fakes import FakeSession, core_host, module, recorder
 
 from ganforge import checkpoint
-from ganforge.assembly import assemble
 from ganforge.errors import DataError, RunError
-from ganforge.model import Model
-from ganforge.pipeline import Prepared
-from ganforge.plugins import Host
-from ganforge.recipe import Recipe, parse, to_table
+from ganforge.recipe import to_table
 from ganforge.run import (
     CHECKPOINTS,
     RECIPE,
     Run,
     differences,
     new_folder,
-    newest_good,
     read_recipe,
     refuse_taken,
     write_recipe,
 )
-
-TABLE: dict[str, Any] = {
-    "name": "x",
-    "image_size": 8,
-    "channels": 1,
-    "architecture": {"width": 1},
-    "training": {"batch_size": 4, "latent": {"size": 3}},
-    "run": {"steps": 6, "log_every": 2, "checkpoint_every": 3, "keep": 2},
-}
-
-
-def recipe(**changes: Any) -> Recipe:
-    return parse(TABLE | changes)
 
 
 @pytest.fixture(autouse=True)
@@ -51,22 +33,6 @@ def signals_as_before() -> Iterator[None]:
     before = [signal.getsignal(name) for name in (signal.SIGINT, signal.SIGTERM)]
     yield
     assert [signal.getsignal(name) for name in (signal.SIGINT, signal.SIGTERM)] == before
-
-
-def run_in(folder: Path, host: Host, *, diverges: int = 10**9, **more: Any) -> Run:
-    given = recipe()
-    gan = assemble(given, host)
-    session = FakeSession(gan, dict(gan.initial_state(0)), diverges=diverges)
-    images = np.arange(10, dtype=np.uint8)[:, None, None, None] * np.ones((1, 8, 8, 1), np.uint8)
-    return Run(
-        folder=folder,
-        recipe=given,
-        model=Model(recipe=given, gan=gan, session=session),
-        data=Prepared(images=images, labels=None, class_names=(), skipped=(), from_cache=False),
-        host=host,
-        stop=given.run.steps or 0,
-        **more,
-    )
 
 
 # Going ---------------------------------------------------------------------------------------------------------------
@@ -323,80 +289,6 @@ def test_a_damaged_recipe_is_a_run_error_or_still_a_recipe(tmp_path: Path) -> No
             assert "recipe.toml cannot be read" in str(error)
             refused += 1
     assert refused > len(content) / 6  # half of those that were tried
-
-
-# Checkpoints of a run ------------------------------------------------------------------------------------------------
-
-
-def with_checkpoints(folder: Path, *steps: int) -> list[Path]:
-    run = run_in(folder, core_host()[0])
-    for step in steps:
-        run.save(step)
-    return checkpoint.checkpoints(folder / CHECKPOINTS)
-
-
-def test_newest_good(tmp_path: Path) -> None:
-    lines: list[str] = []
-    assert newest_good(tmp_path, lines.append) is None
-    with_checkpoints(tmp_path, 1, 2)
-    found = newest_good(tmp_path, lines.append)
-    assert found is not None and found[0].step == 2
-    assert lines == []
-
-
-def test_a_damaged_one_is_passed_by_and_said(tmp_path: Path) -> None:
-    lines: list[str] = []
-    newest = with_checkpoints(tmp_path, 1, 2)[-1]
-    (newest / checkpoint.STATE).write_bytes(b"")
-    found = newest_good(tmp_path, lines.append)
-    assert found is not None and found[0].step == 1
-    assert len(lines) == 1 and "step-00000002 is damaged" in lines[0]
-
-
-def test_one_of_a_later_format_is_not_passed_by(tmp_path: Path) -> None:
-    """Going on from the one before would in the end write over it."""
-    newest = with_checkpoints(tmp_path, 1, 2)[-1]
-    (newest / checkpoint.ABOUT).write_text('{"format": 99}')
-    with pytest.raises(checkpoint.LaterFormat, match="step-00000002 has format 99"):
-        newest_good(tmp_path, lambda line: None)
-
-
-def test_some_are_kept_for_good(tmp_path: Path) -> None:
-    run = run_in(tmp_path, core_host()[0])
-    settings = msgspec.structs.replace(run.recipe.run, steps=6, checkpoint_every=1, keep=1, keep_every=4)
-    run.recipe = msgspec.structs.replace(run.recipe, run=settings)
-    run.go()
-    assert [path.name for path in checkpoint.checkpoints(tmp_path / CHECKPOINTS)] == ["step-00000004", "step-00000006"]
-
-
-def test_what_plugins_wrote_reaches_the_disk_before_the_checkpoint(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Or after a power cut the journal could end before the checkpoint, and have a gap for good."""
-    journal = tmp_path / "journal.jsonl"
-    order: list[str] = []
-    fsync, saving = os.fsync, checkpoint.save
-
-    def flushed(descriptor: int) -> None:
-        order.extend(["journal"] if os.path.samestat(os.fstat(descriptor), journal.stat()) else [])
-        fsync(descriptor)
-
-    def save(*args: Any, **kwargs: Any) -> Path:
-        order.append("checkpoint")
-        return saving(*args, **kwargs)
-
-    journal.write_text("{}")
-    monkeypatch.setattr(os, "fsync", flushed)
-    monkeypatch.setattr(checkpoint, "save", save)
-    run_in(tmp_path, core_host()[0]).save(1)
-    assert order == ["journal", "checkpoint"]
-
-
-def test_all_damaged(tmp_path: Path) -> None:
-    for path in with_checkpoints(tmp_path, 1, 2):
-        (path / checkpoint.ABOUT).unlink()
-    with pytest.raises(RunError, match=r"all 2 checkpoints of .* are damaged; nothing is left"):
-        newest_good(tmp_path, lambda line: None)
 
 
 def test_differences() -> None:
