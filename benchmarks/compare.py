@@ -47,7 +47,7 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
 }
 CONTENDERS = {
     "torch": ("by hand, PyTorch", "torch float32", "torch bfloat16"),
-    "tensorflow": ("by hand, Keras", "tensorflow float32"),
+    "tensorflow": ("by hand, Keras", "tensorflow float32", "tensorflow bfloat16"),
 }
 
 

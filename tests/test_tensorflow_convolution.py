@@ -1,6 +1,7 @@
 """Every form of a convolution is the same function, with the same gradients, once and twice differentiated."""
 
 from collections.abc import Callable, Sequence
+from itertools import product
 
 import numpy as np
 import pytest
@@ -31,6 +32,14 @@ CASES = [
     pytest.param((4, 4), (4, 4), (1, 1), ((0, 0), (0, 0)), id="one-window"),
     pytest.param((8, 8), (4, 4), (2, 1), ((1, 1), (1, 2)), id="two-strides"),
 ]
+
+
+@pytest.fixture(params=product((0, 10**9), (0, 10**9)), ids=str)
+def forms(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which shapes take which form, by force."""
+    few, many = request.param
+    monkeypatch.setattr(convolution, "_FEW", few)
+    monkeypatch.setattr(convolution, "_MANY_OTHERWISE", many)
 
 
 def lattice(size: tuple[int, int], kernel: tuple[int, int], stride: tuple[int, int], padding: Sides) -> Lattice:
@@ -66,17 +75,14 @@ def agree(found: list[np.ndarray], expected: list[np.ndarray]) -> None:
         assert np.allclose(ours, theirs, rtol=1e-11, atol=1e-11 * np.abs(theirs).max())
 
 
-@pytest.mark.parametrize("few", [0, 10**9])
+@pytest.mark.usefixtures("forms")
 @pytest.mark.parametrize(("size", "kernel", "stride", "padding"), CASES)
 def test_a_convolution_is_the_same_in_every_form(
     size: tuple[int, int],
     kernel: tuple[int, int],
     stride: tuple[int, int],
     padding: Sides,
-    few: int,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(convolution, "_FEW", few)
     given, on = arrays((2, *size, 3), (*kernel, 3, 4)), lattice(size, kernel, stride, padding)
 
     def plain(x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
@@ -85,17 +91,14 @@ def test_a_convolution_is_the_same_in_every_form(
     agree(derived(lambda x, kernel: convolve(x, kernel, on), given), derived(plain, given))
 
 
-@pytest.mark.parametrize("few", [0, 10**9])
+@pytest.mark.usefixtures("forms")
 @pytest.mark.parametrize(("size", "kernel", "stride", "padding"), CASES)
 def test_a_transposed_convolution_is_the_same_in_every_form(
     size: tuple[int, int],
     kernel: tuple[int, int],
     stride: tuple[int, int],
     padding: Sides,
-    few: int,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(convolution, "_FEW", few)
     on = lattice(size, kernel, stride, padding)
     whole = [(n - 1) * step + width for n, step, width in zip(on.small, stride, kernel, strict=True)]
     size = tuple(min(extent, reach - low) for extent, reach, (low, _) in zip(size, whole, padding, strict=True))

@@ -10,8 +10,23 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from ganforge.backend import DiscriminatorInputs, GeneratorInputs, Labels, StepInputs
+from ganforge.backend import DiscriminatorInputs, GeneratorInputs, Labels, Precision, StepInputs
 from ganforge.parameters import Array, State
+
+
+class Kind(NamedTuple):
+    """The numbers that a session computes with."""
+
+    dtype: tf.DType
+    """Of a state's arrays, of losses, and of whatever is computed outside of a step."""
+    fed: tf.DType
+    """Of what a step's networks are given, and so of the products and convolutions in them."""
+
+    @classmethod
+    def of(cls, precision: Precision) -> "Kind":
+        """What a session of this precision computes with."""
+        fed = tf.as_dtype(precision)
+        return cls(tf.float32 if fed == tf.bfloat16 else fed, fed)
 
 
 def variables(state: State, dtype: tf.DType) -> dict[str, tf.Variable]:
@@ -35,7 +50,7 @@ def network(variables: Mapping[str, tf.Variable], prefix: str) -> dict[str, tf.T
 
 
 class DiscriminatorFeed(NamedTuple):
-    """`DiscriminatorInputs` as tensors in the session's precision; the pictures are still uint8."""
+    """`DiscriminatorInputs` as tensors; the pictures are still uint8, and latents in the precision of products."""
 
     images: tf.Tensor
     labels: tf.Tensor | None
@@ -67,40 +82,40 @@ class StepFeed(NamedTuple):
     """float64."""
 
 
-def feed(inputs: StepInputs, dtype: tf.DType, *, generator_sees_real: bool) -> StepFeed:
+def feed(inputs: StepInputs, kind: Kind, *, generator_sees_real: bool) -> StepFeed:
     """What the traced step takes: tensors alone, so that no number of a later step asks for another trace."""
     updates: list[DiscriminatorInputs | GeneratorInputs] = [*inputs.discriminator, *inputs.generator]
     return StepFeed(
-        discriminator=tuple(_discriminator_feed(update, dtype) for update in inputs.discriminator),
-        generator=tuple(_generator_feed(update, dtype, generator_sees_real) for update in inputs.generator),
+        discriminator=tuple(_discriminator_feed(update, kind) for update in inputs.discriminator),
+        generator=tuple(_generator_feed(update, kind, generator_sees_real) for update in inputs.generator),
         keys=tf.constant(np.array([update.key for update in updates], np.uint32)),
         scales=tf.constant(np.array([update.scale for update in updates], np.float64)),
         average=tf.constant(inputs.average, tf.float64),
     )
 
 
-def _discriminator_feed(update: DiscriminatorInputs, dtype: tf.DType) -> DiscriminatorFeed:
+def _discriminator_feed(update: DiscriminatorInputs, kind: Kind) -> DiscriminatorFeed:
     return DiscriminatorFeed(
         images=tf.constant(update.images),
         labels=labels(update.labels),
-        latents=real(update.latents, dtype),
-        real_targets=real(update.real_targets, dtype),
-        fake_targets=real(update.fake_targets, dtype),
-        mix=real(update.mix, dtype),
+        latents=real(update.latents, kind.fed),
+        real_targets=real(update.real_targets, kind.dtype),
+        fake_targets=real(update.fake_targets, kind.dtype),
+        mix=real(update.mix, kind.dtype),
     )
 
 
-def _generator_feed(update: GeneratorInputs, dtype: tf.DType, sees_real: bool) -> GeneratorFeed:
+def _generator_feed(update: GeneratorInputs, kind: Kind, sees_real: bool) -> GeneratorFeed:
     return GeneratorFeed(
         images=tf.constant(update.images) if sees_real else None,
         labels=labels(update.labels),
-        latents=real(update.latents, dtype),
-        targets=real(update.targets, dtype),
+        latents=real(update.latents, kind.fed),
+        targets=real(update.targets, kind.dtype),
     )
 
 
 def real(array: Array, dtype: tf.DType) -> tf.Tensor:
-    """An array in the session's precision."""
+    """An array in this precision."""
     return tf.constant(np.asarray(array, dtype.as_numpy_dtype))
 
 

@@ -107,18 +107,18 @@ def _chain(nodes: tuple[Node, ...], x: tf.Tensor, done: Pass) -> tf.Tensor:
 def _layer(node: Node, x: tf.Tensor, done: Pass) -> tf.Tensor:
     match node.layer:
         case Dense():
-            return _biased(node, tf.matmul(x, done.arrays[f"{node.name}/kernel"]), done.arrays)
+            return _biased(node, tf.matmul(x, _kernel(node, x, done.arrays)), done.arrays)
         case Conv():
-            return _biased(node, _conv(node, node.layer, x, done.arrays[f"{node.name}/kernel"]), done.arrays)
+            return _biased(node, _conv(node, node.layer, x, _kernel(node, x, done.arrays)), done.arrays)
         case ConvTranspose():
-            return _biased(node, _conv_transpose(node, node.layer, x, done.arrays[f"{node.name}/kernel"]), done.arrays)
+            return _biased(node, _conv_transpose(node, node.layer, x, _kernel(node, x, done.arrays)), done.arrays)
         case BatchNorm():
             return _batch_norm(node, node.layer, x, done)
         case Relu():
             return tf.nn.relu(x)
         case LeakyRelu(slope=slope):
             # TensorFlow's own takes its slope as float32 whatever the tensors are: 3e-9 beside it in float64.
-            return tf.nn.leaky_relu(x, slope) if x.dtype == tf.float32 else tf.where(x > 0, x, slope * x)
+            return tf.where(x > 0, x, slope * x) if x.dtype == tf.float64 else tf.nn.leaky_relu(x, slope)
         case Elu(alpha=alpha):
             # Without the minimum, the branch not taken overflows and its derivative is 0 * inf.
             return tf.where(x > 0, x, alpha * tf.math.expm1(tf.minimum(x, 0.0)))
@@ -159,7 +159,7 @@ def _joins_to_maps(node: Node, following: Node, x: tf.Tensor, done: Pass) -> boo
 
 
 def _layer_of_joined(node: Node, joined: Node, x: tf.Tensor, done: Pass) -> tf.Tensor:
-    kernel, classes = done.arrays[f"{node.name}/kernel"], joined.classes
+    kernel, classes = _kernel(node, x, done.arrays), joined.classes
     parts, ones = (joined.input[-1], classes), tf.ones((1, *x.shape[1:3], 1), x.dtype)
     match node.layer:
         case Conv() as layer:
@@ -176,9 +176,14 @@ def _layer_of_joined(node: Node, joined: Node, x: tf.Tensor, done: Pass) -> tf.T
     return _biased(node, x + tf.reshape(biases, x.shape), done.arrays)
 
 
+def _kernel(node: Node, x: tf.Tensor, arrays: Arrays) -> tf.Tensor:
+    """In the precision of what it is applied to, in which it is rounded where it is less."""
+    return tf.cast(arrays[f"{node.name}/kernel"], x.dtype)
+
+
 def _biased(node: Node, x: tf.Tensor, arrays: Arrays) -> tf.Tensor:
     bias = arrays.get(f"{node.name}/bias")
-    return x if bias is None else tf.nn.bias_add(x, bias)
+    return x if bias is None else tf.nn.bias_add(x, tf.cast(bias, x.dtype))
 
 
 def _conv(node: Node, layer: Conv, x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
@@ -209,14 +214,14 @@ def _join_label(node: Node, x: tf.Tensor, labels: tf.Tensor | None) -> tf.Tensor
 
 
 def _batch_norm(node: Node, layer: BatchNorm, x: tf.Tensor, done: Pass) -> tf.Tensor:
-    scale = done.arrays[f"{node.name}/scale"] if layer.scale else tf.ones(x.shape[-1:], x.dtype)
-    offset = done.arrays[f"{node.name}/offset"] if layer.offset else tf.zeros(x.shape[-1:], x.dtype)
+    mean, variance = done.arrays[f"{node.name}/mean"], done.arrays[f"{node.name}/variance"]
+    scale = done.arrays[f"{node.name}/scale"] if layer.scale else tf.ones_like(mean)
+    offset = done.arrays[f"{node.name}/offset"] if layer.offset else tf.zeros_like(mean)
     if done.key is None:
-        mean, variance = done.arrays[f"{node.name}/mean"], done.arrays[f"{node.name}/variance"]
         return (x - mean) * (scale * tf.math.rsqrt(variance + layer.epsilon)) + offset
     if done.group.count > 1 and done.group.one_batch:
         normal, done.moments[node.name] = _of_all(x, scale, offset, layer.epsilon, done.group)
-    elif x.dtype == tf.float32 and not done.twice:
+    elif x.dtype != tf.float64 and not done.twice:
         normal, done.moments[node.name] = _fused(x, scale, offset, layer.epsilon)
     else:
         normal, done.moments[node.name] = _composed(x, scale, offset, layer.epsilon)
@@ -224,7 +229,7 @@ def _batch_norm(node: Node, layer: BatchNorm, x: tf.Tensor, done: Pass) -> tf.Te
 
 
 def _fused(x: tf.Tensor, scale: tf.Tensor, offset: tf.Tensor, epsilon: float) -> tuple[tf.Tensor, Moments]:
-    """One operation, of float32 alone; the variance that it hands out is unbiased already.
+    """One operation, whose statistics are of float32 alone; the variance that it hands out is unbiased already.
 
     Its second derivative is TensorFlow's to sum, in no fixed order.
     """
@@ -251,6 +256,7 @@ def _of_all(
     x: tf.Tensor, scale: tf.Tensor, offset: tf.Tensor, epsilon: float, group: Group
 ) -> tuple[tf.Tensor, Moments]:
     """By the statistics of all workers' rows: from each its mean and variance, and how far the means lie apart."""
+    given, x = x.dtype, tf.cast(x, scale.dtype)
     axes = list(range(x.shape.rank - 1))
     mean = tf.reduce_mean(x, axes)
     variance = tf.reduce_mean(tf.square(x - mean), axes)
@@ -259,4 +265,4 @@ def _of_all(
     variance = tf.reduce_mean(variances, 0) + tf.reduce_mean(tf.square(means - mean), 0)
     count = group.count * x.shape.num_elements() // x.shape[-1]
     normal = (x - mean) * (scale * tf.math.rsqrt(variance + epsilon)) + offset
-    return normal, Moments(mean, variance * (count / (count - 1)))
+    return tf.cast(normal, given), Moments(mean, variance * (count / (count - 1)))

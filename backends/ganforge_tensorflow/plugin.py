@@ -41,6 +41,7 @@ def ganforge_backends() -> Iterable[BackendEntry]:
         modules=("tensorflow",),
         install="ganforge[tensorflow]",
         rank=20,
+        precisions=("float32", "float64", "bfloat16"),
         open=_open,
         together=Together(started=launch.started, join=_join, open=_open_shared),
     )

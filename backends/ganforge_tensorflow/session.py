@@ -46,17 +46,17 @@ def _opened(gan: Gan, state: State, precision: Precision, device: str, group: Gr
     # Grappler's arithmetic optimizer makes one AddN of a + b + c, which adds in an order that changes from run to run
     # (see ops.gradients). It has no switch for one function, so this is set for TensorFlow as a whole.
     tf.config.optimizer.set_experimental_options({"arithmetic_optimization": False})
-    return TensorFlowSession(gan, state, tf.as_dtype(precision), device, group)
+    return TensorFlowSession(gan, state, arrays.Kind.of(precision), device, group)
 
 
 class TensorFlowSession:
     """Variables by their names in a state, and the functions traced over them."""
 
-    def __init__(self, gan: Gan, state: State, dtype: tf.DType, device: str, group: Group) -> None:
-        self._gan, self._dtype, self._device, self._group = gan, dtype, device, group
+    def __init__(self, gan: Gan, state: State, kind: arrays.Kind, device: str, group: Group) -> None:
+        self._gan, self._kind, self._device, self._group = gan, kind, device, group
         with tf.device(device):
-            self._variables = arrays.variables({name: state[name] for name in gan.shapes}, dtype)
-        model = step.Model(gan, self._variables, group)
+            self._variables = arrays.variables({name: state[name] for name in gan.shapes}, kind.dtype)
+        model = step.Model(gan, self._variables, kind, group)
         self._step = tf.function(group.together(partial(step.step, model)), autograph=False)
         self._gradients = tf.function(group.together(partial(step.gradients, model)), autograph=False)
         self._pictures = tf.function(partial(_pictures, gan), autograph=False)
@@ -74,12 +74,12 @@ class TensorFlowSession:
     def generate(self, latents: Array, labels: Labels | None, *, averaged: bool = False) -> Array:
         """Pictures (B, height, width, channels) by running statistics."""
         weights = self._weights("generator", averaged)
-        pictures = np.empty((len(latents), *self._gan.image_shape), self._dtype.as_numpy_dtype)
+        pictures = np.empty((len(latents), *self._gan.image_shape), self._kind.dtype.as_numpy_dtype)
         for start in range(0, len(latents), CHUNK):
             places = np.minimum(np.arange(start, start + CHUNK), len(latents) - 1)
             with tf.device(self._device):
                 some = arrays.labels(None if labels is None else labels[places])
-                made = self._pictures(weights, arrays.real(latents[places], self._dtype), some)
+                made = self._pictures(weights, arrays.real(latents[places], self._kind.dtype), some)
             pictures[start : start + CHUNK] = made.numpy()[: len(latents) - start]
         return pictures
 
@@ -89,7 +89,7 @@ class TensorFlowSession:
             done = forward(
                 self._gan.nodes(network),
                 self._weights(network),
-                arrays.real(inputs, self._dtype),
+                arrays.real(inputs, self._kind.dtype),
                 arrays.labels(labels),
                 key=None if key is None else tf.constant(key, tf.uint32),
                 traced=True,
@@ -104,15 +104,15 @@ class TensorFlowSession:
         """Put the arrays of `state` into the variables."""
         self._gan.check_state(state)
         for name, variable in self._variables.items():
-            variable.assign(np.asarray(state[name], self._dtype.as_numpy_dtype))
+            variable.assign(np.asarray(state[name], self._kind.dtype.as_numpy_dtype))
 
     def native(self, network: NetworkName, *, averaged: bool = False) -> keras.Model:
         """A Keras model of its own; pictures are NHWC, a conditional one is called with [inputs, labels]."""
         weights = {name: array.numpy() for name, array in self._weights(network, averaged).items()}
-        return build(self._gan, network, weights, self._dtype.name)
+        return build(self._gan, network, weights, self._kind.dtype.name)
 
     def _feed(self, inputs: StepInputs) -> arrays.StepFeed:
-        return arrays.feed(inputs, self._dtype, generator_sees_real=self._gan.loss.generator_sees_real)
+        return arrays.feed(inputs, self._kind, generator_sees_real=self._gan.loss.generator_sees_real)
 
     def _weights(self, network: NetworkName, averaged: bool = False) -> Arrays:
         """Present values; the averaged ones lie over the generator's own, whose running statistics they share."""

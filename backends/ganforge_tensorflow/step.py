@@ -15,7 +15,7 @@ from ganforge.protocol import slots
 from ganforge.shapes import walk
 from ganforge.spec import BatchNorm
 from ganforge_tensorflow import ops, optimizers
-from ganforge_tensorflow.arrays import DiscriminatorFeed, GeneratorFeed, StepFeed, network
+from ganforge_tensorflow.arrays import DiscriminatorFeed, GeneratorFeed, Kind, StepFeed, network
 from ganforge_tensorflow.dropout import pass_key
 from ganforge_tensorflow.layers import Arrays, Moments, Pass, forward
 from ganforge_tensorflow.workers import Group
@@ -29,6 +29,7 @@ class Model(NamedTuple):
 
     gan: Gan
     variables: Variables
+    kind: Kind
     group: Group
 
 
@@ -84,7 +85,7 @@ def make_fakes(model: Model, batch: DiscriminatorFeed | GeneratorFeed, key: tf.T
 def judge_discriminator(model: Model, batch: DiscriminatorFeed, fakes: tf.Tensor, key: tf.Tensor) -> Judged:
     """Loss and gradients of one update of the discriminator."""
     gan, ops = model.gan, model.group.ops
-    arrays, real = network(model.variables, "discriminator"), _pixels(gan, batch.images, fakes.dtype)
+    arrays, real = network(model.variables, "discriminator"), _pixels(model, batch.images)
 
     def judge(pictures: tf.Tensor, labels: tf.Tensor | None, number: int, *, parts: int = 1) -> Pass:
         own, twice = pass_key(key, number), number == PENALTY_PASS
@@ -92,22 +93,27 @@ def judge_discriminator(model: Model, batch: DiscriminatorFeed, fakes: tf.Tensor
             gan.discriminator, arrays, pictures, labels, key=own, twice=twice, group=model.group, parts=parts
         )
 
+    def logits(judged: Pass) -> tf.Tensor:
+        return tf.cast(judged.output, model.kind.dtype)
+
     def critic(pictures: tf.Tensor) -> tf.Tensor:
         return judge(pictures, batch.labels, PENALTY_PASS).output
 
     if gan.protocol.batches == "joint":
         labels = None if batch.labels is None else tf.concat([batch.labels, batch.labels], 0)
         passes = [judge(tf.concat([fakes, real], 0), labels, REAL_PASS, parts=2)]
-        fake_logits, real_logits = tf.split(passes[0].output, 2)
+        fake_logits, real_logits = tf.split(logits(passes[0]), 2)
     else:
         passes = [judge(real, batch.labels, REAL_PASS), judge(fakes, batch.labels, FAKE_PASS)]
-        real_logits, fake_logits = (each.output for each in passes)
+        real_logits, fake_logits = (logits(each) for each in passes)
     targets = Targets(batch.real_targets, batch.fake_targets)
     real_term, fake_term = gan.loss.discriminator(ops, real_logits, fake_logits, targets)
     loss = gan.protocol.loss.discriminator_scale * (real_term + fake_term)
     penalty = {}
     if gan.penalty is not None and gan.protocol.penalty is not None:
-        penalty["d_penalty"] = gan.penalty.penalty(ops, critic, real, fakes, batch.mix)
+        penalty["d_penalty"] = gan.penalty.penalty(
+            ops, critic, tf.cast(real, model.kind.dtype), tf.cast(fakes, model.kind.dtype), batch.mix
+        )
         loss += gan.protocol.penalty.weight * penalty["d_penalty"]
     scalars = {
         "d_loss": loss,
@@ -126,20 +132,20 @@ def judge_generator(model: Model, batch: GeneratorFeed, fakes: Pass, key: tf.Ten
 
     def judge(pictures: tf.Tensor, number: int) -> tf.Tensor:
         own = pass_key(key, number)
-        return forward(gan.discriminator, arrays, pictures, batch.labels, key=own, group=model.group).output
+        logits = forward(gan.discriminator, arrays, pictures, batch.labels, key=own, group=model.group).output
+        return tf.cast(logits, model.kind.dtype)
 
-    real_logits = None
-    if batch.images is not None:
-        real_logits = judge(_pixels(gan, batch.images, fakes.output.dtype), REAL_PASS)
+    real_logits = None if batch.images is None else judge(_pixels(model, batch.images), REAL_PASS)
     targets = Targets(batch.targets, batch.targets)
     loss = gan.loss.generator(model.group.ops, real_logits, judge(fakes.output, FAKE_PASS), targets)
     return Judged(_gradients(model, "generator", loss, fakes.arrays), [fakes.moments], {"g_loss": loss})
 
 
-def _pixels(gan: Gan, images: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
-    """uint8 pictures in the GAN's pixel range."""
-    pictures = tf.cast(images, dtype)
-    return pictures / 255.0 if gan.pixel_range == (0.0, 1.0) else pictures / 127.5 - 1.0
+def _pixels(model: Model, images: tf.Tensor) -> tf.Tensor:
+    """uint8 pictures in the GAN's pixel range, as its networks are given them."""
+    pictures = tf.cast(images, model.kind.dtype)
+    pictures = pictures / 255.0 if model.gan.pixel_range == (0.0, 1.0) else pictures / 127.5 - 1.0
+    return tf.cast(pictures, model.kind.fed)
 
 
 def _gradients(model: Model, name: NetworkName, loss: tf.Tensor, arrays: Arrays) -> dict[str, tf.Tensor]:
