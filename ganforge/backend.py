@@ -48,8 +48,8 @@ class DiscriminatorInputs:
     """(B, 1)."""
     fake_targets: Array
     """(B, 1)."""
-    mix: Array
-    """(B, 1, 1, 1), U(0, 1): where between real and fake a penalty looks."""
+    mix: Array | None
+    """(B, 1, 1, 1), U(0, 1): where between real and fake a penalty looks. None: the protocol has no penalty."""
     key: int
     """32 bits, for dropout masks."""
     scale: Scale

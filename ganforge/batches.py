@@ -38,7 +38,7 @@ def draw_step(
                 latents=draw_latents(protocol.latent, rows, seed, "latent/discriminator", number),
                 real_targets=real_targets[rows],
                 fake_targets=fake_targets[rows],
-                mix=streams.generator(seed, "mix", number).random((batch, 1, 1, 1))[rows],
+                mix=_mix(batch, seed=seed, number=number)[rows] if protocol.penalty else None,
                 key=streams.key(seed, "dropout/discriminator", number),
                 scale=scale(protocol.discriminator.optimizer, number),
             )
@@ -121,3 +121,7 @@ def _targets(choice: TargetChoice, batch: int, *, seed: int, number: int) -> tup
         noise = choice.noise * streams.generator(seed, "target-noise", number).random((2, batch, 1))
         real, fake = real + noise[0], fake + noise[1]
     return real, fake
+
+
+def _mix(batch: int, *, seed: int, number: int) -> Array:
+    return streams.generator(seed, "mix", number).random((batch, 1, 1, 1))

@@ -46,6 +46,7 @@ def tiny_gan(**protocol: Any) -> Gan:
         ),
         protocol=Protocol(**settings),
         loss=loss("bce"),
+        penalty=penalty(settings["penalty"].name) if "penalty" in settings else None,
     )
 
 
@@ -66,7 +67,7 @@ class FakeSession:
         self.fed.append(inputs)
         for each in inputs.discriminator:
             signal = _signal(
-                each.images, each.labels, each.latents, each.real_targets, each.fake_targets, each.mix, each.key
+                each.images, each.labels, each.latents, each.real_targets, each.fake_targets, each.key
             )
             self._update("discriminator", signal + each.scale.rate + each.scale.root)
         for every in inputs.generator:

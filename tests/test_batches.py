@@ -13,10 +13,11 @@ from msgspec.structs import replace as changed
 from ganforge import batches, streams
 from ganforge.backend import Share, StepInputs
 from ganforge.batches import batch_indices, draw_latents, draw_step
-from ganforge.protocol import SGD, Adam, Average, Latent, Player, TargetChoice, scale
+from ganforge.protocol import SGD, Adam, Average, Latent, PenaltyChoice, Player, TargetChoice, scale
 
 IMAGES = np.arange(10, dtype=np.uint8)[:, None, None, None] * np.ones((1, 2, 2, 1), np.uint8)
 LABELS = np.arange(10, dtype=np.int64) % 3
+PENALTY = PenaltyChoice(name="gradient", weight=10.0)
 
 
 def step_of(number: int = 0, seed: int = 0, labels: np.ndarray | None = None, **protocol: object) -> StepInputs:
@@ -86,9 +87,15 @@ def test_shapes_and_types() -> None:
     assert (fed.images.shape, fed.images.dtype) == ((4, 2, 2, 1), np.uint8)
     assert (fed.latents.shape, fed.latents.dtype) == ((4, 3), np.float64)
     assert fed.real_targets.shape == fed.fake_targets.shape == made.targets.shape == (4, 1)
+    assert fed.mix is None
+    assert 0 <= fed.key < 2**32 and 0 <= made.key < 2**32
+
+
+def test_a_penalty_is_given_places_to_look_at() -> None:
+    (fed,) = step_of(penalty=PENALTY).discriminator
+    assert fed.mix is not None
     assert fed.mix.shape == (4, 1, 1, 1)
     assert 0 <= fed.mix.min() and fed.mix.max() < 1
-    assert 0 <= fed.key < 2**32 and 0 <= made.key < 2**32
 
 
 def test_unconditional_networks_get_no_labels() -> None:
@@ -124,13 +131,14 @@ def test_the_generator_sees_the_discriminators_last_batch() -> None:
 
 
 def test_each_update_has_its_own_batch_noise_and_key() -> None:
-    inputs = step_of(2, discriminator=Player(updates=2), generator=Player(updates=3))
+    inputs = step_of(2, discriminator=Player(updates=2), generator=Player(updates=3), penalty=PENALTY)
     assert (len(inputs.discriminator), len(inputs.generator)) == (2, 3)
     fed = inputs.discriminator + inputs.generator
     assert len({each.key for each in fed}) == 5
     assert len({each.latents.tobytes() for each in fed}) == 5
     one, other = inputs.discriminator
     assert not set(one.images[:, 0, 0, 0].tolist()) & set(other.images[:, 0, 0, 0].tolist())
+    assert one.mix is not None and other.mix is not None
     assert one.mix.tolist() != other.mix.tolist()
 
 

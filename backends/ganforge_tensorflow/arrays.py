@@ -57,7 +57,8 @@ class DiscriminatorFeed(NamedTuple):
     latents: tf.Tensor
     real_targets: tf.Tensor
     fake_targets: tf.Tensor
-    mix: tf.Tensor
+    mix: tf.Tensor | None
+    """None without a penalty."""
 
 
 class GeneratorFeed(NamedTuple):
@@ -101,7 +102,7 @@ def _discriminator_feed(update: DiscriminatorInputs, kind: Kind) -> Discriminato
         latents=real(update.latents, kind.fed),
         real_targets=real(update.real_targets, kind.dtype),
         fake_targets=real(update.fake_targets, kind.dtype),
-        mix=real(update.mix, kind.dtype),
+        mix=None if update.mix is None else real(update.mix, kind.dtype),
     )
 
 

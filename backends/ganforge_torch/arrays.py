@@ -96,7 +96,8 @@ class DiscriminatorFeed(NamedTuple):
     latents: Tensor
     real_targets: Tensor
     fake_targets: Tensor
-    mix: Tensor
+    mix: Tensor | None
+    """None without a penalty."""
     key: int
 
     @classmethod
@@ -108,7 +109,7 @@ class DiscriminatorFeed(NamedTuple):
             latents=_feed(inputs.latents, place),
             real_targets=put(inputs.real_targets, place),
             fake_targets=put(inputs.fake_targets, place),
-            mix=put(inputs.mix, place),
+            mix=None if inputs.mix is None else put(inputs.mix, place),
             key=inputs.key,
         )
 

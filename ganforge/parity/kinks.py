@@ -63,7 +63,7 @@ def _discriminator(session: Session, gan: Gan, fed: DiscriminatorInputs) -> Iter
         both = None if labels is None else np.concatenate([labels, labels])
         yield from _pass(session, gan, "discriminator", np.concatenate([fake, real]), both, fed.key, REAL_PASS)[1]
         looks = []
-    if gan.penalty:
+    if fed.mix is not None:
         mix = fed.mix.astype(real.dtype)
         looks += [(real, PENALTY_PASS), (real * mix + fake * (1 - mix), PENALTY_PASS)]
     for pictures, number in looks:
