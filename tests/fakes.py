@@ -66,9 +66,7 @@ class FakeSession:
     def step(self, inputs: StepInputs) -> Scalars:
         self.fed.append(inputs)
         for each in inputs.discriminator:
-            signal = _signal(
-                each.images, each.labels, each.latents, each.real_targets, each.fake_targets, each.key
-            )
+            signal = _signal(each.images, each.labels, each.latents, each.real_targets, each.fake_targets, each.key)
             self._update("discriminator", signal + each.scale.rate + each.scale.root)
         for every in inputs.generator:
             signal = _signal(every.images, every.labels, every.latents, every.targets, every.key)
