@@ -21,7 +21,8 @@ _FEW = 16
 """Channels of all phases together up to which scattering by phases is faster than oneDNN's own: 1.7 to 3 times."""
 _MANY = {tf.bfloat16: 2**20}
 _MANY_OTHERWISE = 2**21
-"""Elements from which on a kernel's gradient is faster as one matrix product than as oneDNN has it: 1.1 to 13 times."""
+"""Elements from which on a kernel's gradient is faster as one matrix product than as oneDNN has it: steps of `dcgan`
+and `carpedm20` are 1.0 to 1.1 times as fast in float32, 1.1 to 1.3 times in bfloat16."""
 
 
 class Lattice(NamedTuple):
