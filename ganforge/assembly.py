@@ -189,7 +189,7 @@ def steps_in_all(recipe: Recipe, pictures: int) -> int:
     batch = recipe.training.batch_size
     if pictures < batch:
         raise DataError(
-            f"data set {recipe.data.set!r} has {pictures} pictures, fewer than a batch of {batch}; "
+            f"pictures in data set {recipe.data.set!r}: {pictures}, fewer than a batch of {batch}; "
             f"take --batch-size {max(pictures, 1)} or less, or more pictures"
         )
     if recipe.run.steps is not None:

@@ -100,7 +100,7 @@ def test_data_info_and_preview(tmp_path: Path) -> None:
     [
         (["train", "--recipe", "digit"], 1, ["unknown recipe 'digit'", "'digits'"]),
         (["train", "--backend", "troch", "--dry-run"], 1, ["unknown backend 'troch'", "'torch'"]),
-        (["train", "--batch-size", "1798", "--dry-run"], 1, ["1797 pictures, fewer than a batch of 1798"]),
+        (["train", "--batch-size", "1798", "--dry-run"], 1, ["1797, fewer than a batch of 1798"]),
         (
             ["train", "--recipe", "dcgan", "--data", "nowhere", "--set", "data.set=mnist"],
             1,
@@ -122,7 +122,7 @@ def test_data_info_and_preview(tmp_path: Path) -> None:
             ["8 pixels or more", "7x7"],
         ),
         (["train", "--set", "image_size=8x"], 1, ["HEIGHTxWIDTH"]),
-        (["train", "--batch-size", "1798"], 1, ["1797 pictures, fewer than a batch of 1798", "--batch-size 1797"]),
+        (["train", "--batch-size", "1798"], 1, ["1797, fewer than a batch of 1798", "--batch-size 1797"]),
         (["train", "--dataset", "mnist"], 1, ["--data PATH"]),
         (["train", "--set", "training.loss.name=hing"], 1, ["unknown loss 'hing'", "'hinge'"]),
         (["train", "--set", "training.latent.size=0"], 1, ["training.latent.size"]),
