@@ -1,5 +1,6 @@
 """What step number k is fed: pictures, labels, latents, targets and keys, all of it a function of (seed, k)."""
 
+from collections.abc import Iterator
 from functools import lru_cache
 
 import numpy as np
@@ -12,10 +13,30 @@ from ganforge.gan import Gan
 from ganforge.parameters import Array
 from ganforge.protocol import Latent, Player, Protocol, TargetChoice, average_weight, scale
 
+_STEPS, _BYTES = 16, 1 << 20
+"""Steps drawn at a time, and of how many bytes of pictures together: at most."""
 _BLOCK = 4096
 """Positions of a shuffle computed at a time: enough to make their cost per step vanish, too few to matter in memory."""
 _ROWS = 256
 """Rows of latents that are drawn at a time: few, so that a worker need not draw all those before its own."""
+
+
+def draw_steps(
+    gan: Gan, images: Pictures, labels: Labels | None, *, seed: int, steps: range, share: Share = WHOLE
+) -> Iterator[StepInputs]:
+    """What `draw_step` draws for each of `steps`, in order.
+
+    Steps of small pictures are drawn some at a time: a step drives all else out of the processor's caches, and drawing
+    after each would take three times as long. While a step of large ones is computed, the disk reads the next one's.
+    """
+    bytes_of_step = images[:1].nbytes * gan.protocol.batch_size * gan.protocol.discriminator.updates
+    together = 1 if asks(images) else max(1, min(_STEPS, _BYTES // bytes_of_step))
+    for first in steps[::together]:
+        following = min(first + together, steps.stop)
+        drawn = [draw_step(gan, images, labels, seed=seed, step=step, share=share) for step in range(first, following)]
+        if following < steps.stop:
+            _ask_for_step(gan, images, seed=seed, step=following, share=share)
+        yield from drawn
 
 
 def draw_step(
@@ -62,7 +83,7 @@ def draw_step(
     )
 
 
-def ask_for_step(gan: Gan, images: Pictures, *, seed: int, step: int, share: Share = WHOLE) -> None:
+def _ask_for_step(gan: Gan, images: Pictures, *, seed: int, step: int, share: Share) -> None:
     """Have the disk read the pictures that `draw_step` will take for step `step`; does not wait for it."""
     if asks(images):
         for number in _updates(gan.protocol.discriminator, step):

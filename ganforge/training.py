@@ -6,7 +6,7 @@ from math import isfinite
 from typing import Protocol
 
 from ganforge.backend import WHOLE, Labels, Pictures, Session, Share
-from ganforge.batches import ask_for_step, draw_step
+from ganforge.batches import draw_steps
 from ganforge.errors import RunError
 from ganforge.gan import Gan
 
@@ -59,10 +59,8 @@ def train(
         RunError: a loss is no longer finite; nothing is saved after that.
     """
     done = schedule.start
-    while done < schedule.stop:
-        inputs = draw_step(gan, images, labels, seed=schedule.seed, step=done, share=share)
-        if done + 1 < schedule.stop:  # the disk reads the next step's pictures while this one is computed
-            ask_for_step(gan, images, seed=schedule.seed, step=done + 1, share=share)
+    steps = range(schedule.start, schedule.stop)
+    for inputs in draw_steps(gan, images, labels, seed=schedule.seed, steps=steps, share=share):
         scalars = session.step(inputs)
         done += 1
         finished, asked = done == schedule.stop, events.stop_asked()

@@ -259,9 +259,7 @@ def test_steps_in_all(run: dict[str, int], updates: int, expected: int) -> None:
 
 @pytest.mark.parametrize("run", [{}, {"steps": 5}])
 def test_fewer_pictures_than_a_batch(run: dict[str, int]) -> None:
-    with pytest.raises(
-        DataError, match="'stripes': 3, fewer than a batch of 4; take --batch-size 3 or less"
-    ):
+    with pytest.raises(DataError, match="'stripes': 3, fewer than a batch of 4; take --batch-size 3 or less"):
         steps_in_all(recipe(run=run), 3)
     assert steps_in_all(recipe(run=run), 4)
 

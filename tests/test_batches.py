@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from msgspec.structs import replace as changed
 
 from ganforge import batches, streams
 from ganforge.backend import Share, StepInputs
-from ganforge.batches import batch_indices, draw_latents, draw_step
+from ganforge.batches import batch_indices, draw_latents, draw_step, draw_steps
 from ganforge.protocol import SGD, Adam, Average, Latent, PenaltyChoice, Player, TargetChoice, scale
 
 IMAGES = np.arange(10, dtype=np.uint8)[:, None, None, None] * np.ones((1, 2, 2, 1), np.uint8)
@@ -229,3 +230,32 @@ def test_shares_of_indices_put_together(shuffled: bool) -> None:
         shares = [Share(rank=rank, count=3) for rank in range(3)]
         parts = [batch_indices(20_000, 6000, number, seed=1, shuffled=shuffled, share=share) for share in shares]
         assert np.array_equal(np.concatenate(parts), whole)
+
+
+@pytest.mark.parametrize("most", [1, 3, 16])
+@pytest.mark.parametrize("steps", [range(2, 2), range(2, 3), range(2, 11)], ids=len)
+def test_steps_are_the_same_however_many_are_drawn_together(
+    steps: range, most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batches, "_STEPS", most)
+    gan = tiny_gan()
+    drawn = list(draw_steps(gan, IMAGES, None, seed=4, steps=steps))
+    assert len(drawn) == len(steps)
+    for step, inputs in zip(steps, drawn, strict=True):
+        assert equal(inputs, draw_step(gan, IMAGES, None, seed=4, step=step))
+
+
+def test_steps_of_large_pictures_are_drawn_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[int] = []
+
+    def noted(*args: Any, step: int, **more: Any) -> StepInputs:
+        drawn.append(step)
+        return draw_step(*args, step=step, **more)
+
+    monkeypatch.setattr(batches, "draw_step", noted)
+    gan, bytes_of_step = tiny_gan(), 4 * 2 * 2
+    for most, expected in ((2 * bytes_of_step - 1, [5]), (2 * bytes_of_step, [5, 6])):
+        monkeypatch.setattr(batches, "_BYTES", most)
+        drawn.clear()
+        next(draw_steps(gan, IMAGES, None, seed=4, steps=range(5, 9)))
+        assert drawn == expected
