@@ -177,7 +177,8 @@ def judge_discriminator(model: Model, batch: DiscriminatorFeed, fakes: Tensor, *
         real_term, fake_term = gan.loss.discriminator(model.ops, real_logits, fake_logits, targets)
         loss = gan.protocol.loss.discriminator_scale * (real_term + fake_term)
         penalty = {}
-        if gan.penalty is not None and gan.protocol.penalty is not None and batch.mix is not None:
+        if gan.penalty is not None and gan.protocol.penalty is not None:
+            assert batch.mix is not None, "a penalty was given no places to look at"
             penalty["d_penalty"] = gan.penalty.penalty(
                 model.ops,
                 lambda pictures: judge(pictures, batch.labels, PENALTY_PASS, moving=False),

@@ -69,7 +69,8 @@ class Updates:
         scalars = {"d_loss_real": real_term, "d_loss_fake": fake_term}
         realness = self.gan.loss.realness
         scalars |= {"d_real": np.mean(realness(real_logits)), "d_fake": np.mean(realness(fake_logits))}
-        if self.gan.penalty and protocol.penalty and inputs.mix is not None:
+        if self.gan.penalty and protocol.penalty:
+            assert inputs.mix is not None, "a penalty was given no places to look at"
 
             def critic(x: Tensor) -> Tensor:
                 return run("discriminator", PENALTY_PASS, arrays, inputs.labels, x)
