@@ -7,8 +7,8 @@ other half; how many of 1,000 samples with asked-for labels it recognises as ask
 a class as a fraction of that between real ones.
 """
 
+import argparse
 import json
-import sys
 
 import numpy as np
 import numpy.typing as npt
@@ -29,7 +29,11 @@ def spread(images: npt.NDArray[np.float64], labels: npt.NDArray[np.int64]) -> fl
     return float(np.mean(means))
 
 
-def main(folder: str) -> None:
+def main() -> None:
+    """Judge and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("run", help="folder of a run of the recipe digits")
+    folder = parser.parse_args().run
     digits = load_digits()
     order = np.random.default_rng(0).permutation(len(digits.target))
     images, labels = digits.data[order], digits.target[order].astype(np.int64)
@@ -48,4 +52,4 @@ def main(folder: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main()

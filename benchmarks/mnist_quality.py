@@ -8,6 +8,7 @@ MNIST; it must recognise 99 % of the 10,000 real test digits, or nothing is said
 fraction of that between real ones.
 """
 
+import argparse
 import json
 import sys
 from pathlib import Path
@@ -73,7 +74,13 @@ def real_digits(folder: Path, part: str) -> tuple[Pictures, Labels]:
     return pictures, read_idx(folder / f"{part}-labels-idx1-ubyte.gz", 1).astype(np.int64)
 
 
-def main(run: Path, folder: Path) -> None:
+def main() -> None:
+    """Judge and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("run", type=Path, help="folder of a run of the recipe cgan-mnist")
+    parser.add_argument("mnist", type=Path, help="folder with MNIST's four files")
+    asked_for = parser.parse_args()
+    run, folder = asked_for.run, asked_for.mnist
     pictures, labels = real_digits(folder, "train")
     judge = trained_judge(pictures, labels)
     accuracy = recognised(judge, *real_digits(folder, "t10k"))
@@ -93,4 +100,4 @@ def main(run: Path, folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]))
+    main()
