@@ -6,12 +6,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 from PIL import Image
 
-from ganforge.cli.main import cli
+from ganforge.cli.main import cli, main
 
 TINY = ["--set", "architecture.width=4", "--set", "training.latent.size=4", "--batch-size", "4", "--backend", "torch"]
 
@@ -212,3 +213,20 @@ def test_output_that_cannot_be_written_is_one_line(unbuffered: str) -> None:
         )
     assert done.returncode == 1
     assert done.stderr == "Error: the output cannot be written: No space left on device\n"
+
+
+def test_a_commands_exit_code_is_that_of_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Outside of its standalone mode click hands `ctx.exit` back as a value, which is easily dropped."""
+
+    @cli.command("differs")
+    @click.pass_context
+    def differs(ctx: click.Context) -> None:
+        ctx.exit(3)
+
+    monkeypatch.setattr(sys, "argv", ["ganforge", "differs"])
+    try:
+        with pytest.raises(SystemExit) as stop:
+            main()
+    finally:
+        del cli.commands["differs"]
+    assert stop.value.code == 3

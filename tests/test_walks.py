@@ -206,14 +206,18 @@ def call(*arguments: str, code: int = 0) -> str:
 def test_the_commands(place: Path) -> None:
     ganforge.train("./r.toml", out="run")
     said = call("traverse", "run", "--dim", "0-1", "--dim", "2", "--seeds", "3,8", "--span", "-2,2", "--out", "a.png")
-    assert said == "a.png: 6 strips of 20 pictures, drawn after 10 steps\n"
+    assert said == "a.png: 6 x 20 pictures, drawn after 10 steps\n"
     said = call("traverse", "run", "--seeds", "3,8", "--labels", "0-2", "--out", "b.png")
-    assert said == "b.png: 2 strips of 3 pictures, drawn after 10 steps\n"
+    assert said == "b.png: 2 x 3 pictures, drawn after 10 steps\n"
     said = call("interpolate", "run", "--seeds", "3,8,21", "--labels", "0,1", "--steps", "4", "--out", "c.png")
-    assert said == "c.png: 4 strips of 4 pictures, drawn after 10 steps\n"
-    for name in ("a.png", "b.png", "c.png"):
+    assert said == "c.png: 4 x 4 pictures, drawn after 10 steps\n"
+    call("traverse", "run", "--dim", "0")  # into the run's folder, where nothing is said of a place
+    call("interpolate", "run", "--seeds", "3,8")
+    for name in ("a.png", "b.png", "c.png", "run/strips.png", "run/walk.png"):
         with Image.open(name) as picture:
             picture.verify()
+    call("traverse", "run", "--dim", "0", "--gif", "a.gif")
+    assert sorted(path.name for path in place.glob("run/*.png")) == ["strips.png", "walk.png"]
 
 
 @pytest.mark.parametrize(
@@ -227,7 +231,6 @@ def test_the_commands(place: Path) -> None:
         (["traverse", "run", "--dim", "0", "--out", "a.png"], 1, "no run at run"),
         (["interpolate", "run", "--seeds", "3", "--out", "a.gif"], 2, "must end in .png"),
         (["interpolate", "run", "--seeds", "3", "--gif", "a.png"], 2, "must end in .gif"),
-        (["interpolate", "run", "--seeds", "3,8"], 2, "--out, --gif or --mp4"),
     ],
 )
 def test_bad_input(arguments: list[str], code: int, words: str, place: Path) -> None:

@@ -4,6 +4,7 @@ import re
 import shlex
 from itertools import combinations
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,6 +23,7 @@ from ganforge.default_plugins.watch import (
     Losses,
     discriminator_wins,
     distance,
+    loss_of_discriminator,
     pictures_alike,
 )
 from ganforge.recipe import parse, put, to_table
@@ -56,6 +58,22 @@ def test_who_wins(seen: list[Losses], wins: bool) -> None:
     assert discriminator_wins(seen) is wins
 
 
+@pytest.mark.parametrize(
+    ("settings", "term", "logit", "lost"),
+    [
+        ({}, 0.02, 0.0, 0.04),
+        ({}, 0.7, 0.0, 2 * np.log(2.0)),
+        ({"targets": {"noise": 0.05}}, 0.2, 8.0, 6.7e-4),  # sure of itself, though noise on its targets costs it
+        ({"targets": {"real": 0.0, "fake": 1.0}}, 0.2, -8.0, 6.7e-4),
+        ({"loss": {"name": "hinge"}}, 0.2, 8.0, 0.4),
+    ],
+)
+def test_what_a_discriminator_loses(settings: dict[str, Any], term: float, logit: float, lost: float) -> None:
+    gan = assemble(ganforge.describe("dcgan", overrides={"channels": 1, "training": settings}), api.host())
+    scalars = {"d_loss_real": term, "d_loss_fake": -term, "d_real": logit, "d_fake": -logit}
+    assert loss_of_discriminator(gan, scalars) == pytest.approx(lost, rel=0.05)
+
+
 # The pictures --------------------------------------------------------------------------------------------------------
 
 
@@ -83,6 +101,7 @@ def test_distance_is_within_a_class() -> None:
         ([0.8, 0.1, 0.1], False),  # not yet three times
         ([0.15, 0.1, 0.1], True),
         ([0.02, 0.04, 0.08], False),  # a generator that has just begun
+        ([0.22, 0.3, 0.22], True),  # one pattern with noise over it
         ([0.9, 1.0, 1.1], False),
     ],
 )
@@ -109,7 +128,7 @@ def warned() -> list[str]:
     return []
 
 
-LOST = {"d_loss": 0.02, "d_loss_real": 0.01, "d_loss_fake": -0.01}
+LOST = {"d_loss": 0.02, "d_loss_real": 0.01, "d_loss_fake": -0.01, "d_real": 5.0, "d_fake": -5.0}
 
 
 def tell(plugin: watch._Watch, run: Run, steps: range, **scalars: float) -> None:

@@ -1,6 +1,6 @@
 """The options that commands which draw pictures have in common: where a picture, a GIF or an MP4 of it goes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -21,10 +21,17 @@ class Targets:
     gif: Path | None
     mp4: Path | None
 
+    @classmethod
+    def of(cls, asked: Mapping[str, Path | None], otherwise: Path) -> "Targets":
+        """What the options name, or if they name nothing this picture.
+
+        Raises:
+            UsageError: a path does not end as its kind does.
+        """
+        return cls(**asked) if any(asked.values()) else cls(out=otherwise, gif=None, mp4=None)
+
     def __post_init__(self) -> None:
         given = {".png": self.out, ".gif": self.gif, ".mp4": self.mp4}
-        if not any(given.values()):
-            raise click.UsageError("say where the picture goes: --out, --gif or --mp4")
         for suffix, path in given.items():
             if path is not None and path.suffix != suffix:
                 raise click.UsageError(f"{path} must end in {suffix}")
@@ -48,8 +55,8 @@ class Targets:
         return ", ".join(str(path) for path in (self.out, self.gif, self.mp4) if path)
 
 
-def targets(png: str) -> Callable[[F], F]:
-    """The options --out, --gif and --mp4; `png` is an example of the first."""
+def targets(name: str) -> Callable[[F], F]:
+    """The options --out, --gif and --mp4; without any of them a picture of this name goes into the run's folder."""
 
     def decorate(command: F) -> F:
         path = click.Path(path_type=Path)
@@ -57,6 +64,7 @@ def targets(png: str) -> Callable[[F], F]:
             command
         )
         command = click.option("--gif", type=path, help="The same as an animation.")(command)
-        return click.option("--out", type=path, help=png)(command)
+        where = f"Picture to write, in PNG. [default: {name} in RUN, without --gif and --mp4]"
+        return click.option("--out", type=path, help=where)(command)
 
     return decorate

@@ -9,7 +9,7 @@ from ganforge.cli.animate import Targets, targets
 
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path))
-@targets("losses.png: the loss curve.")
+@targets("losses.png")
 def history(run: Path, **paths: Path | None) -> None:
     """The loss curve of a RUN, finished or not, from its journal; as a GIF or MP4 its sample grids in turn."""
     from ganforge.animations import progress
@@ -17,7 +17,7 @@ def history(run: Path, **paths: Path | None) -> None:
     from ganforge.default_plugins.journal import read
     from ganforge.run import read_recipe
 
-    to = Targets(**paths)
+    to = Targets.of(paths, run / "losses.png")
     recipe = read_recipe(run)
     to.save(
         lambda: draw(read(run), f"{recipe.name} on {recipe.run.backend}, {run.resolve().name}"),

@@ -25,10 +25,10 @@ def interpolate(
     """
     from ganforge import api, walks
 
-    to = Targets(**paths)
+    to = Targets.of(paths, run / "walk.png")
     model = api.load(run, backend=backend)
     strips = walks.interpolate(model, seeds=seeds, labels=labels, steps=steps)
     caption = f"{model.recipe.name}, step {model.step:,}"
     way = walks.joined(strips, len(seeds) - 1)
     to.save(lambda: walks.sheet(strips, caption), lambda: walks.frames(way, caption))
-    click.echo(f"{to}: {len(strips)} strips of {steps} pictures, drawn after {model.step:,} steps")
+    click.echo(f"{to}: {len(strips)} x {steps} pictures, drawn after {model.step:,} steps")

@@ -31,6 +31,8 @@ class Cli(click.Group):
             return super().invoke(ctx)
         except GanforgeError as error:
             raise click.ClickException(str(error)) from error
+        except click.exceptions.Exit as stop:  # outside of its standalone mode click makes it a mere return value
+            sys.exit(stop.exit_code)
 
     def add_command(self, cmd: click.Command, name: str | None = None) -> None:
         """Add a command; two of one name are refused, so that no plugin takes another's place unseen."""
@@ -74,8 +76,6 @@ def _run() -> None:
     try:
         host().extend("ganforge_commands", cli=cli)
         cli.main(prog_name="ganforge", standalone_mode=False)
-    except click.exceptions.Exit as stop:
-        sys.exit(stop.exit_code)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)

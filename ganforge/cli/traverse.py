@@ -33,7 +33,7 @@ def traverse(
     """
     from ganforge import api, walks
 
-    to = Targets(**paths)
+    to = Targets.of(paths, run / "strips.png")
     if not dims and labels is None:
         raise click.UsageError("give --dim, the element of the latent to sweep, or --labels to sweep")
     model = api.load(run, backend=backend)
@@ -46,4 +46,4 @@ def traverse(
         strips = walks.sweep_labels(model, seeds=seeds, labels=labels or [])
         caption = f"{model.recipe.name}, step {model.step:,}: labels {', '.join(map(str, labels or []))}"
     to.save(lambda: walks.sheet(strips, caption), lambda: walks.frames(strips, caption))
-    click.echo(f"{to}: {len(strips)} strips of {len(strips[0].pictures)} pictures, drawn after {model.step:,} steps")
+    click.echo(f"{to}: {len(strips)} x {len(strips[0].pictures)} pictures, drawn after {model.step:,} steps")

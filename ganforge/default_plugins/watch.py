@@ -26,8 +26,11 @@ NEAR_ZERO = 0.15
 """Of the discriminator's two terms, real and fake, together; cross entropy begins at 1.4, hinge at 2."""
 RISE = 1.1
 """By how much the generator's mean loss must have grown from one half of the window to the other."""
-ALIKE = 0.2
-"""Share of the real pictures' distance from each other below which generated ones are called alike."""
+ALIKE = 0.35
+"""Share of the real pictures' distance from each other below which generated ones are called alike.
+
+One noisy pattern is a fifth to a third; what has learnt is well above a half.
+"""
 CHECKS = 3
 """Checks in a row that must find them alike."""
 GROWTH = 1.1
@@ -43,8 +46,22 @@ class Losses(NamedTuple):
     """What a logged step tells of who wins."""
 
     discriminator: float
-    """Of both terms, their signs dropped, without scale and penalty."""
+    """What it loses, without scale and penalty: see `loss_of_discriminator`."""
     generator: float
+
+
+def loss_of_discriminator(gan: "Gan", scalars: Mapping[str, float]) -> float:
+    """Both of its terms, their signs dropped; or, if less, the cross-entropy of its mean logits with targets 1 and 0.
+
+    Where targets are noisy, smoothed or exchanged now and then, the terms stay above zero however sure it is.
+    """
+    terms = abs(scalars["d_loss_real"]) + abs(scalars["d_loss_fake"])
+    if not gan.loss.uses_targets:
+        return terms
+    targets = gan.protocol.targets
+    way = 1.0 if targets.real > targets.fake else -1.0
+    sure = np.logaddexp(0.0, -way * scalars["d_real"]) + np.logaddexp(0.0, way * scalars["d_fake"])
+    return min(terms, float(sure))
 
 
 def discriminator_wins(window: Sequence[Losses]) -> bool:
@@ -155,8 +172,8 @@ class _Watch:
             self._see_pictures(run)
 
     def _see_losses(self, run: "Run", scalars: Mapping[str, float]) -> None:
-        terms = abs(scalars["d_loss_real"]) + abs(scalars["d_loss_fake"])
-        self.losses.append(Losses(discriminator=terms, generator=scalars["g_loss"]))
+        lost = loss_of_discriminator(run.model.gan, scalars)
+        self.losses.append(Losses(discriminator=lost, generator=scalars["g_loss"]))
         if len(self.losses) == WINDOW and discriminator_wins(self.losses):
             words = (
                 f"the discriminator wins: its loss is {scalars['d_loss']:.3g}, the generator's has risen to "
@@ -180,7 +197,10 @@ class _Watch:
                 f"generated pictures are nearly alike: {self.shares[-1]:.0%} of the distance that real ones have from "
                 "each other (mode collapse)"
             )
-            self._say(run, "pictures", words, for_alike_pictures(run.model.gan))
+            # A discriminator that wins leaves the generator nothing to learn: more updates of it would be no remedy.
+            won = len(self.losses) == WINDOW and max(each.discriminator for each in self.losses) < NEAR_ZERO
+            remedies = for_a_winning_discriminator if won else for_alike_pictures
+            self._say(run, "pictures", words, remedies(run.model.gan))
         self.silence["pictures"] -= 1
 
     def _say(self, run: "Run", kind: str, words: str, remedies: Sequence[Assignments]) -> None:
