@@ -65,6 +65,11 @@ def ganforge_step_finished(run: "Run", step: int, scalars: "Mapping[str, float] 
 
 
 @hookspec
+def ganforge_epoch_finished(run: "Run", epoch: int, means: "Mapping[str, float]", steps: int) -> None:
+    """Epoch `epoch` (counted from 1) ended within `run.step`; `means` of the scalars of its `steps` steps."""
+
+
+@hookspec
 def ganforge_checkpoint_saved(run: "Run", path: Path) -> None:
     """A checkpoint stands complete at `path`."""
 

@@ -77,8 +77,9 @@ class Run:
 
     @property
     def epoch(self) -> float:
-        """Passes over the data set so far."""
-        return self.step * self.batch_images / len(self.data.images)
+        """Passes over the data set so far; what is left over of it in a pass, less than a batch, is dropped."""
+        training = self.recipe.training
+        return self.step * training.discriminator.updates / (len(self.data.images) // training.batch_size)
 
     def go(self) -> None:
         """Train to the last step, or until SIGINT or SIGTERM asks to stop; a checkpoint is saved either way.
@@ -128,6 +129,10 @@ class Run:
         """Tell the plugins."""
         self.step = step
         self._tell("ganforge_step_finished", step=step, scalars=scalars)
+
+    def epoch_finished(self, epoch: int, means: Mapping[str, float], steps: int) -> None:
+        """Tell the plugins."""
+        self._tell("ganforge_epoch_finished", epoch=epoch, means=means, steps=steps)
 
     def save(self, step: int) -> None:
         """Save a checkpoint and tell the plugins.

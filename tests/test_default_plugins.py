@@ -97,6 +97,7 @@ def test_a_quiet_run_prints_nothing(tmp_path: Path, capsys: pytest.CaptureFixtur
     run = FakeRun(tmp_path, quiet=True)
     progress.ganforge_run_started(run)
     progress.ganforge_step_finished(run, 2, {"d_loss": 0.5})
+    progress.ganforge_epoch_finished(run, 1, {"d_loss": 0.5}, 2)
     progress.ganforge_run_finished(run, None)
     assert capsys.readouterr().out == ""
 
@@ -133,50 +134,52 @@ def said_by(capsys: pytest.CaptureFixture[str], start: str) -> list[str]:
     return [line for line in capsys.readouterr().out.splitlines() if line.startswith(start)]
 
 
-def test_an_epoch_ends_with_its_means_and_the_time(
+def test_every_epoch_ends_with_its_means_and_the_time(
     place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Five batches an epoch: it ends within step 3, with step 5, within step 8 and with step 10."""
+    """Five batches an epoch: it ends within step 3, with 5, within 8 and with 10; none but 10 is logged."""
+    monkeypatch.setattr(progress, "PAUSE", 0.0)
     use_host(monkeypatch).add("progress", lambda: progress)
-    recipe = ganforge.describe("./r.toml", overrides={"run": {"log_every": 1}})
+    recipe = ganforge.describe("./r.toml", overrides={"run": {"log_every": 50}})
     ganforge.train(recipe, out="run", quiet=False)
-    lines = said_by(capsys, "epoch ")
-    assert [line.split(" (")[0] for line in lines] == [
-        f"epoch {number} done: d_loss 1.500  g_loss 0.250" for number in (1, 2, 3, 4)
-    ]
-    assert ["of 3 logged" in line for line in lines] == [True, False, True, False]
-    assert lines[0].endswith("  0:00:00")
-
-
-def test_means_are_of_the_epochs_own_steps(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    recipe = ganforge.describe("digits", overrides={"training": {"batch_size": 4}, "run": {"log_every": 1}})
-    pictures = SimpleNamespace(images=np.zeros((10, 8, 8, 1), np.uint8))
-    run: Any = SimpleNamespace(
-        recipe=recipe, data=pictures, batch_images=4, step=0, stop=9, epoch=0.0, seconds=3723.4, quiet=False
-    )
-    display = progress._Progress()
-    display.display = progress._Display(console=_console(), bar=SimpleNamespace(update=lambda *a, **k: None), task=0)  # type: ignore[arg-type]
-    for step, loss in enumerate((1.0, 3.0, 5.0, 6.0), start=1):
-        display.ganforge_step_finished(run, step, {"d_loss": loss, "g_loss": -loss})
     assert said_by(capsys, "epoch ") == [
-        "epoch 1 done: d_loss 2.000  g_loss -2.000 (means of 2 logged steps)  1:02:03",
-        "epoch 2 done: d_loss 5.500  g_loss -5.500 (means of 2 logged steps)  1:02:03",
+        f"epoch {number} done: d_loss 1.500  g_loss 0.250 (means of {steps} steps)  0:00:00"
+        for number, steps in ((1, 3), (2, 2), (3, 3), (4, 2))
     ]
 
 
-def _console() -> Any:
-    from rich.console import Console
+def epochs_of(seconds: float, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> list[int]:
+    """Of ten epochs that take `seconds` each, those that have a line."""
+    monkeypatch.setattr(progress, "_introduce", lambda console, run: None)
+    run = FakeRun(Path("r"))
+    progress.ganforge_run_started(run)
+    for epoch in range(1, 11):
+        run.seconds = epoch * seconds
+        progress.ganforge_epoch_finished(run, epoch, {"d_loss": 2.0, "d_real": 3.0, "g_loss": -1.0}, 4)
+    progress.ganforge_run_finished(run, KeyboardInterrupt())
+    return [int(line.split()[1]) for line in said_by(capsys, "epoch ")]
 
-    return Console(highlight=False, soft_wrap=True)
+
+def test_epochs_of_a_second_are_all_said(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """As those of 300 pictures are, four steps each, which no logged step may fall into."""
+    assert epochs_of(0.9, monkeypatch, capsys) == list(range(1, 11))
 
 
-def test_epochs_shorter_than_the_logged_steps_are_not_summed_up(
-    place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_of_epochs_that_fly_by_some_are_said_and_the_last(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    use_host(monkeypatch).add("progress", lambda: progress)
-    recipe = ganforge.describe("./r.toml", overrides={"run": {"log_every": 5}})
-    ganforge.train(recipe, out="run", quiet=False)
-    assert not said_by(capsys, "epoch ")
+    assert epochs_of(0.2, monkeypatch, capsys) == [1, 4, 7, 10]
+    assert epochs_of(0.125, monkeypatch, capsys) == [1, 5, 9, 10]
+    assert epochs_of(0.001, monkeypatch, capsys) == [1, 10]
+
+
+def test_the_line_of_an_epoch(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(progress, "_introduce", lambda console, run: None)
+    run = FakeRun(Path("r"), seconds=3723.4)
+    progress.ganforge_run_started(run)
+    progress.ganforge_epoch_finished(run, 1234, {"d_loss": 2.0, "d_real": 3.0, "g_loss": -1.0}, 1)
+    progress.ganforge_run_finished(run, None)
+    assert said_by(capsys, "epoch ") == ["epoch 1,234 done: d_loss 2.000  g_loss -1.000 (means of 1 step)  1:02:03"]
 
 
 def test_real_pictures_lie_beside_the_samples_class_by_class(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:

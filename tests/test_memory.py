@@ -55,6 +55,9 @@ class Silent(Told):
     def step_finished(self, step: int, scalars: Any) -> None:
         pass
 
+    def epoch_finished(self, epoch: int, means: Any, steps: int) -> None:
+        pass
+
     def save(self, step: int) -> None:
         pass
 

@@ -371,6 +371,7 @@ def test_hooks_by_name() -> None:
         "ganforge_commands",
         "ganforge_run_started",
         "ganforge_step_finished",
+        "ganforge_epoch_finished",
         "ganforge_checkpoint_saved",
         "ganforge_run_finished",
     ]

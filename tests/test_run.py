@@ -8,14 +8,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 from fake_runs import recipe, run_in
 from fakes import FakeSession, core_host, module, recorder
 
 from ganforge import checkpoint
+from ganforge.assembly import steps_in_all
 from ganforge.errors import DataError, RunError
-from ganforge.recipe import to_table
+from ganforge.recipe import set_run_length, to_table
 from ganforge.run import (
     CHECKPOINTS,
     RECIPE,
@@ -80,7 +82,29 @@ def test_counts() -> None:
     run = run_in(Path(), core_host()[0])
     run.step = 5
     assert run.batch_images == 4
-    assert run.epoch == 2.0
+    assert run.epoch == 2.5  # of two batches each: the two pictures left over are dropped
+
+
+def test_epochs_are_told_with_their_means_and_end_at_a_whole_one(tmp_path: Path) -> None:
+    told: list[Any] = []
+
+    def epoch(run: Run, epoch: int, means: Any, steps: int) -> None:
+        told.append((run.step, run.epoch, epoch, means, steps))
+
+    run_in(tmp_path, core_host(module("epochs", ganforge_epoch_finished=epoch))[0]).go()
+    means = {"d_loss": 1.5, "g_loss": 0.25}
+    assert told == [(2, 1.0, 1, means, 2), (4, 2.0, 2, means, 2), (6, 3.0, 3, means, 2)]
+
+
+@pytest.mark.parametrize("updates", [1, 2])
+def test_a_run_of_so_many_epochs_ends_at_that_epoch(updates: int) -> None:
+    run = run_in(Path(), core_host()[0])
+    training = msgspec.structs.replace(
+        run.recipe.training, discriminator=msgspec.structs.replace(run.recipe.training.discriminator, updates=updates)
+    )
+    run.recipe = msgspec.structs.replace(set_run_length(run.recipe, epochs=6), training=training)
+    run.step = steps_in_all(run.recipe, len(run.data.images))
+    assert run.epoch == 6.0
 
 
 def test_divergence_ends_the_run_and_is_told(tmp_path: Path) -> None:

@@ -30,6 +30,9 @@ class Told:
     def step_finished(self, step: int, scalars: Mapping[str, float] | None) -> None:
         self.log.append(("step", step, scalars is not None))
 
+    def epoch_finished(self, epoch: int, means: Mapping[str, float], steps: int) -> None:
+        self.log.append(("epoch", epoch, dict(means), steps))
+
     def save(self, step: int) -> None:
         self.log.append(("save", step))
 
@@ -38,6 +41,9 @@ class Told:
 
     def logged(self) -> list[int]:
         return [each[1] for each in self.log if each[0] == "step" and each[2]]
+
+    def epochs(self) -> list[tuple[Any, ...]]:
+        return [each[1:] for each in self.log if each[0] == "epoch"]
 
     def saved(self) -> list[int]:
         return [each[1] for each in self.log if each[0] == "save"]
@@ -100,23 +106,129 @@ def test_asked_to_stop_it_saves_and_stops_after_the_step() -> None:
     assert len(session.calls) == 4
 
 
-def test_scalars_are_read_on_steps_that_are_logged_or_saved_alone() -> None:
-    """Reading one waits for the device."""
-    read: list[int] = []
+@dataclass
+class Lazy(FakeSession):
+    """Its loss of step k is k; `read` remembers of which step which was read after how many."""
 
-    class Slow:
-        def __float__(self) -> float:
-            read.append(1)
-            return 0.5
+    read: list[tuple[int, int]] = field(default_factory=list)
 
-    class Lazy(FakeSession):
-        def step(self, inputs: Any) -> Any:
-            super().step(inputs)
-            return {"d_loss": Slow()}
+    def step(self, inputs: Any) -> Any:
+        super().step(inputs)
+        return {"d_loss": Waiting(self, len(self.fed))}
 
+
+@dataclass
+class Waiting:
+    session: Lazy
+    step: int
+
+    def __float__(self) -> float:
+        self.session.read.append((len(self.session.fed), self.step))
+        return float(self.step)
+
+
+def lazily(steps: int, pictures: int) -> list[tuple[int, int]]:
+    """What was read when in a run of as many steps, of batches of four."""
     gan = tiny_gan()
-    train(gan, Lazy(gan, dict(gan.initial_state(0))), IMAGES, None, schedule(11), Told())
-    assert len(read) == len({3, 6, 9, 11} | {4, 8})
+    session = Lazy(gan, dict(gan.initial_state(0)))
+    train(gan, session, np.zeros((pictures, 2, 2, 1), np.uint8), None, schedule(steps, log=500, checkpoint=300), Told())
+    return session.read
+
+
+def test_reading_a_scalar_seldom_waits_for_the_device() -> None:
+    """A step just done is read where it is logged or saved, or ends an epoch; others when there are many of them."""
+    read = lazily(700, pictures=4 * 290)
+    assert [done for done, step in read if done == step] == [290, 300, 500, 580, 600, 700]
+    behind = [done - step for done, step in read if done not in (290, 580)]
+    assert all(each == 0 or 32 <= each < 64 for each in behind)
+    assert max(done - step for done, step in read) < 64  # none is kept for long
+
+
+def test_each_scalar_is_read_once_and_the_rest_of_an_epoch_with_its_end() -> None:
+    read = lazily(80, pictures=4 * 8)
+    assert sorted(step for _, step in read) == list(range(1, 81))
+    assert {done for done, _ in read} == set(range(8, 81, 8))
+
+
+# Epochs --------------------------------------------------------------------------------------------------------------
+
+
+class Rough(FakeSession):
+    """Losses that differ from step to step, by what it is fed."""
+
+    def step(self, inputs: Any) -> Any:
+        super().step(inputs)
+        return {"d_loss": np.float32(inputs.discriminator[-1].key % 97 / 3), "g_loss": inputs.generator[0].key % 89}
+
+
+def every_step(gan: Gan, images: np.ndarray, steps: range) -> list[tuple[float, float]]:
+    """The losses of each step, from a loop of its own."""
+    session = Rough(gan, dict(gan.initial_state(0)))
+    found = [session.step(draw_step(gan, images, None, seed=0, step=step)) for step in steps]
+    return [(float(each["d_loss"]), float(each["g_loss"])) for each in found]
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    st.integers(4, 60).flatmap(lambda n: st.tuples(st.just(n), st.integers(1, 4))),
+    st.integers(0, 20),
+    st.integers(1, 100),
+    st.integers(1, 150),
+)
+def test_means_are_of_every_step_of_an_epoch(size: tuple[int, int], start: int, more: int, log: int) -> None:
+    """However many updates, wherever the loop begins, logged or not."""
+    pictures, updates = size
+    images = np.zeros((pictures, 2, 2, 1), np.uint8)
+    gan = tiny_gan(discriminator=Player(updates=updates))
+    told, stop = Told(), start + more
+    train(gan, Rough(gan, dict(gan.initial_state(0))), images, None, schedule(stop, start, log, 40), told)
+    losses = every_step(gan, images, range(start, stop))
+
+    expected, first = [], start
+    for done in range(start + 1, stop + 1):
+        whole = done * updates // (pictures // 4)
+        if whole > (done - 1) * updates // (pictures // 4):
+            own = np.array(losses[first - start : done - start])
+            expected.append((whole, *own.mean(axis=0), done - first))
+            first = done
+    found = [(epoch, means["d_loss"], means["g_loss"], steps) for epoch, means, steps in told.epochs()]
+    assert found == [pytest.approx(each, rel=1e-12) for each in expected]
+
+
+def test_epochs_that_are_never_logged_have_means_too() -> None:
+    """Three steps each; the last is not whole."""
+    told = Told()
+    train(tiny_gan(), opened(tiny_gan()), IMAGES, None, schedule(11, log=1000, checkpoint=1000), told)
+    assert told.epochs() == [(number, {"d_loss": 1.5, "g_loss": 0.25}, 3) for number in (1, 2, 3)]
+
+
+def test_a_run_gone_on_with_means_its_own_steps() -> None:
+    told = Told()
+    train(tiny_gan(), opened(tiny_gan()), IMAGES, None, schedule(6, start=2), told)
+    assert [(epoch, steps) for epoch, _, steps in told.epochs()] == [(1, 1), (2, 3)]
+
+
+def test_an_epoch_is_told_between_its_last_step_and_what_is_saved() -> None:
+    told = Told()
+    train(tiny_gan(), opened(tiny_gan()), IMAGES, None, schedule(3), told)
+    assert [each[:2] for each in told.log[-3:]] == [("step", 3), ("epoch", 1), ("save", 3)]
+
+
+def test_a_step_of_several_epochs_tells_the_last() -> None:
+    gan, told = tiny_gan(discriminator=Player(updates=7)), Told()
+    train(gan, opened(gan), IMAGES, None, schedule(3), told)
+    assert [(epoch, steps) for epoch, _, steps in told.epochs()] == [(2, 1), (4, 1), (7, 1)]
+
+
+def test_a_mean_may_be_nan() -> None:
+    """What is neither logged nor saved is not refused."""
+    told = Told()
+    with pytest.raises(RunError, match="step 4"):
+        train(tiny_gan(), opened(tiny_gan(), diverges=2), IMAGES, None, schedule(4, log=4), told)
+    assert [(epoch, str(means["d_loss"])) for epoch, means, _ in told.epochs()] == [(1, "nan")]
+
+
+# Divergence ----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("diverges", [0, 3, 6])

@@ -1,6 +1,6 @@
 """The journal: `journal.jsonl` in the run's folder, one line of JSON for each logged step.
 
-{"step": 500, "images": 32000, "epoch": 17.8, "seconds": 4.1, "d_loss": 1.19, ...}
+{"step": 500, "images": 32000, "epoch": 17.8571, "seconds": 4.1, "d_loss": 1.19, ...}
 """
 
 import json

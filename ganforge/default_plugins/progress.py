@@ -1,7 +1,10 @@
-"""Progress on the terminal: a bar where there is one, plain lines elsewhere."""
+"""Progress on the terminal: a bar where there is one, plain lines elsewhere, and a line of means for each epoch.
+
+Epochs of tiny sets end many times a second: one that ends within `PAUSE` of the line before has none, except the last.
+"""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ganforge.errors import WriteError
@@ -13,14 +16,19 @@ if TYPE_CHECKING:
 
     from ganforge.run import Run
 
+PAUSE = 0.5
+"""Seconds from one epoch's line to the next: at least."""
+
 
 @dataclass
 class _Display:
     console: "Console"
     bar: "Progress"
     task: "TaskID"
-    logged: list[Mapping[str, float]] = field(default_factory=list)
-    """Scalars of this epoch's logged steps."""
+    quiet_until: float = 0.0
+    """Seconds of the run before which no epoch's line is printed."""
+    unsaid: str = ""
+    """The last epoch's line, if it was not printed."""
 
 
 class _Progress:
@@ -63,14 +71,23 @@ class _Progress:
             self.display.bar.update(self.display.task, completed=step)
         else:
             _show(self.display, run, step, scalars)
-        if _epochs(run, step) > _epochs(run, step - 1):
-            _sum_up(self.display, run, step)
+
+    @hookimpl
+    def ganforge_epoch_finished(self, run: "Run", epoch: int, means: Mapping[str, float], steps: int) -> None:
+        """The epoch's means; not where the line before has just been printed."""
+        if self.display is None:
+            return
+        self.display.unsaid = _summed_up(epoch, means, steps, run.seconds)
+        if run.seconds >= self.display.quiet_until:
+            _say(self.display)
+            self.display.quiet_until = run.seconds + PAUSE
 
     @hookimpl
     def ganforge_run_finished(self, run: "Run", error: BaseException | None) -> None:
         """Say what there is now, or how to go on."""
         if self.display is None:
             return
+        _say(self.display)
         self.display.bar.stop()
         console, self.display = self.display.console, None
         if error is None:
@@ -89,9 +106,7 @@ class _Progress:
 
 
 def _show(display: _Display, run: "Run", step: int, scalars: Mapping[str, float]) -> None:
-    display.logged.append(scalars)
-    shown = {name: value for name, value in scalars.items() if name in ("d_loss", "g_loss")}  # in 80 columns
-    display.bar.update(display.task, completed=step, losses=_worded(shown))
+    display.bar.update(display.task, completed=step, losses=_worded(_losses(scalars)))
     if not display.console.is_terminal:
         display.console.print(
             f"step {step:,}/{run.stop:,}  {step * run.batch_images:,} images  epoch {run.epoch:,.1f}  "
@@ -99,32 +114,27 @@ def _show(display: _Display, run: "Run", step: int, scalars: Mapping[str, float]
         )
 
 
+def _summed_up(epoch: int, means: Mapping[str, float], steps: int, seconds: float) -> str:
+    minutes, over = divmod(round(seconds), 60)
+    return (
+        f"epoch {epoch:,} done: {_worded(_losses(means))} (means of {steps:,} step{'s' if steps > 1 else ''})  "
+        f"{minutes // 60}:{minutes % 60:02}:{over:02}"
+    )
+
+
+def _say(display: _Display) -> None:
+    if display.unsaid:
+        display.console.print(display.unsaid)
+        display.unsaid = ""
+
+
+def _losses(scalars: Mapping[str, float]) -> dict[str, float]:
+    """What there is room for in 80 columns."""
+    return {name: value for name, value in scalars.items() if name in ("d_loss", "g_loss")}
+
+
 def _worded(scalars: Mapping[str, float]) -> str:
     return "  ".join(f"{name} {value:.3f}" for name, value in scalars.items())
-
-
-def _epochs(run: "Run", step: int) -> int:
-    """Whole epochs after `step` steps; what is left over of the data set is less than a batch and dropped."""
-    training = run.recipe.training
-    return step * training.discriminator.updates // (len(run.data.images) // training.batch_size)
-
-
-def _sum_up(display: _Display, run: "Run", step: int) -> None:
-    """The means of an epoch, over its logged steps: others would have to wait for the device.
-
-    Nothing is said of epochs shorter than the steps between two logged ones: they would have no mean.
-    """
-    logged, display.logged = display.logged, []
-    if run.batch_images * run.recipe.run.log_every > len(run.data.images) or not logged:
-        return
-    minutes, seconds = divmod(round(run.seconds), 60)
-    means = "  ".join(
-        f"{name} {sum(scalars[name] for scalars in logged) / len(logged):.3f}" for name in ("d_loss", "g_loss")
-    )
-    display.console.print(
-        f"epoch {_epochs(run, step):,} done: {means} (means of {len(logged)} logged steps)  "
-        f"{minutes // 60}:{minutes % 60:02}:{seconds:02}"
-    )
 
 
 def _introduce(console: "Console", run: "Run") -> None:
@@ -152,4 +162,5 @@ def _introduce(console: "Console", run: "Run") -> None:
 _progress = _Progress()
 ganforge_run_started = _progress.ganforge_run_started
 ganforge_step_finished = _progress.ganforge_step_finished
+ganforge_epoch_finished = _progress.ganforge_epoch_finished
 ganforge_run_finished = _progress.ganforge_run_finished
