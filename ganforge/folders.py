@@ -72,7 +72,8 @@ def printable(name: str) -> str:
 def list_pictures(root: Path, pattern: str = "**/*") -> tuple[PictureFile, ...]:
     """The files below `root` that match a glob pattern and have a picture's suffix, ordered by their names.
 
-    Hidden files and folders are left out, and so are links that lead nowhere; `**` follows no link to a folder.
+    Hidden files and folders are left out, and so is what is no file; `**` follows no link to a folder. A link that
+    leads nowhere is listed, so that it is told of as a picture that cannot be read.
 
     Raises:
         DataError: the pattern leaves the folder or holds `**` twice, or there is no such file.
@@ -140,11 +141,8 @@ def _matching(root: Path, pattern: str) -> Iterator[PictureFile]:
         relative = file.relative_to(root)
         if file.suffix.lower() not in SUFFIXES or any(part.startswith(".") for part in relative.parts):
             continue
-        try:
-            status = file.stat()
-        except OSError:
-            continue  # a link that leads nowhere
-        if stat.S_ISREG(status.st_mode):
+        status = file.stat() if file.exists() else file.lstat()
+        if stat.S_ISREG(status.st_mode) or stat.S_ISLNK(status.st_mode):
             yield PictureFile(name=relative.as_posix(), size=status.st_size, changed=status.st_mtime_ns)
 
 

@@ -56,7 +56,7 @@ def test_links(tmp_path: Path) -> None:
     (tmp_path / "set" / "sub" / "loop").symlink_to(tmp_path / "set", target_is_directory=True)
     (tmp_path / "set" / "broken.png").symlink_to(tmp_path / "gone.png")
     (tmp_path / "set" / "linked.png").symlink_to(tmp_path / "elsewhere" / "b.png")
-    assert places(tmp_path / "set") == ["linked.png", "sub/a.png"]
+    assert places(tmp_path / "set") == ["broken.png", "linked.png", "sub/a.png"]
 
 
 @pytest.mark.parametrize(

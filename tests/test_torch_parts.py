@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 
 from ganforge import streams
+from ganforge.shapes import resolve
+from ganforge.spec import Elu, Layer, LeakyRelu, Network, Relu
 
 torch = pytest.importorskip("torch")
 
-from ganforge_torch import dropout, ops  # noqa: E402
+from ganforge_torch import dropout, layers, ops  # noqa: E402
 
 CPU = torch.device("cpu")
 
@@ -49,3 +51,25 @@ def test_a_gradient_can_be_differentiated_again() -> None:
     assert float(found) == pytest.approx(3.0 * (1.0 + 4.0) / 2)
     assert not at.requires_grad
     assert torch.equal(ops.gradient(lambda x: ops.gradient(lambda y: y**3, x), at).detach(), 6.0 * at)
+
+
+@pytest.mark.parametrize(
+    ("layer", "slopes", "bends"),
+    [
+        (Relu(), [0.0, 0.0, 1.0], [0.0, 0.0, 0.0]),
+        (LeakyRelu(slope=0.25), [0.25, 0.25, 1.0], [0.0, 0.0, 0.0]),
+        (Elu(alpha=0.7), [0.0, 0.7, 1.0], [0.0, 0.7, 0.0]),
+    ],
+    ids=["relu", "leaky_relu", "elu"],
+)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_slopes_at_zero_and_far_out(layer: Layer, slopes: list[float], bends: list[float], dtype: torch.dtype) -> None:
+    nodes = resolve(Network(input=(3,), layers=(layer,)))
+
+    def slope(x: torch.Tensor) -> torch.Tensor:
+        return ops.gradient(lambda y: layers.forward(nodes, {}, y, None), x)
+
+    x = torch.tensor([[-800.0, 0.0, 800.0]], dtype=dtype)
+    assert torch.equal(slope(x).detach(), torch.tensor([slopes], dtype=dtype))
+    bend = ops.gradient(lambda x: slope(x) + 0.0 * x, x)  # a slope of numbers alone has no graph
+    assert torch.equal(bend.detach(), torch.tensor([bends], dtype=dtype))

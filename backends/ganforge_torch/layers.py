@@ -103,7 +103,8 @@ def _layer(node: Node, x: Tensor, now: Pass, fresh: bool) -> Tensor:
         case LeakyRelu(slope=slope):
             return F.leaky_relu(x, slope, inplace=fresh)
         case Elu(alpha=alpha):
-            return F.elu(x, alpha)
+            # Not torch's own, whose second derivative at 0 itself is 0. The branch not taken must not overflow.
+            return torch.where(x > 0, x, alpha * torch.expm1(x.clamp(max=0.0)))
         case Tanh():
             return torch.tanh(x)
         case Sigmoid():
