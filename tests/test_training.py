@@ -127,25 +127,30 @@ class Waiting:
         return float(self.step)
 
 
-def lazily(steps: int, pictures: int) -> list[tuple[int, int]]:
+def lazily(steps: int, pictures: int, told: Told) -> list[tuple[int, int]]:
     """What was read when in a run of as many steps, of batches of four."""
     gan = tiny_gan()
     session = Lazy(gan, dict(gan.initial_state(0)))
-    train(gan, session, np.zeros((pictures, 2, 2, 1), np.uint8), None, schedule(steps, log=500, checkpoint=300), Told())
+    train(gan, session, np.zeros((pictures, 2, 2, 1), np.uint8), None, schedule(steps, log=500, checkpoint=300), told)
     return session.read
 
 
 def test_reading_a_scalar_seldom_waits_for_the_device() -> None:
     """A step just done is read where it is logged or saved, or ends an epoch; others when there are many of them."""
-    read = lazily(700, pictures=4 * 290)
+    told = Told()
+    read = lazily(700, pictures=4 * 290, told=told)
     assert [done for done, step in read if done == step] == [290, 300, 500, 580, 600, 700]
     behind = [done - step for done, step in read if done not in (290, 580)]
     assert all(each == 0 or 32 <= each < 64 for each in behind)
     assert max(done - step for done, step in read) < 64  # none is kept for long
+    assert told.epochs() == [
+        (1, {"d_loss": np.mean(range(1, 291))}, 290),
+        (2, {"d_loss": np.mean(range(291, 581))}, 290),
+    ]
 
 
 def test_each_scalar_is_read_once_and_the_rest_of_an_epoch_with_its_end() -> None:
-    read = lazily(80, pictures=4 * 8)
+    read = lazily(80, pictures=4 * 8, told=Told())
     assert sorted(step for _, step in read) == list(range(1, 81))
     assert {done for done, _ in read} == set(range(8, 81, 8))
 
