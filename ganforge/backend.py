@@ -26,7 +26,8 @@ Scalars: TypeAlias = Mapping[str, SupportsFloat]
 Of the step's last update of each network. `d_loss` is scaled and includes the weighted penalty; `d_loss_real`,
 `d_loss_fake` and `d_penalty` are without scale and weight. `d_real` and `d_fake` are means over the batch of the loss's
 `realness` of the logits. A value may still be on the device: `float()` waits for it,
-so the core asks on logged steps alone.
+so the core asks on logged steps, and of other steps later, for the means of an epoch: up to 64 steps, in which the
+value must not change.
 """
 
 # Forward passes of one update, for the keys of their dropout masks: streams.mix(key + pass).

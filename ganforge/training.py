@@ -43,7 +43,8 @@ class _Means:
     """Means of the scalars of steps, read some at a time.
 
     Reading waits for the device. So a step's scalars are read when it has long been done: the elder half of those
-    unread whenever there are `_UNREAD`, all when the means are taken.
+    unread whenever there are `_UNREAD`, all when the means are taken. Where a framework then waits for younger steps
+    too, as for all that a CUDA stream holds, that is once in so many steps.
     """
 
     unread: list[Scalars] = field(default_factory=list)
