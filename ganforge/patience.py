@@ -4,8 +4,8 @@ Nothing is stopped: Python cannot stop a thread, and what is slow may be well. I
 Work that never lets go of the interpreter's lock keeps that thread from running too, and is not named.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from threading import Thread
 from time import monotonic, sleep
@@ -15,11 +15,20 @@ _LOOKS = 0.25
 """Seconds from one look to the next."""
 
 
-@dataclass(kw_only=True, eq=False)
+@dataclass(kw_only=True, eq=False, slots=True)
 class _Work:
+    """Work that goes on while this is open. No generator: a step of a small GAN asks for five of them."""
+
     line: Callable[[], str]
     ends: float
     """When patience does, by the monotonic clock."""
+    among: "set[_Work]"
+
+    def __enter__(self) -> None:
+        self.among.add(self)
+
+    def __exit__(self, *error: object) -> None:
+        self.among.discard(self)
 
 
 @dataclass(kw_only=True)
@@ -31,18 +40,12 @@ class Patience:
     _works: set[_Work] = field(default_factory=set, init=False)
     _thread: Thread | None = field(default=None, init=False)
 
-    @contextmanager
-    def during(self, seconds: float, line: Callable[[], str]) -> Iterator[None]:
+    def during(self, seconds: float, line: Callable[[], str]) -> AbstractContextManager[None]:
         """Say `line()` once if what is done while this is open takes more than so many seconds."""
-        work = _Work(line=line, ends=monotonic() + seconds)
-        self._works.add(work)
         if self._thread is None or not self._thread.is_alive():  # in a fork of the process that it was begun in
             self._thread = Thread(target=_look, args=(ref(self),), name="ganforge-patience", daemon=True)
             self._thread.start()
-        try:
-            yield
-        finally:
-            self._works.discard(work)
+        return _Work(line=line, ends=monotonic() + seconds, among=self._works)
 
     def say_overdue(self) -> None:
         """Say once what has taken too long."""

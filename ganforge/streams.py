@@ -66,24 +66,25 @@ def shuffled(seed: int, epoch: int, size: int, positions: npt.NDArray[np.int64])
     with its square root, which is how many values half of the bits can have.
     """
     half = max(1, -(-(size - 1).bit_length() // 2))
-    mask = np.uint64((1 << half) - 1)
     tables = _rounds(seed, epoch, half)
 
-    def scramble(words: Words) -> Words:
-        left, right = words >> np.uint64(half), words & mask
+    def scramble(words: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        left, right = words >> half, words & ((1 << half) - 1)
         for table in tables:
-            left, right = right, left ^ table[right]
-        return (left << np.uint64(half)) | right
+            left, right = right, left ^ table.take(right)
+        return (left << half) | right
 
-    indices = scramble(positions.astype(np.uint64))
-    while (outside := indices >= np.uint64(size)).any():
+    indices = scramble(positions)
+    outside = np.flatnonzero(indices >= size)
+    while outside.size:
         indices[outside] = scramble(indices[outside])
-    return indices.astype(np.int64)
+        outside = outside[indices[outside] >= size]
+    return indices
 
 
 @lru_cache(maxsize=2)
-def _rounds(seed: int, epoch: int, half: int) -> Words:
-    """(8, 2^half): what each round makes of every value of half of the bits."""
+def _rounds(seed: int, epoch: int, half: int) -> npt.NDArray[np.int64]:
+    """(8, 2^half): what each round makes of every value of half of the bits; signed, as NumPy's indices are."""
     values = mix(np.arange(1 << half, dtype=np.uint64))
     places = generator(seed, "shuffle", epoch).integers(0, 2**32, size=(8, 1), dtype=np.uint64)
-    return mix(values ^ places) & np.uint64((1 << half) - 1)
+    return (mix(values ^ places) & np.uint64((1 << half) - 1)).astype(np.int64)
