@@ -11,6 +11,7 @@ from hashlib import blake2b
 
 import numpy as np
 import numpy.typing as npt
+from numpy.random.bit_generator import ISeedSequence
 
 Words = npt.NDArray[np.uint64]
 """32-bit words held in 64 bits, so that products do not overflow."""
@@ -21,8 +22,18 @@ _LOW = np.uint64(0xFFFFFFFF)
 def generator(seed: int, purpose: str, *counters: int) -> np.random.Generator:
     """A NumPy generator for one purpose at one place, such as `generator(7, "latent", step, update)`."""
     label = f"{seed}/{purpose}/{'/'.join(map(str, counters))}".encode()
-    key = np.frombuffer(blake2b(label, digest_size=16).digest(), dtype=np.uint64)
-    return np.random.Generator(np.random.Philox(key=key))
+    key = _Key(blake2b(label, digest_size=16).digest())
+    return np.random.Generator(np.random.Philox(key))  # type: ignore[arg-type] # NumPy's stubs know no such seeds
+
+
+class _Key(ISeedSequence):
+    """Philox's key as it is. Given as `key=`, NumPy asks the system for entropy first, which takes twice as long."""
+
+    def __init__(self, key: bytes) -> None:
+        self._key = key
+
+    def generate_state(self, n_words: int, dtype: npt.DTypeLike = np.uint64) -> Words:
+        return np.frombuffer(self._key, dtype=np.uint64)
 
 
 def key(seed: int, purpose: str, *counters: int) -> int:
