@@ -20,9 +20,17 @@ from ganforge.losses import LossEntry, PenaltyEntry, ganforge_losses
 from ganforge.parameters import Array, State
 from ganforge.plugins import Host
 from ganforge.protocol import Latent, Protocol
-from ganforge.spec import BatchNorm, Conv, Dense, Flatten, LeakyRelu, Network, Reshape, Tanh
+from ganforge.spec import BatchNorm, Conv, Dense, Elu, Flatten, LeakyRelu, Network, Relu, Reshape, Tanh
 
 CORE_PLUGINS = ("ganforge.losses", "ganforge.architecture", "ganforge.recipes")
+
+
+SLOPES = [
+    pytest.param(Relu(), [0.0, 0.0, 1.0], [0.0, 0.0, 0.0], id="relu"),
+    pytest.param(LeakyRelu(slope=0.25), [0.25, 0.25, 1.0], [0.0, 0.0, 0.0], id="leaky_relu"),
+    pytest.param(Elu(alpha=0.7), [0.0, 0.7, 1.0], [0.0, 0.7, 0.0], id="elu"),
+]
+"""First and second derivatives far below 0, at 0 and far above, as every backend must have them."""
 
 
 def loss(name: str) -> LossEntry:

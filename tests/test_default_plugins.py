@@ -138,7 +138,7 @@ def test_every_epoch_ends_with_its_means_and_the_time(
     place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Five batches an epoch: it ends within step 3, with 5, within 8 and with 10; none but 10 is logged."""
-    monkeypatch.setattr(progress, "PAUSE", 0.0)
+    monkeypatch.setattr(progress, "SHORT", 0.0)
     use_host(monkeypatch).add("progress", lambda: progress)
     recipe = ganforge.describe("./r.toml", overrides={"run": {"log_every": 50}})
     ganforge.train(recipe, out="run", quiet=False)
@@ -149,11 +149,11 @@ def test_every_epoch_ends_with_its_means_and_the_time(
 
 
 def epochs_of(seconds: float, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> list[int]:
-    """Of ten epochs that take `seconds` each, those that have a line."""
+    """Of a hundred epochs that take `seconds` each, those that have a line."""
     monkeypatch.setattr(progress, "_introduce", lambda console, run: None)
     run = FakeRun(Path("r"))
     progress.ganforge_run_started(run)
-    for epoch in range(1, 11):
+    for epoch in range(1, 101):
         run.seconds = epoch * seconds
         progress.ganforge_epoch_finished(run, epoch, {"d_loss": 2.0, "d_real": 3.0, "g_loss": -1.0}, 4)
     progress.ganforge_run_finished(run, KeyboardInterrupt())
@@ -162,15 +162,15 @@ def epochs_of(seconds: float, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Ca
 
 def test_epochs_of_a_second_are_all_said(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """As those of 300 pictures are, four steps each, which no logged step may fall into."""
-    assert epochs_of(0.9, monkeypatch, capsys) == list(range(1, 11))
+    assert epochs_of(0.9, monkeypatch, capsys) == list(range(1, 101))
 
 
 def test_of_epochs_that_fly_by_some_are_said_and_the_last(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert epochs_of(0.2, monkeypatch, capsys) == [1, 4, 7, 10]
-    assert epochs_of(0.125, monkeypatch, capsys) == [1, 5, 9, 10]
-    assert epochs_of(0.001, monkeypatch, capsys) == [1, 10]
+    assert epochs_of(0.375, monkeypatch, capsys) == [1, 28, 55, 82, 100]
+    assert epochs_of(0.125, monkeypatch, capsys) == [1, 81, 100]
+    assert epochs_of(0.001, monkeypatch, capsys) == [1, 100]
 
 
 def test_the_line_of_an_epoch(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

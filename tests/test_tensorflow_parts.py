@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
+from fakes import SLOPES
 
 from ganforge import streams
 from ganforge.protocol import Adam, RMSprop, scale
 from ganforge.shapes import resolve
-from ganforge.spec import Elu, Layer, LeakyRelu, Network, Relu
+from ganforge.spec import Layer, LeakyRelu, Network
 from ganforge.testing import optimizers as reference
 from ganforge.testing.tiny import TINY
 
@@ -63,15 +64,7 @@ def test_tensorflow_s_leaky_relu_has_a_float32_slope_and_ours_has_not() -> None:
     assert np.abs(tf.nn.leaky_relu(x, 0.2).numpy() - ours).max() > 1e-9
 
 
-@pytest.mark.parametrize(
-    ("layer", "slopes", "bends"),
-    [
-        (Relu(), [0.0, 0.0, 1.0], [0.0, 0.0, 0.0]),
-        (LeakyRelu(slope=0.25), [0.25, 0.25, 1.0], [0.0, 0.0, 0.0]),
-        (Elu(alpha=0.7), [0.0, 0.7, 1.0], [0.0, 0.7, 0.0]),
-    ],
-    ids=["relu", "leaky_relu", "elu"],
-)
+@pytest.mark.parametrize(("layer", "slopes", "bends"), SLOPES)
 @pytest.mark.parametrize("dtype", [tf.float32, tf.float64])
 def test_slopes_at_zero_and_far_out(layer: Layer, slopes: list[float], bends: list[float], dtype: tf.DType) -> None:
     def slope(x: tf.Tensor) -> tf.Tensor:

@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
+from fakes import SLOPES
 
 from ganforge import streams
 from ganforge.shapes import resolve
-from ganforge.spec import Elu, Layer, LeakyRelu, Network, Relu
+from ganforge.spec import Layer, Network
 
 torch = pytest.importorskip("torch")
 
@@ -53,15 +54,7 @@ def test_a_gradient_can_be_differentiated_again() -> None:
     assert torch.equal(ops.gradient(lambda x: ops.gradient(lambda y: y**3, x), at).detach(), 6.0 * at)
 
 
-@pytest.mark.parametrize(
-    ("layer", "slopes", "bends"),
-    [
-        (Relu(), [0.0, 0.0, 1.0], [0.0, 0.0, 0.0]),
-        (LeakyRelu(slope=0.25), [0.25, 0.25, 1.0], [0.0, 0.0, 0.0]),
-        (Elu(alpha=0.7), [0.0, 0.7, 1.0], [0.0, 0.7, 0.0]),
-    ],
-    ids=["relu", "leaky_relu", "elu"],
-)
+@pytest.mark.parametrize(("layer", "slopes", "bends"), SLOPES)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_slopes_at_zero_and_far_out(layer: Layer, slopes: list[float], bends: list[float], dtype: torch.dtype) -> None:
     nodes = resolve(Network(input=(3,), layers=(layer,)))

@@ -171,6 +171,18 @@ def test_pictures_that_become_alike_are_told(run: Run, warned: list[str]) -> Non
     assert about("nearly alike: 0% of the distance", warned) == [f"step {9 + CHECKS}"]
 
 
+@pytest.mark.parametrize(("logit", "advised"), [(0.0, True), (5.0, False)])
+def test_a_discriminator_that_wins_is_not_to_be_fed(
+    logit: float, advised: bool, run: Run, warned: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch, "pictures_alike", lambda shares: True)
+    plugin = watch._Watch()
+    plugin.silence["losses"] = 10**6
+    tell(plugin, run, range(1, WINDOW + SILENCE + CHECKS), d_loss_real=0.7, d_real=logit, d_fake=-logit)
+    last = [line for line in warned if "alike" in line][-1]
+    assert ("training.discriminator.updates" in last) is advised
+
+
 @pytest.mark.parametrize("recipe", ["dcgan", "faces", "frogs", "celeba", "anime", "carpedm20", "cgan-mnist"])
 def test_every_remedy_is_one_that_the_recipe_takes(recipe: str, run: Run) -> None:
     """And changes the training."""

@@ -1,6 +1,6 @@
 """Progress on the terminal: a bar where there is one, plain lines elsewhere, and a line of means for each epoch.
 
-Epochs of tiny sets end many times a second: one that ends within `PAUSE` of the line before has none, except the last.
+Epochs of tiny sets end many times a second: of those shorter than `SHORT` one has a line every `PAUSE`, and the last.
 """
 
 from collections.abc import Mapping
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from ganforge.run import Run
 
-PAUSE = 0.5
-"""Seconds from one epoch's line to the next: at least."""
+SHORT, PAUSE = 0.5, 10.0
+"""Seconds."""
 
 
 @dataclass
@@ -25,8 +25,10 @@ class _Display:
     console: "Console"
     bar: "Progress"
     task: "TaskID"
-    quiet_until: float = 0.0
-    """Seconds of the run before which no epoch's line is printed."""
+    ended: float = float("-inf")
+    """Seconds of the run at which the epoch before ended, and"""
+    said: float = float("-inf")
+    """at which an epoch's line was printed."""
     unsaid: str = ""
     """The last epoch's line, if it was not printed."""
 
@@ -74,13 +76,14 @@ class _Progress:
 
     @hookimpl
     def ganforge_epoch_finished(self, run: "Run", epoch: int, means: Mapping[str, float], steps: int) -> None:
-        """The epoch's means; not where the line before has just been printed."""
+        """The epoch's means; not of every short one."""
         if self.display is None:
             return
         self.display.unsaid = _summed_up(epoch, means, steps, run.seconds)
-        if run.seconds >= self.display.quiet_until:
+        if run.seconds - self.display.ended >= SHORT or run.seconds - self.display.said >= PAUSE:
             _say(self.display)
-            self.display.quiet_until = run.seconds + PAUSE
+            self.display.said = run.seconds
+        self.display.ended = run.seconds
 
     @hookimpl
     def ganforge_run_finished(self, run: "Run", error: BaseException | None) -> None:

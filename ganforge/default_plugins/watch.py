@@ -64,14 +64,19 @@ def loss_of_discriminator(gan: "Gan", scalars: Mapping[str, float]) -> float:
     return min(terms, float(sure))
 
 
+def is_sure(window: Sequence[Losses]) -> bool:
+    """Whether the discriminator's loss has been near zero all the time."""
+    return max(losses.discriminator for losses in window) < NEAR_ZERO
+
+
 def discriminator_wins(window: Sequence[Losses]) -> bool:
     """Whether the discriminator's loss is near zero while the generator's is well above it and rises.
 
     A Wasserstein loss may pass through zero at any time; its terms are near zero only where the generator's loss is.
     """
-    losses = np.array(window)
-    earlier, later = losses[: len(losses) // 2, 1].mean(), losses[len(losses) // 2 :, 1].mean()
-    return bool(losses[:, 0].max() < NEAR_ZERO and later > max(4 * NEAR_ZERO, RISE * earlier))
+    generator = np.array([losses.generator for losses in window])
+    earlier, later = (half.mean() for half in np.split(generator, [len(generator) // 2]))
+    return is_sure(window) and bool(later > max(4 * NEAR_ZERO, RISE * earlier))
 
 
 def pictures_alike(shares: Sequence[float]) -> bool:
@@ -198,7 +203,7 @@ class _Watch:
                 "each other (mode collapse)"
             )
             # A discriminator that wins leaves the generator nothing to learn: more updates of it would be no remedy.
-            won = len(self.losses) == WINDOW and max(each.discriminator for each in self.losses) < NEAR_ZERO
+            won = len(self.losses) == WINDOW and is_sure(self.losses)
             remedies = for_a_winning_discriminator if won else for_alike_pictures
             self._say(run, "pictures", words, remedies(run.model.gan))
         self.silence["pictures"] -= 1
