@@ -17,8 +17,9 @@ import json
 import os
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import count
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -63,8 +64,8 @@ class Turn:
     """Largest memory so far, bytes."""
 
 
-def stepper(case: str, framework: str, contender: str) -> Callable[[int], object]:
-    """`step(k)`, finished when it returns.
+def steps(case: str, framework: str, contender: str) -> Iterator[object]:
+    """Does step after step, each finished when it is handed out.
 
     Raises:
         BenchError: ganforge's numbers are wrong.
@@ -74,7 +75,7 @@ def stepper(case: str, framework: str, contender: str) -> Callable[[int], object
         backend, precision = contender.split()
         recipe = api.describe(recipe, overrides={"run": {"precision": precision}})
         check(recipe, backend)
-        return ready(recipe, backend).step
+        yield from ready(recipe, backend).steps()
     loops = importlib.import_module("by_hand_torch" if framework == "torch" else "by_hand_keras")
     height, width = recipe.size
     batch, channels = recipe.training.batch_size, recipe.channels or 3
@@ -82,7 +83,8 @@ def stepper(case: str, framework: str, contender: str) -> Callable[[int], object
     pictures = stream.integers(0, 256, (4, batch, height, width, channels), dtype=np.uint8)
     labels = stream.integers(0, 10, (4, batch))
     step = {"digits": loops.digits, "cgan-mnist": loops.cgan_mnist}.get(case, lambda: loops.dcgan(height))()
-    return lambda k: step(pictures[k % 4], labels[k % 4])
+    for k in count():
+        yield step(pictures[k % 4], labels[k % 4])
 
 
 def described(case: str, framework: str) -> Recipe:
@@ -108,28 +110,26 @@ def serve(end: Connection, case: str, framework: str, contender: str) -> None:
     """A contender: answers every number of seconds with a turn of at least so long."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     warnings.filterwarnings("ignore")
+    each = steps(case, framework, contender)
     try:
-        step = stepper(case, framework, contender)
+        next(each), next(each)  # traced, and warm
     except GanforgeError as error:
         end.send(str(error))
         return
-    multiply, done = products(framework), 2
-    for k in range(done):  # traced, and warm
-        step(k)
+    multiply = products(framework)
     multiply()
     end.send(None)
     while seconds := end.recv():
-        begun, cpu, count = time.perf_counter(), time.process_time(), 0
-        while time.perf_counter() - begun < seconds or count < 2:
-            step(done + count)
-            count += 1
+        begun, cpu, done = time.perf_counter(), time.process_time(), 0
+        while time.perf_counter() - begun < seconds or done < 2:
+            next(each)
+            done += 1
         wall, cpu = time.perf_counter() - begun, time.process_time() - cpu
-        done += count
         begun = time.perf_counter()
         for _ in range(8):
             multiply()
         rate = 8 * 2 * SIDE**3 / (time.perf_counter() - begun)
-        end.send(Turn(wall=wall / count, cpu=cpu / count, product=rate, peak=peak_memory()))
+        end.send(Turn(wall=wall / done, cpu=cpu / done, product=rate, peak=peak_memory()))
 
 
 def compete(case: str, framework: str, rounds: int, seconds: float) -> dict[str, list[Turn]]:

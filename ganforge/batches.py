@@ -13,7 +13,7 @@ from ganforge.gan import Gan
 from ganforge.parameters import Array
 from ganforge.protocol import Latent, Player, Protocol, TargetChoice, average_weight, scale
 
-_STEPS, _BYTES = 16, 1 << 20
+_STEPS, _BYTES = 64, 1 << 20
 """Steps drawn at a time, and of how many bytes of pictures together: at most."""
 _BLOCK = 4096
 """Positions of a shuffle computed at a time: enough to make their cost per step vanish, too few to matter in memory."""

@@ -6,6 +6,7 @@ Pictures are noise, since the speed does not depend on what they show; so no dat
 import resource
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from statistics import median
 from typing import Literal, NamedTuple
@@ -15,7 +16,7 @@ import numpy as np
 
 from ganforge import api
 from ganforge.backend import Labels, Pictures, Precision, StepInputs
-from ganforge.batches import draw_step
+from ganforge.batches import draw_steps
 from ganforge.costs import step_operations
 from ganforge.errors import BenchError
 from ganforge.model import Model
@@ -57,7 +58,7 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     """Measured, after those that warm up."""
     images_per_second: float
     milliseconds: float
-    """A step, the drawing of its inputs included: the median."""
+    """A step, the median; what is drawn for many small steps together is part of one of them."""
     cpu_milliseconds: float
     """A step, of all threads together: the mean."""
     first_step_seconds: float
@@ -83,13 +84,15 @@ class Ready:
     images: Pictures
     labels: Labels | None
 
-    def inputs(self, number: int) -> StepInputs:
-        """What step `number` is fed."""
-        return draw_step(self.model.gan, self.images, self.labels, seed=self.model.recipe.run.seed, step=number)
+    def inputs(self) -> Iterator[StepInputs]:
+        """What step after step is fed, drawn as for a run."""
+        model, all_steps = self.model, range(sys.maxsize)
+        return draw_steps(model.gan, self.images, self.labels, seed=model.recipe.run.seed, steps=all_steps)
 
-    def step(self, number: int) -> dict[str, float]:
-        """Do step `number`, and wait until it is done."""
-        return {name: float(value) for name, value in self.model.session.step(self.inputs(number)).items()}
+    def steps(self) -> Iterator[dict[str, float]]:
+        """Do step after step, each when it is asked for, and done when its scalars are handed out."""
+        for fed in self.inputs():
+            yield {name: float(value) for name, value in self.model.session.step(fed).items()}
 
 
 def ready(recipe: Recipe, backend: str | None) -> Ready:
@@ -135,16 +138,17 @@ def bench(recipe: Recipe, backend: str | None = None, *, seconds: float = 10.0) 
     """
     difference = check(recipe, backend)
     made = ready(recipe, backend)
+    steps = made.steps()
     begun = time.perf_counter()
-    made.step(0)
+    next(steps)
     first = time.perf_counter() - begun
-    made.step(1)
+    next(steps)
     rates = [product_rate()]
     times: list[float] = []
     cpu = time.process_time()
     while len(times) < 5 or sum(times) < seconds:
         begun = time.perf_counter()
-        made.step(len(times) + 2)
+        next(steps)
         times.append(time.perf_counter() - begun)
     cpu = time.process_time() - cpu
     rates.append(product_rate())
@@ -211,11 +215,11 @@ class _Seen(NamedTuple):
 
 def _seen(recipe: Recipe, backend: str | None) -> dict[_Seen, Array]:
     made = ready(recipe, backend)
-    session, fed = made.model.session, made.inputs(0)
+    session, fed = made.model.session, next(made.inputs())
     last = fed.generator[-1]
     pictures = {_Seen("pictures", "a generated picture"): session.generate(last.latents, last.labels)}
     gradients = {_Seen("gradient", f"the gradient of {name}"): each for name, each in session.gradients(fed).items()}
-    return pictures | gradients | {_Seen("loss", name): np.array(value) for name, value in made.step(0).items()}
+    return pictures | gradients | {_Seen("loss", name): np.array(value) for name, value in next(made.steps()).items()}
 
 
 def _apart(of: _Seen, found: dict[_Seen, Array], plain: dict[_Seen, Array]) -> float:

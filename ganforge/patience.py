@@ -5,8 +5,8 @@ Work that never lets go of the interpreter's lock keeps that thread from running
 """
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from os import getpid
 from threading import Thread
 from time import monotonic, sleep
 from weakref import ref
@@ -16,36 +16,44 @@ _LOOKS = 0.25
 
 
 @dataclass(kw_only=True, eq=False, slots=True)
-class _Work:
-    """Work that goes on while this is open. No generator: a step of a small GAN asks for five of them."""
+class Work:
+    """Work that goes on while this is open. No generator: every step of a small GAN asks for one."""
 
+    seconds: float
     line: Callable[[], str]
-    ends: float
+    among: "set[Work]"
+    ends: float = 0.0
     """When patience does, by the monotonic clock."""
-    among: "set[_Work]"
 
-    def __enter__(self) -> None:
-        self.among.add(self)
+    def __enter__(self) -> "Work":
+        self.again()
+        return self
 
     def __exit__(self, *error: object) -> None:
         self.among.discard(self)
 
+    def again(self) -> None:
+        """Another piece of work begins, which has as many seconds."""
+        self.ends = monotonic() + self.seconds
+        self.among.add(self)
+
 
 @dataclass(kw_only=True)
 class Patience:
-    """With work on any thread of this process. Costs a microsecond or two for each piece."""
+    """With work on any thread of this process. Costs a microsecond for each piece."""
 
     say: Callable[[str], None]
     """Takes a line meant for the user; called on another thread."""
-    _works: set[_Work] = field(default_factory=set, init=False)
-    _thread: Thread | None = field(default=None, init=False)
+    _works: set[Work] = field(default_factory=set, init=False)
+    _looking_in: int | None = field(default=None, init=False)
+    """The process whose thread looks."""
 
-    def during(self, seconds: float, line: Callable[[], str]) -> AbstractContextManager[None]:
-        """Say `line()` once if what is done while this is open takes more than so many seconds."""
-        if self._thread is None or not self._thread.is_alive():  # in a fork of the process that it was begun in
-            self._thread = Thread(target=_look, args=(ref(self),), name="ganforge-patience", daemon=True)
-            self._thread.start()
-        return _Work(line=line, ends=monotonic() + seconds, among=self._works)
+    def during(self, seconds: float, line: Callable[[], str]) -> Work:
+        """Say `line()` once if a piece of what is done while this is open takes more than so many seconds."""
+        if self._looking_in != getpid():  # a fork of the process that the thread was begun in has none
+            self._looking_in = getpid()
+            Thread(target=_look, args=(ref(self),), name="ganforge-patience", daemon=True).start()
+        return Work(seconds=seconds, line=line, among=self._works)
 
     def say_overdue(self) -> None:
         """Say once what has taken too long."""

@@ -186,7 +186,7 @@ class Host:
         """All that plugins give for a registration hook; one that gives what the hook does not take is left out."""
         kinds = kinds_of(hook)
         found: list[Provided[Named]] = []
-        for implementation in list(getattr(self.manager.hook, hook).get_hookimpls()):
+        for implementation in getattr(self.manager.hook, hook).get_hookimpls():
             name = implementation.plugin_name
             try:
                 with self._patient(hook, name, _QUICK):
@@ -213,25 +213,26 @@ class Host:
         self._tell(hook, arguments, stopping=(KeyboardInterrupt,))
 
     def _tell(self, hook: str, arguments: dict[str, Any], stopping: tuple[type[BaseException], ...]) -> None:
-        for implementation in list(getattr(self.manager.hook, hook).get_hookimpls()):
-            name = implementation.plugin_name
-            wanted = {argument: arguments[argument] for argument in implementation.argnames}
-            try:
-                with self._patient(hook, name, _LONG):
-                    implementation.function(**wanted)
-            except stopping:
-                raise
-            except BaseException as error:
-                self._drop(implementation.plugin, name, f"its {hook} raised {_worded(error)}", error)
+        name = ""
+        with self.patience.during(_LONG, lambda: self._impatient(hook, name, _LONG)) as work:
+            for implementation in getattr(self.manager.hook, hook).get_hookimpls():
+                name = implementation.plugin_name
+                work.again()
+                try:
+                    implementation.function(*[arguments[each] for each in implementation.argnames])
+                except stopping:
+                    raise
+                except BaseException as error:
+                    self._drop(implementation.plugin, name, f"its {hook} raised {_worded(error)}", error)
 
-    def _patient(self, work: str, name: str, seconds: float, distribution: str = "") -> AbstractContextManager[None]:
+    def _patient(self, work: str, name: str, seconds: float, distribution: str = "") -> AbstractContextManager[object]:
         """Say who it is if the work of a plugin takes longer."""
-        return self.patience.during(
-            seconds,
-            lambda: (
-                f"ganforge: {work} of {_named(name, distribution or self._distribution(name))} "
-                f"has taken more than {seconds:g} s, and all else waits for it; {_without(name)}"
-            ),
+        return self.patience.during(seconds, lambda: self._impatient(work, name, seconds, distribution))
+
+    def _impatient(self, work: str, name: str, seconds: float, distribution: str = "") -> str:
+        return (
+            f"ganforge: {work} of {_named(name, distribution or self._distribution(name))} "
+            f"has taken more than {seconds:g} s, and all else waits for it; {_without(name)}"
         )
 
     def _distribution(self, name: str) -> str:

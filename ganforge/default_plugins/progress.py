@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from ganforge.run import Run
 
 SHORT, PAUSE = 0.5, 10.0
-"""Seconds."""
+MOVE = 0.1
+"""Seconds from one move of the bar to the next. Every step's would be half of what a short one's plugins cost."""
 
 
 @dataclass
@@ -31,6 +32,8 @@ class _Display:
     """at which an epoch's line was printed."""
     unsaid: str = ""
     """The last epoch's line, if it was not printed."""
+    moved: float = float("-inf")
+    """When the bar was last moved by a step that is not logged."""
 
 
 class _Progress:
@@ -66,13 +69,14 @@ class _Progress:
 
     @hookimpl
     def ganforge_step_finished(self, run: "Run", step: int, scalars: Mapping[str, float] | None) -> None:
-        """Move the bar; on a logged step show the losses."""
+        """Move the bar, some times a second; on a logged step show the losses."""
         if self.display is None:
             return
-        if scalars is None:
-            self.display.bar.update(self.display.task, completed=step)
-        else:
+        if scalars is not None:
             _show(self.display, run, step, scalars)
+        elif run.seconds - self.display.moved >= MOVE:
+            self.display.bar.update(self.display.task, completed=step)
+            self.display.moved = run.seconds
 
     @hookimpl
     def ganforge_epoch_finished(self, run: "Run", epoch: int, means: Mapping[str, float], steps: int) -> None:
