@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ganforge.shapes import Sides
+from ganforge_torch.products import product
 
 Size = tuple[int, int]
 
@@ -38,7 +39,7 @@ def convolve(x: Tensor, kernel: Tensor, bias: Tensor | None, stride: Size, paddi
     """(B, large, H, W) -> (B, small, h, w): zeros added by (low, high), then cross-correlation."""
     x, margin = _evenly(x, padding)
     if x.shape[2:] == kernel.shape[2:] and margin == (0, 0):
-        return F.linear(_rows(x), _rows(kernel), bias)[:, :, None, None]
+        return product(_rows(x), _rows(kernel).t(), bias)[:, :, None, None]
     lattice = Lattice((x.shape[2], x.shape[3]), stride, margin)
     if _few(kernel, stride) or _many(kernel):
         return _Gather.apply(x, kernel, bias, lattice)  # type: ignore[no-any-return, no-untyped-call]
@@ -135,7 +136,7 @@ def _tie(large: Tensor, small: Tensor, kernel: Tensor, lattice: Lattice) -> Tens
     wide = F.pad(large, (right, right, down, down)).permute(0, 2, 3, 1)
     windows = wide.unfold(1, height, step_down).unfold(2, width, step_right)  # (B, h, w, large, height, width)
     windows = windows.permute(0, 1, 2, 4, 5, 3).flatten(3).flatten(0, 2)
-    found = small.permute(0, 2, 3, 1).flatten(0, 2).t() @ windows
+    found = product(small.permute(0, 2, 3, 1).flatten(0, 2).t(), windows)
     return found.unflatten(1, (height, width, -1)).permute(0, 3, 1, 2)
 
 
@@ -163,7 +164,7 @@ def _scatter_by_phases(small: Tensor, kernel: Tensor, bias: Tensor | None, latti
 
 def _from_points(x: Tensor, kernel: Tensor, bias: Tensor | None) -> Tensor:
     """From maps of one position: a matrix product."""
-    whole = (x.flatten(1) @ _rows(kernel)).unflatten(1, (*kernel.shape[2:], -1)).permute(0, 3, 1, 2)
+    whole = product(x.flatten(1), _rows(kernel)).unflatten(1, (*kernel.shape[2:], -1)).permute(0, 3, 1, 2)
     return whole if bias is None else whole + bias.view(-1, 1, 1)
 
 

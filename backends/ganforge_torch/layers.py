@@ -30,6 +30,7 @@ from ganforge.spec import (
 from ganforge_torch import dropout
 from ganforge_torch.arrays import to_neutral, to_torch
 from ganforge_torch.convolution import convolve, convolve_transposed
+from ganforge_torch.products import product
 from ganforge_torch.workers import ALONE, Group
 
 _WORTH = 20_000_000
@@ -91,7 +92,8 @@ def _chain(nodes: tuple[Node, ...], x: Tensor, now: Pass) -> Tensor:
 def _layer(node: Node, x: Tensor, now: Pass, fresh: bool) -> Tensor:
     match node.layer:
         case Dense():
-            return F.linear(x, *_weights(node, x, now.arrays))
+            kernel, bias = _weights(node, x, now.arrays)
+            return product(x, kernel.t(), bias)
         case Conv() as layer:
             return _conv(node, layer, x, now.arrays)
         case ConvTranspose() as layer:
