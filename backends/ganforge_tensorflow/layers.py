@@ -30,6 +30,7 @@ from ganforge.spec import (
 )
 from ganforge_tensorflow import dropout
 from ganforge_tensorflow.convolution import Lattice, convolve, convolve_transposed
+from ganforge_tensorflow.products import product
 from ganforge_tensorflow.workers import ALONE, Group
 
 _WORTH = 1_000_000
@@ -107,7 +108,7 @@ def _chain(nodes: tuple[Node, ...], x: tf.Tensor, done: Pass) -> tf.Tensor:
 def _layer(node: Node, x: tf.Tensor, done: Pass) -> tf.Tensor:
     match node.layer:
         case Dense():
-            return _biased(node, tf.matmul(x, _kernel(node, x, done.arrays)), done.arrays)
+            return _biased(node, product(x, _kernel(node, x, done.arrays)), done.arrays)
         case Conv():
             return _biased(node, _conv(node, node.layer, x, _kernel(node, x, done.arrays)), done.arrays)
         case ConvTranspose():
