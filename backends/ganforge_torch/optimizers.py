@@ -45,10 +45,7 @@ def _adam(adam: Adam, weights: Tensors, gradients: Tensors, m: Tensors, v: Tenso
     ]
     count = torch.full((), 1e12, device=weights[0].device)
     torch._fused_adam_(
-        weights,
-        alike,
-        m,
-        v,
+        *(_as_they_lie(each) for each in (weights, alike, m, v)),
         [],
         [count] * len(weights),
         lr=scale.rate * scale.root,
@@ -59,6 +56,11 @@ def _adam(adam: Adam, weights: Tensors, gradients: Tensors, m: Tensors, v: Tenso
         amsgrad=False,
         maximize=False,
     )
+
+
+def _as_they_lie(tensors: Tensors) -> Tensors:
+    """Flat views in the order of memory: the fused form takes three times as long over what is permuted."""
+    return [each if each.is_contiguous() else each.as_strided((each.numel(),), (1,)) for each in tensors]
 
 
 def _rmsprop(rmsprop: RMSprop, weights: Tensors, gradients: Tensors, v: Tensors, rate: float) -> None:
