@@ -17,7 +17,7 @@ import json
 import os
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from itertools import count
 from multiprocessing import get_context
@@ -191,18 +191,30 @@ def table(rows: list[dict[str, Any]]) -> str:
     )
 
 
+def among(known: Collection[str]) -> Callable[[str], list[str]]:
+    """What reads a list with commas of names that are known."""
+
+    def names(text: str) -> list[str]:
+        unknown = set(text.split(",")) - set(known)
+        if unknown:
+            raise argparse.ArgumentTypeError(f"{', '.join(sorted(unknown))}: there is only {', '.join(known)}")
+        return text.split(",")
+
+    return names
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--cases", default=",".join(CASES), help="some of them, with commas between")
-    parser.add_argument("--against", default=",".join(CONTENDERS), help="torch, tensorflow, or both")
+    parser.add_argument("--cases", type=among(CASES), default=list(CASES), help="some of them, with commas between")
+    parser.add_argument("--against", type=among(CONTENDERS), default=list(CONTENDERS), help="torch, tensorflow")
     parser.add_argument("--rounds", type=int, default=9, help="turns of each")
     parser.add_argument("--seconds", type=float, default=2.0, help="a turn takes at least, and two steps")
     parser.add_argument("--json", type=Path, help="also write the figures here")
     asked = parser.parse_args()
     rows: list[dict[str, Any]] = []
-    for framework in asked.against.split(","):
-        for case in asked.cases.split(","):
+    for framework in asked.against:
+        for case in asked.cases:
             found = figures(case, framework, compete(case, framework, asked.rounds, asked.seconds))
             print(table(found) if rows else f"{HEAD}\n{table(found)}", flush=True)
             rows += found

@@ -78,7 +78,7 @@ def main() -> None:
     options = parser.parse_args()
 
     beyond = {"sample_every": 10**9, "checkpoint_every": 10**9}
-    noise = Noise(api.describe(options.recipe, overrides={"run": beyond}))
+    noise = Noise(api.describe(options.recipe, overrides={"run": beyond | {"backend": options.backend}}))
     settled = api.settle(noise.recipe, noise)
     model = api.build(settled, backend=options.backend)
     timed = Timed(model.session)

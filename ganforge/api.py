@@ -27,7 +27,17 @@ from ganforge.model import Model
 from ganforge.pipeline import Prepared, prepare
 from ganforge.plugins import Host, host
 from ganforge.recipe import Recipe, load_table, merge, parse, put, to_table
-from ganforge.run import CHECKPOINTS, Run, differences, new_folder, newest_good, read_recipe, refuse_taken, write_recipe
+from ganforge.run import (
+    CHECKPOINTS,
+    Run,
+    differences,
+    new_folder,
+    newest_good,
+    read_recipe,
+    refuse_strangers,
+    refuse_taken,
+    write_recipe,
+)
 from ganforge.workers import from_first, gather, open_share, refuse_uneven
 
 DEFAULT_RECIPE = "digits"
@@ -115,6 +125,7 @@ def train(
     steps = steps_in_all(settled, len(pictures.images))
     settled = _with_run(settled, steps=steps, backend=chosen)
     session = open_share(gan, gan.initial_state(settled.run.seed), settled, chosen, host(), workers.share)
+    refuse_strangers(workers, settled, pictures, start=0)
     asked = Path(out) if out is not None else None
     run = Run(
         folder=Path(from_first(workers, lambda: str(new_folder(settled, chosen, asked)))),
@@ -206,6 +217,7 @@ def _taken_up(folder: Path, recipe: Recipe, backend: str, preparing: Preparing |
         )
     state = found[1] if found else gan.initial_state(settled.run.seed)
     session = open_share(gan, state, settled, backend, host(), workers.share)
+    refuse_strangers(workers, settled, pictures, start)
     if workers.share.rank == 0:
         checkpoint.set_aside(folder / CHECKPOINTS, start)
         write_recipe(folder, settled)

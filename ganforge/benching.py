@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import isfinite
 from statistics import median
 from typing import Literal, NamedTuple
 
@@ -90,9 +91,20 @@ class Ready:
         return draw_steps(model.gan, self.images, self.labels, seed=model.recipe.run.seed, steps=all_steps)
 
     def steps(self) -> Iterator[dict[str, float]]:
-        """Do step after step, each when it is asked for, and done when its scalars are handed out."""
-        for fed in self.inputs():
-            yield {name: float(value) for name, value in self.model.session.step(fed).items()}
+        """Do step after step, each when it is asked for, and done when its scalars are handed out.
+
+        Raises:
+            BenchError: a scalar is not finite.
+        """
+        for number, fed in enumerate(self.inputs(), start=1):
+            scalars = {name: float(value) for name, value in self.model.session.step(fed).items()}
+            wrong = next((name for name, value in scalars.items() if not isfinite(value)), None)
+            if wrong is not None:
+                raise BenchError(
+                    f"no speed is told of wrong numbers: {wrong} of recipe {self.model.recipe.name!r} is "
+                    f"{scalars[wrong]} in step {number}; try lower rates, or another precision"
+                )
+            yield scalars
 
 
 def ready(recipe: Recipe, backend: str | None) -> Ready:
@@ -134,7 +146,7 @@ def bench(recipe: Recipe, backend: str | None = None, *, seconds: float = 10.0) 
 
     Raises:
         GanforgeError: the recipe or the backend cannot be.
-        BenchError: its numbers are wrong.
+        BenchError: its numbers are wrong, or cease to be finite while it is measured.
     """
     difference = check(recipe, backend)
     made = ready(recipe, backend)

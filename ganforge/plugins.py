@@ -86,13 +86,20 @@ class Provided(Generic[E]):
     plugin: str
 
 
+def _to_stderr(line: str) -> None:
+    try:
+        print(line, file=sys.stderr)
+    except BrokenPipeError:  # nobody reads any more, which is no reason to stop a run
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
+
+
 @dataclass(kw_only=True)
 class Host:
     """The plugins of this process."""
 
     manager: pluggy.PluginManager
     strict: bool = False
-    warn: Callable[[str], None] = lambda line: print(line, file=sys.stderr)
+    warn: Callable[[str], None] = _to_stderr
     loaded: list[Loaded] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
     patience: Patience = field(init=False)

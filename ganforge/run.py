@@ -98,8 +98,6 @@ class Run:
         )
         self._begun = perf_counter()
         self._pictures = picture_hash(self.data)
-        facts = {"recipe": _common(self.recipe), "set of pictures": self._pictures, "checkpoint": str(self.start)}
-        refuse_different(self.workers, facts)
         error: BaseException | None = None
         ended = False
         try:
@@ -291,6 +289,16 @@ def newest_good(folder: Path, warn: Callable[[str], None]) -> tuple[checkpoint.A
     if damaged:
         raise RunError(f"all {len(damaged)} checkpoints of {folder} are damaged; nothing is left to go on from")
     return None
+
+
+def refuse_strangers(workers: Workers, recipe: Recipe, data: Prepared, start: int) -> None:
+    """Refuse workers that would not train the same; before any of them writes.
+
+    Raises:
+        RunError: recipe, pictures or checkpoint are other ones on some worker than on worker 0.
+    """
+    facts = {"recipe": _common(recipe), "set of pictures": picture_hash(data), "checkpoint": str(start)}
+    refuse_different(workers, facts)
 
 
 def _common(recipe: Recipe) -> str:

@@ -99,3 +99,16 @@ def test_a_precision_that_the_backend_does_not_have_is_refused() -> None:
     told = CliRunner().invoke(cli, ["bench", "--backend", "numpy", "--precision", "bfloat16"])
     assert told.exit_code == 1
     assert "backend 'numpy' has no bfloat16" in told.stderr
+
+
+def test_numbers_that_diverge_while_they_are_measured_give_no_speed() -> None:
+    rate = {"training": {"generator": {"optimizer": {"rate": 1e30}}}}
+    with pytest.raises(BenchError, match=r"_loss.* of recipe 'digits' is nan in step [2-9]; try lower rates"):
+        bench(api.describe(small(), overrides=rate), "torch", seconds=0.0)
+
+
+@pytest.mark.parametrize("seconds", ["nan", "inf"])
+def test_a_time_that_is_none_is_refused(seconds: str) -> None:
+    told = CliRunner().invoke(cli, ["bench", "--seconds", seconds])
+    assert told.exit_code == 2
+    assert f"{seconds} is no time" in told.stderr

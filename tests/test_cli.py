@@ -230,3 +230,38 @@ def test_a_commands_exit_code_is_that_of_the_process(monkeypatch: pytest.MonkeyP
     finally:
         del cli.commands["differs"]
     assert stop.value.code == 3
+
+
+@pytest.mark.parametrize("closed", ["stdout", "stdout and stderr"])
+def test_a_run_goes_on_when_nobody_reads_any_more(closed: str, tmp_path: Path) -> None:
+    """As `ganforge train | head -1` has it, and `ganforge train 2>&1 | head -1`."""
+    pytest.importorskip("torch")
+    command = [sys.executable, "-m", "ganforge", "train", *TINY, "--recipe", "dcgan", "--dataset", "digits"]
+    options = ["--set", "image_size=8", "--steps", "4", "--set", "run.log_every=1", "--out", "run"]
+    reading, writing = os.pipe()
+    os.close(reading)
+    process = subprocess.Popen(
+        [*command, *options],
+        cwd=tmp_path,
+        stdout=writing,
+        stderr=writing if closed != "stdout" else subprocess.PIPE,
+        text=True,
+    )
+    os.close(writing)
+    _, complaint = process.communicate(timeout=300)
+    assert not complaint  # None where nobody could read it
+    assert process.returncode == 0
+    assert (tmp_path / "run" / "checkpoints" / "step-00000004").is_dir()
+
+
+def test_preparing_pictures_is_told_outside_of_a_terminal_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    from ganforge.cli import show
+
+    @click.command()
+    def prepare() -> None:
+        with show.preparing() as tell:
+            tell(64, 2000)
+            monkeypatch.setattr(show, "_PAUSE", 0.0)
+            tell(1024, 2000)
+
+    assert CliRunner().invoke(prepare).stderr == "preparing pictures: 1,024 of 2,000\n"

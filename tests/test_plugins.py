@@ -1,5 +1,6 @@
 """Plugins good and broken: a broken one costs one line, names itself and its reason, and takes nothing down with it."""
 
+import os
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
@@ -376,3 +377,12 @@ def test_hooks_by_name() -> None:
         "ganforge_run_finished",
     ]
     assert hookimpl.project_name == "ganforge"
+
+
+def test_a_warning_that_nobody_reads_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w", buffering=1) as closed:
+        with monkeypatch.context() as patch:
+            patch.setattr(sys, "stderr", closed)
+            new_host([]).warn("heard by nobody")

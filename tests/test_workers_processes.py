@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -196,3 +197,42 @@ def test_a_batch_that_cannot_be_shared(place: Path) -> None:
     assert [code for code, _, _ in ended] == [1, 1]
     assert all("2 workers cannot share a batch of 15 evenly; take --batch-size 14 or 16" in each for *_, each in ended)
     assert not Path("run").exists()
+
+
+def test_a_run_that_is_refused_leaves_no_folder(place: Path) -> None:
+    with ExitStack() as stack:
+        ended = said(start(stack, "torch", "-c", DIFFERENT))
+    assert all("worker 1 of 2 has another recipe than worker 0" in complaint for _, _, complaint in ended)
+    assert not Path("run").exists()
+
+
+DIFFERENT = """
+import os, ganforge
+ganforge.train("digits", backend="torch", out="run", overrides={"run": {"seed": int(os.environ["RANK"])}})
+"""
+
+
+def test_a_worker_whose_others_do_not_come_says_so_and_can_be_stopped() -> None:
+    environment, command = environments("tensorflow")[0], "from ganforge_tensorflow import workers; workers.join()"
+    with ExitStack() as stack:
+        arguments = [sys.executable, "-c", command]
+        worker = stack.enter_context(subprocess.Popen(arguments, env=environment, stderr=subprocess.PIPE, text=True))
+        stack.callback(worker.kill)
+        assert worker.stderr is not None
+        assert any("worker 0 of 2, 127.0.0.1:" in line and "waits for the others" in line for line in worker.stderr)
+        time.sleep(3.0)  # until TensorFlow has taken over
+        worker.send_signal(signal.SIGINT)
+        assert worker.wait(timeout=100) == -signal.SIGINT
+
+
+def test_a_port_that_is_taken_is_named() -> None:
+    with socket() as other:
+        environment = environments("tensorflow")[1]
+        taken = json.loads(environment["TF_CONFIG"])["cluster"]["worker"][1]
+        other.bind(("127.0.0.1", int(taken.partition(":")[2])))
+        other.listen()
+        command = [sys.executable, "-m", "ganforge", "train", "--backend", "tensorflow", "--steps", "1"]
+        ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+    assert ended.returncode == 1
+    assert f"worker 1 cannot meet the others of TF_CONFIG as {taken}: " in ended.stderr
+    assert "is that port in use" in ended.stderr

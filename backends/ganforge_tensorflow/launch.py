@@ -53,6 +53,13 @@ def share() -> Share:
     return Share(rank=before + index, count=sum(map(len, hosts.values())))
 
 
+def address() -> str:
+    """Where the others find this process, as host:port."""
+    described = json.loads(os.environ[_VARIABLE])
+    task = described["task"]
+    return str(described["cluster"][task["type"]][task["index"]])
+
+
 def _part(described: Any, key: str) -> dict[str, Any]:
     part = described.get(key, {}) if isinstance(described, dict) else None
     if not isinstance(part, dict):

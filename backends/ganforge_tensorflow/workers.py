@@ -4,17 +4,20 @@ The strategy brings the processes together and carries the sums. Its variables a
 ones, and moves them alike.
 """
 
+import signal
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
+from threading import current_thread, main_thread
 from types import SimpleNamespace
 from typing import Any, cast
 
 import numpy as np
 import tensorflow as tf
 
-from ganforge.backend import Workers
+from ganforge.backend import Share, Workers
 from ganforge.errors import RunError
 from ganforge.gan import Gan
 from ganforge.losses import Ops
@@ -82,9 +85,13 @@ def join() -> Workers:
     """
     share = launch.share()
     try:
-        strategy = _strategy()
+        with _waiting(share):
+            strategy = _strategy()
     except (RuntimeError, ValueError, tf.errors.OpError) as error:
-        raise RunError(f"worker {share.rank} cannot meet the others of TF_CONFIG: {error}") from error
+        raise RunError(
+            f"worker {share.rank} cannot meet the others of TF_CONFIG as {launch.address()}: {error}; is that port in "
+            "use, or that host another machine?"
+        ) from error
     if strategy.num_replicas_in_sync != share.count:
         raise RunError(
             f"{share.count} workers have {strategy.num_replicas_in_sync} accelerators; start one worker for each, and "
@@ -116,8 +123,27 @@ def heard(rank: int) -> Iterator[None]:
         yield
     except (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError) as error:
         raise RunError(
-            f"worker {rank} stops, as another worker has ended; that one says why. What was saved before is untouched"
+            f"worker {rank} stops, as another worker has ended; that one says why, if it could. What was saved before "
+            "is untouched"
         ) from error
+
+
+@contextmanager
+def _waiting(share: Share) -> Iterator[None]:
+    """Say that this worker waits; while open, Ctrl-C and SIGTERM end the process at once.
+
+    TensorFlow waits without end for workers that do not come, and Python, which would hear of a signal or say later
+    what takes so long, has no turn meanwhile.
+    """
+    signals = (signal.SIGINT, signal.SIGTERM) if current_thread() is main_thread() else ()
+    before = {each: signal.signal(each, signal.SIG_DFL) for each in signals}
+    line = f"worker {share.rank} of {share.count}, {launch.address()}, waits for the others of TF_CONFIG"
+    print(line, file=sys.stderr, flush=True)
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
 
 
 @cache

@@ -20,7 +20,7 @@ def started() -> int:
     missing = [name for name in _REST if name not in os.environ]
     if missing:
         raise RunError(
-            f"{_COUNT} says that there are {count} workers, but {', '.join(missing)} is not set; start them with "
+            f"{_COUNT} says that there are {count} workers, but nothing says {', '.join(missing)}; start them with "
             f"torchrun, which sets all of these, or unset {_COUNT}"
         )
     if not 0 <= rank() < count:

@@ -149,6 +149,6 @@ def _heard() -> Iterator[None]:
         yield
     except RuntimeError as error:
         raise RunError(
-            f"worker {dist.get_rank()} stops, as another worker has ended; that one says why. What was saved before is "
-            "untouched"
+            f"worker {dist.get_rank()} stops, as another worker has ended; that one says why, if it could. What was "
+            "saved before is untouched"
         ) from error

@@ -1,5 +1,7 @@
 """`ganforge bench`: how fast a recipe trains on this machine."""
 
+from math import isfinite
+
 import click
 
 
@@ -20,12 +22,18 @@ def bench(
     assignments: tuple[str, ...],
     as_json: bool,
 ) -> None:
-    """Measure the training steps of a recipe, on noise; exit code 1 where the numbers computed are wrong."""
+    """Measure the training steps of a recipe, on noise; exit code 1 where the numbers computed are wrong.
+
+    Images are the real pictures that the discriminator sees. Memory is the most that the process had, its check of the
+    numbers included.
+    """
     import msgspec
 
     from ganforge import api
     from ganforge.benching import bench as measured
 
+    if not isfinite(seconds):
+        raise click.BadParameter(f"{seconds} is no time", param_hint="--seconds")
     overrides = {
         "training": {"batch_size": batch_size} if batch_size else {},
         "run": {"precision": precision} if precision else {},

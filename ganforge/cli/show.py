@@ -4,6 +4,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,6 +12,9 @@ import click
 if TYPE_CHECKING:
     from ganforge.gan import Gan
     from ganforge.recipe import Recipe
+
+_PAUSE = 10.0
+"""Seconds from one line to the next, of pictures that are being prepared."""
 
 
 def listing(rows: Sequence[Mapping[str, Any]], *, as_json: bool, empty: str) -> None:
@@ -67,16 +71,20 @@ def plan(recipe: "Recipe", gan: "Gan") -> str:
 
 @contextmanager
 def preparing() -> Iterator[Callable[[int, int], None]]:
-    """A function to tell how far preparing the pictures has come; a bar on a terminal, nothing elsewhere."""
+    """A function to tell how far preparing the pictures has come: a bar on a terminal, elsewhere a line at times."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-    with Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
-        task = None
+    shown = sys.stderr.isatty()
+    with Progress(*columns, console=Console(stderr=True), transient=True, disable=not shown) as bar:
+        task, said = None, monotonic()
 
         def tell(done: int, total: int) -> None:
-            nonlocal task
+            nonlocal task, said
+            if not shown and monotonic() - said >= _PAUSE:
+                said = monotonic()
+                click.echo(f"preparing pictures: {done:,} of {total:,}", err=True)
             if task is None:
                 task = bar.add_task("preparing pictures", total=total)
             bar.update(task, completed=done, visible=done < total)

@@ -47,10 +47,9 @@ class _Progress:
         """Say what is trained on what, and where it will be."""
         if run.quiet:
             return
-        from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-        console = Console(highlight=False, soft_wrap=True)
+        console = _console()
         _introduce(console, run)
         bar = Progress(
             TextColumn("{task.description}"),
@@ -110,6 +109,21 @@ class _Progress:
                 f"stopped after step {run.step:,}, saved up to step {run.saved:,}; once there is room, go on with\n"
                 f"    ganforge resume {run.folder}"
             )
+
+
+def _console() -> "Console":
+    import os
+    import sys
+
+    from rich.console import Console
+
+    class Patient(Console):
+        def on_broken_pipe(self) -> None:
+            """Whoever read, as `head` does, has seen enough: the run goes on, where rich would end the process."""
+            self.quiet = True
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+    return Patient(highlight=False, soft_wrap=True)
 
 
 def _show(display: _Display, run: "Run", step: int, scalars: Mapping[str, float]) -> None:
