@@ -19,8 +19,9 @@ def started() -> int:
         return 1
     missing = [name for name in _REST if name not in os.environ]
     if missing:
+        verb = "is" if len(missing) == 1 else "are"
         raise RunError(
-            f"{_COUNT} says that there are {count} workers, but nothing says {', '.join(missing)}; start them with "
+            f"{_COUNT} says that there are {count} workers, but {', '.join(missing)} {verb} not set; start them with "
             f"torchrun, which sets all of these, or unset {_COUNT}"
         )
     if not 0 <= rank() < count:
