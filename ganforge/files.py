@@ -4,6 +4,7 @@ import os
 import shutil
 from contextlib import suppress
 from pathlib import Path
+from typing import TextIO
 
 from ganforge.errors import WriteError
 
@@ -84,3 +85,10 @@ def flush(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def forget(stream: TextIO) -> None:
+    """Lead an output that nobody reads any more nowhere, with what is left in its buffer: else that fails at exit."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)

@@ -21,6 +21,7 @@ from ganforge import discovery, hookspecs
 from ganforge.discovery import VARIABLE, Choice
 from ganforge.entries import check_entry, kinds_of
 from ganforge.errors import GanforgeError, PluginError, near_names
+from ganforge.files import forget
 from ganforge.patience import Patience
 
 DEFAULT_PLUGINS = (
@@ -90,7 +91,7 @@ def _to_stderr(line: str) -> None:
     try:
         print(line, file=sys.stderr)
     except BrokenPipeError:  # nobody reads any more, which is no reason to stop a run
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
+        forget(sys.stderr)
 
 
 @dataclass(kw_only=True)

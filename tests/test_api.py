@@ -360,3 +360,17 @@ def test_a_diverged_run_keeps_its_last_good_checkpoint(place: Path, monkeypatch:
     with pytest.raises(RunError, match=r"step 6: d_loss = inf\. Training has diverged"):
         train(out="out")
     assert ganforge.load("out").step == 4
+
+
+def test_workers_are_compared_before_a_resume_writes(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = train(out="run").folder
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+    def refuse(*facts: Any, **more: Any) -> None:
+        raise RunError("worker 1 of 2 has another recipe than worker 0")
+
+    monkeypatch.setattr(api, "refuse_strangers", refuse)
+    with pytest.raises(RunError, match="worker 1 of 2"):
+        ganforge.resume(folder, steps=1000)
+    after = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    assert {path: after[path] for path in before} == before

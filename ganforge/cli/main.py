@@ -1,7 +1,6 @@
 """`ganforge`: the group of all commands, and the one place where errors become words and exit codes."""
 
 import errno
-import os
 import sys
 import warnings
 from typing import Any
@@ -20,6 +19,7 @@ from ganforge.cli.sample import sample
 from ganforge.cli.train import train
 from ganforge.cli.traverse import traverse
 from ganforge.errors import GanforgeError, PluginError
+from ganforge.files import forget
 
 
 class Cli(click.Group):
@@ -61,8 +61,8 @@ def main() -> None:
     except OSError as error:
         if error.filename is not None or error.errno not in (errno.ENOSPC, errno.EIO, errno.EPIPE):
             raise
-        if sys.stdout is not None:  # what is left in its buffer would be tried once more at exit, with a traceback
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if sys.stdout is not None:
+            forget(sys.stdout)
         if error.errno != errno.EPIPE:  # a closed pipe: whoever reads has seen enough
             click.echo(f"Error: the output cannot be written: {error.strerror}", err=True)
         sys.exit(1)

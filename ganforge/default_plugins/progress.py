@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ganforge.errors import WriteError
+from ganforge.files import forget
 from ganforge.hookspecs import hookimpl
 
 if TYPE_CHECKING:
@@ -112,7 +113,6 @@ class _Progress:
 
 
 def _console() -> "Console":
-    import os
     import sys
 
     from rich.console import Console
@@ -121,7 +121,7 @@ def _console() -> "Console":
         def on_broken_pipe(self) -> None:
             """Whoever read, as `head` does, has seen enough: the run goes on, where rich would end the process."""
             self.quiet = True
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            forget(sys.stdout)
 
     return Patient(highlight=False, soft_wrap=True)
 
