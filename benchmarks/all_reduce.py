@@ -13,12 +13,12 @@ import numpy as np
 import torch
 import torch.distributed as dist
 
-from ganforge import api
-from ganforge.assembly import assemble
-from ganforge.backend import Share
-from ganforge.batches import draw_step
-from ganforge.costs import network_costs
-from ganforge.plugins import host
+from ganforge.backend.contract import Shard
+from ganforge.plugins.host import default_host
+from ganforge.spec.costs import network_costs
+from ganforge.training import api
+from ganforge.training.batches import draw_step
+from ganforge.training.experiment import build_gan
 
 ROUNDS = 30
 
@@ -38,12 +38,12 @@ def sum_seconds(numbers: int, device: torch.device) -> list[float]:
 
 def draw_seconds(rows: int, workers: int) -> float:
     """CPU seconds in which one of so many workers draws its part of a step, of a batch with so many rows for each."""
-    recipe = api.describe("dcgan", overrides={"channels": 3, "training": {"batch_size": rows * workers}})
-    gan = assemble(recipe, host())
+    recipe = api.load_recipe("dcgan", overrides={"channels": 3, "training": {"batch_size": rows * workers}})
+    gan = build_gan(recipe, default_host())
     images = np.zeros((200_000, 64, 64, 3), np.uint8)
     begun = process_time()
     for step in range(ROUNDS):
-        draw_step(gan, images, None, seed=0, step=step, share=Share(rank=workers // 2, count=workers))
+        draw_step(gan, images, None, seed=0, step=step, shard=Shard(rank=workers // 2, count=workers))
     return (process_time() - begun) / ROUNDS
 
 
@@ -53,7 +53,7 @@ def main() -> None:
     dist.init_process_group("nccl" if gpu else "gloo")
     if gpu:
         torch.cuda.set_device(dist.get_node_local_rank())
-    gan = assemble(api.describe("dcgan", overrides={"channels": 3}), host())
+    gan = build_gan(api.load_recipe("dcgan", overrides={"channels": 3}), default_host())
     sizes = {name: sum(cost.parameters for cost in network_costs(gan, name)) for name in ("generator", "discriminator")}
     device = torch.device("cuda" if gpu else "cpu")
     lines = {"one number": 1, "a batch norm of 512 channels": 2 * 512, **sizes}

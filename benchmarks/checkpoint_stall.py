@@ -18,10 +18,10 @@ from time import perf_counter, process_time
 
 import numpy as np
 
-from ganforge import api
-from ganforge.pipeline import Prepared
-from ganforge.plugins import host
-from ganforge.run import Run
+from ganforge.data.preparing import Prepared
+from ganforge.plugins.host import default_host
+from ganforge.training import api
+from ganforge.training.run import Run
 
 
 def main() -> None:
@@ -42,7 +42,7 @@ def main() -> None:
     )
     wall, cpu, disk = [], [], []
     with tempfile.TemporaryDirectory(prefix=".stall-", dir=".") as folder:  # beside the runs: /tmp may be no disk
-        run = Run(folder=Path(folder), recipe=model.recipe, model=model, data=pictures, host=host())
+        run = Run(folder=Path(folder), recipe=model.recipe, model=model, data=pictures, host=default_host())
         for step in range(1, options.times + 1):
             begun, begun_cpu = perf_counter(), process_time()
             run.save(step)

@@ -8,7 +8,7 @@ of a hand-written loop's time by ganforge's in the same round; that of CPU time 
 turn a contender multiplies two matrices: the speed of a step is also told as a share of that speed.
 
 ganforge's times hold the drawing of a step's inputs, the hand-written loops' what they draw themselves. ganforge is
-checked before (`ganforge.benching`): a session whose numbers are wrong gives no figures.
+checked before (`ganforge.training.benchmark`): a session whose numbers are wrong gives no figures.
 """
 
 import argparse
@@ -28,11 +28,12 @@ from typing import Any
 
 import numpy as np
 
-from ganforge import api
-from ganforge.benching import check, peak_memory, ready
-from ganforge.costs import step_operations
 from ganforge.errors import GanforgeError
-from ganforge.recipe import Recipe, merge
+from ganforge.recipes.reading import merge
+from ganforge.recipes.schema import Recipe
+from ganforge.spec.costs import step_operations
+from ganforge.training import api
+from ganforge.training.benchmark import check, peak_memory, ready
 
 SIDE = 1024
 EXAMPLES: dict[str, dict[str, Any]] = {
@@ -73,10 +74,10 @@ def steps(case: str, framework: str, contender: str) -> Iterator[object]:
     recipe = described(case, framework)
     if not contender.startswith("by hand"):
         backend, precision = contender.split()
-        recipe = api.describe(recipe, overrides={"run": {"precision": precision}})
+        recipe = api.load_recipe(recipe, overrides={"run": {"precision": precision}})
         check(recipe, backend)
         yield from ready(recipe, backend).steps()
-    loops = importlib.import_module("by_hand_torch" if framework == "torch" else "by_hand_keras")
+    loops = importlib.import_module("baseline_torch" if framework == "torch" else "baseline_keras")
     height, width = recipe.size
     batch, channels = recipe.training.batch_size, recipe.channels or 3
     stream = np.random.default_rng(0)
@@ -90,7 +91,7 @@ def steps(case: str, framework: str, contender: str) -> Iterator[object]:
 def described(case: str, framework: str) -> Recipe:
     """The recipe of a case, in the way of the framework's own example."""
     name, overrides = CASES[case]
-    return api.describe(name, overrides=merge(overrides, EXAMPLES[framework] if name == "dcgan" else {}))
+    return api.load_recipe(name, overrides=merge(overrides, EXAMPLES[framework] if name == "dcgan" else {}))
 
 
 def products(framework: str) -> Callable[[], object]:
@@ -158,7 +159,7 @@ def figures(case: str, framework: str, turns: dict[str, list[Turn]]) -> list[dic
     """A row for each contender."""
     recipe = described(case, framework)
     gan = ready(recipe, framework).model.gan
-    by_hand, *_ = turns.values()
+    baseline, *_ = turns.values()
     return [
         {
             "case": case,
@@ -166,8 +167,8 @@ def figures(case: str, framework: str, turns: dict[str, list[Turn]]) -> list[dic
             "images_per_second": recipe.training.batch_size / median(turn.wall for turn in own),
             "milliseconds": 1e3 * median(turn.wall for turn in own),
             "cpu_milliseconds": 1e3 * median(turn.cpu for turn in own),
-            "ratio": median(hand.wall / turn.wall for hand, turn in zip(by_hand, own, strict=True)),
-            "cpu_ratio": median(hand.cpu / turn.cpu for hand, turn in zip(by_hand, own, strict=True)),
+            "ratio": median(hand.wall / turn.wall for hand, turn in zip(baseline, own, strict=True)),
+            "cpu_ratio": median(hand.cpu / turn.cpu for hand, turn in zip(baseline, own, strict=True)),
             "share_of_product": median(step_operations(gan) / turn.wall / turn.product for turn in own),
             "peak_megabytes": max(turn.peak for turn in own) / 1e6,
             "rounds": len(own),

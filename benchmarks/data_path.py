@@ -21,10 +21,10 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from ganforge_mnist import Options, open_mnist
 
-from ganforge.ahead import WHOLE, ask, map_rows
-from ganforge.fitting import fit_picture
-from ganforge.folders import PictureFolder, list_pictures
-from ganforge.pipeline import prepare
+from ganforge.data.fitting import fit_image
+from ganforge.data.folders import ImageFolder, list_images
+from ganforge.data.prefetch import WHOLE, ask, map_rows
+from ganforge.data.preparing import prepare
 
 BATCH, BATCHES = 64, 2_000
 SHAPE = (64, 64, 3)
@@ -46,12 +46,12 @@ def measure_mnist(folder: Path, cache: Path) -> None:
         print(f"prepared in {done - opened:.2f} s, from the cache in {again - done:.3f} s")
 
 
-def decode(image_set: PictureFolder, indices: range) -> int:
-    return sum(fit_picture(image_set.read(index), SHAPE, "cover").nbytes > 0 for index in indices)
+def decode(image_set: ImageFolder, indices: range) -> int:
+    return sum(fit_image(image_set.read(index), SHAPE, "cover").nbytes > 0 for index in indices)
 
 
 def measure_decoding(folder: Path) -> None:
-    image_set = PictureFolder(root=folder, files=list_pictures(folder)[:1000])
+    image_set = ImageFolder(root=folder, files=list_images(folder)[:1000])
     parts = [range(at, min(at + TOGETHER, len(image_set))) for at in range(0, len(image_set), TOGETHER)]
     cores = os.cpu_count() or 1
 

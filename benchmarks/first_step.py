@@ -23,10 +23,10 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from PIL import Image
 
-from ganforge import api
-from ganforge.default_plugins import journal
-from ganforge.plugins import host
-from ganforge.recipe import Recipe, RecipeEntry
+from ganforge.plugins.host import default_host
+from ganforge.recipes.schema import Recipe, RecipeEntry
+from ganforge.training import api
+from ganforge.training.observers import journal
 
 SECONDS, GIBIBYTES = 60.0, 4.0
 CLASSES = 10
@@ -102,8 +102,8 @@ def noise(recipe: Recipe, folder: Path) -> list[str]:
 
 def shipped() -> list[str]:
     """Names of the recipes that come with ganforge."""
-    entries = host().entries("ganforge_recipes", RecipeEntry)
-    return sorted(name for name, each in entries.items() if each.plugin == "ganforge.recipes")
+    entries = default_host().entries("ganforge_recipes", RecipeEntry)
+    return sorted(name for name, each in entries.items() if each.plugin == "ganforge.plugins.builtin")
 
 
 def main() -> None:
@@ -119,7 +119,7 @@ def main() -> None:
     print(f"{'recipe':12} {'backend':12} {'first step, s':>13} {'whole, s':>9} {'memory, GiB':>12}")
     for name in options.recipes.split(",") if options.recipes else shipped():
         for backend in options.backends.split(","):
-            recipe = api.describe(name)
+            recipe = api.load_recipe(name)
             with TemporaryDirectory() as scratch:
                 folder = Path(scratch)
                 data = ["--data", given[name]] if name in given else noise(recipe, folder / "noise")

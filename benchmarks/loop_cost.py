@@ -17,9 +17,9 @@ from time import perf_counter, thread_time
 
 import numpy as np
 
-from ganforge import api
-from ganforge.backend import Scalars, Session, StepInputs
-from ganforge.recipe import Recipe
+from ganforge.backend.contract import Scalars, Session, StepInputs
+from ganforge.recipes.schema import Recipe
+from ganforge.training import api
 
 WARM = 5
 COUNT, CLASSES = 2000, 10
@@ -78,9 +78,9 @@ def main() -> None:
     options = parser.parse_args()
 
     beyond = {"sample_every": 10**9, "checkpoint_every": 10**9}
-    noise = Noise(api.describe(options.recipe, overrides={"run": beyond | {"backend": options.backend}}))
-    settled = api.settle(noise.recipe, noise)
-    model = api.build(settled, backend=options.backend)
+    noise = Noise(api.load_recipe(options.recipe, overrides={"run": beyond | {"backend": options.backend}}))
+    resolved = api.resolve_recipe(noise.recipe, noise)
+    model = api.build(resolved, backend=options.backend)
     timed = Timed(model.session)
     with tempfile.TemporaryDirectory() as folder:
         run = api.Run(
@@ -88,7 +88,7 @@ def main() -> None:
             recipe=model.recipe,
             model=replace(model, session=timed),
             data=api.prepared(model.recipe, noise),
-            host=api.host(),
+            host=api.default_host(),
             stop=options.steps + WARM,
         )
         run.go()

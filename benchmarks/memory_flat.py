@@ -24,10 +24,11 @@ from typing import Any
 
 import numpy as np
 
-from ganforge import api, hookimpl
-from ganforge.ahead import map_rows
-from ganforge.batches import batch_indices, draw_step
-from ganforge.pipeline import Prepared
+from ganforge import hookimpl
+from ganforge.data.prefetch import map_rows
+from ganforge.data.preparing import Prepared
+from ganforge.training import api
+from ganforge.training.batches import batch_indices, draw_step
 
 LIMIT = 16 << 20
 """Bytes by which memory may grow, of what a framework and Python's own allocator keep for themselves."""
@@ -83,7 +84,7 @@ def train(backend: str, count: int, size: int, notes: tuple[int, ...]) -> dict[s
         folder = Path(scratch)
         model = api.build("dcgan", backend=backend, overrides=overrides)
         data = pictures(folder, count, size)
-        host = api.host()
+        host = api.default_host()
         host.add("memory-flat", lambda: watch)
         run = api.Run(
             folder=folder / "run", recipe=model.recipe, model=model, data=data, host=host, stop=notes[-1], quiet=True

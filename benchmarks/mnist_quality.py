@@ -23,15 +23,15 @@ from torch.nn import functional
 
 import ganforge
 
-Pictures = npt.NDArray[np.uint8]
+Images = npt.NDArray[np.uint8]
 Labels = npt.NDArray[np.int64]
 
 
-def as_input(pictures: Pictures) -> Tensor:
+def as_input(pictures: Images) -> Tensor:
     return torch.from_numpy(pictures.reshape(-1, 1, 28, 28)).float() / 255
 
 
-def trained_judge(pictures: Pictures, labels: Labels, epochs: int = 3, batch: int = 128) -> nn.Module:
+def trained_judge(pictures: Images, labels: Labels, epochs: int = 3, batch: int = 128) -> nn.Module:
     """A network of two convolutions and two dense layers, trained with Adam at a falling rate."""
     torch.manual_seed(0)
     judge = nn.Sequential(
@@ -55,12 +55,12 @@ def trained_judge(pictures: Pictures, labels: Labels, epochs: int = 3, batch: in
 
 
 @torch.no_grad()
-def recognised(judge: nn.Module, pictures: Pictures, labels: Labels) -> float:
+def recognised(judge: nn.Module, pictures: Images, labels: Labels) -> float:
     found = [judge(as_input(part)).argmax(1) for part in np.array_split(pictures, 10)]
     return float((torch.cat(found).numpy() == labels).mean())
 
 
-def spread(pictures: Pictures, labels: Labels) -> float:
+def spread(pictures: Images, labels: Labels) -> float:
     """Mean distance between two different pictures of a class, averaged over the classes."""
     means = []
     for label in range(10):
@@ -69,7 +69,7 @@ def spread(pictures: Pictures, labels: Labels) -> float:
     return float(np.mean(means))
 
 
-def real_digits(folder: Path, part: str) -> tuple[Pictures, Labels]:
+def real_digits(folder: Path, part: str) -> tuple[Images, Labels]:
     pictures = read_idx(folder / f"{part}-images-idx3-ubyte.gz", 3)
     return pictures, read_idx(folder / f"{part}-labels-idx1-ubyte.gz", 1).astype(np.int64)
 

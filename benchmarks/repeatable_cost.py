@@ -16,10 +16,10 @@ import numpy as np
 import tensorflow as tf
 from ganforge_tensorflow import ops
 
-from ganforge import api
-from ganforge.batches import draw_step
-from ganforge.model import Model
-from ganforge.recipe import Recipe
+from ganforge.generation.model import Model
+from ganforge.recipes.schema import Recipe
+from ganforge.training import api
+from ganforge.training.batches import draw_step
 
 TREE = tf.AggregationMethod.EXPERIMENTAL_TREE
 
@@ -42,7 +42,7 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=20)
     parser.add_argument("--steps", type=int, default=10, help="of a block")
     options = parser.parse_args()
-    recipe = api.describe(options.recipe, assignments=tuple(options.assignments))
+    recipe = api.load_recipe(options.recipe, assignments=tuple(options.assignments))
     classes = 10 if recipe.conditional else 0
     noise = np.random.default_rng(0)
     pictures = noise.integers(0, 256, (500, *recipe.size, recipe.channels or 3), dtype=np.uint8)

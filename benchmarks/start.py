@@ -53,20 +53,21 @@ def child(begun: float, backend: str, arguments: list[str]) -> None:
         Path("spent").write_text(json.dumps(spent), encoding="utf-8")
         told(*given)
 
-    from ganforge import api, plugins
     from ganforge.cli.main import main as command
-    from ganforge.run import Run
+    from ganforge.plugins import host as plugins
+    from ganforge.training import api
+    from ganforge.training.run import Run
 
     over("import of ganforge")
-    plugins.host()
+    plugins.default_host()
     over("plugins")
-    opened, told = ends("session", api.open_share), Run.step_finished
+    opened, told = ends("session", api.open_shard), Run.step_finished
     vars(api).update(
-        describe=ends("recipe", api.describe),
+        load_recipe=ends("recipe", api.load_recipe),
         open_data=ends("data set opened", api.open_data),
-        assemble=ends("networks, initial weights", api.assemble),
+        build_gan=ends("networks, initial weights", api.build_gan),
         prepared=ends("pictures from the cache", api.prepared),
-        open_share=open_share,
+        open_shard=open_share,
         write_recipe=ends("run's folder", api.write_recipe),
     )
     Run.step_finished = finished  # type: ignore[method-assign, assignment]

@@ -8,12 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ganforge import api
-from ganforge.assembly import assemble
-from ganforge.costs import network_costs, step_operations
-from ganforge.gan import NETWORKS, Gan, NetworkName
-from ganforge.plugins import host
-from ganforge.recipe import Recipe, RecipeEntry, to_table
+from ganforge.plugins import default_host
+from ganforge.recipes import Recipe, RecipeEntry, to_table
+from ganforge.spec import NETWORKS, Gan, NetworkName, network_costs, step_operations
+from ganforge.training import api, build_gan
 
 PAGE = Path(__file__).with_name("recipes.md")
 PICTURES = PAGE.with_name("pictures")
@@ -37,14 +35,14 @@ do 100 to 180 GFLOP a second, so that a pass of `dcgan` over 5,000 pictures take
 
 def page() -> str:
     """The whole page."""
-    entries = host().entries("ganforge_recipes", RecipeEntry)
-    own = sorted(name for name, each in entries.items() if each.plugin == "ganforge.recipes")
+    entries = default_host().entries("ganforge_recipes", RecipeEntry)
+    own = sorted(name for name, each in entries.items() if each.plugin == "ganforge.plugins.builtin")
     return "\n".join([HEAD, *map(row, own), "", *(section(name, entries[name].entry.path) for name in own)])
 
 
 def row(name: str) -> str:
     """A line of the table of all recipes."""
-    recipe, gan = api.describe(name), built(name)
+    recipe, gan = api.load_recipe(name), built(name)
     parameters = sum(each.parameters for network in NETWORKS for each in network_costs(gan, network))
     height, width, _ = gan.image_shape
     return (
@@ -55,14 +53,16 @@ def row(name: str) -> str:
 
 def built(name: str) -> Gan:
     """The networks of a recipe, for three channels and ten classes where it leaves them to the data."""
-    recipe = api.describe(name)
+    recipe = api.load_recipe(name)
     numbers = [str(number) for number in range(10)] if recipe.conditional else []
-    return assemble(api.describe(name, overrides={"channels": recipe.channels or 3, "class_names": numbers}), host())
+    return build_gan(
+        api.load_recipe(name, overrides={"channels": recipe.channels or 3, "class_names": numbers}), default_host()
+    )
 
 
 def section(name: str, path: Path) -> str:
     """One recipe."""
-    recipe, gan = api.describe(name), built(name)
+    recipe, gan = api.load_recipe(name), built(name)
     settings = "\n".join(f"{key} = {value}" for key, value in flat(shown(recipe)))
     return "\n".join(
         [

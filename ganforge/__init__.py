@@ -7,36 +7,33 @@
 The names below are imported when first used, so that `import ganforge` costs nothing.
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING
 
+from ganforge._io.lazy import lazy_exports
+
 if TYPE_CHECKING:
-    from ganforge.api import build, describe, load, resume, train
     from ganforge.errors import GanforgeError
-    from ganforge.hookspecs import hookimpl
-    from ganforge.model import Model
-    from ganforge.recipe import Recipe
-    from ganforge.run import Run
+    from ganforge.generation.model import Model
+    from ganforge.plugins.markers import hookimpl
+    from ganforge.recipes.schema import Recipe
+    from ganforge.training.api import build, load, load_recipe, resume, train
+    from ganforge.training.run import Run
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "GanforgeError": "errors",
-    "Model": "model",
-    "Recipe": "recipe",
-    "Run": "run",
-    "build": "api",
-    "describe": "api",
-    "hookimpl": "hookspecs",
-    "load": "api",
-    "resume": "api",
-    "train": "api",
+    "Model": "generation.model",
+    "Recipe": "recipes.schema",
+    "Run": "training.run",
+    "build": "training.api",
+    "hookimpl": "plugins.markers",
+    "load": "training.api",
+    "load_recipe": "training.api",
+    "resume": "training.api",
+    "train": "training.api",
 }
 
-__all__ = ["GanforgeError", "Model", "Recipe", "Run", "build", "describe", "hookimpl", "load", "resume", "train"]
+__all__ = ["GanforgeError", "Model", "Recipe", "Run", "build", "hookimpl", "load", "load_recipe", "resume", "train"]
 
-
-def __getattr__(name: str) -> object:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'ganforge' has no attribute {name!r}")
-    return getattr(import_module(f"ganforge.{_HOMES[name]}"), name)
+__getattr__, __dir__ = lazy_exports(__name__, _HOMES)

@@ -6,12 +6,13 @@ from typing import Any
 import numpy as np
 from fakes import FakeSession
 
-from ganforge.assembly import assemble
-from ganforge.model import Model
-from ganforge.pipeline import Prepared
-from ganforge.plugins import Host
-from ganforge.recipe import Recipe, parse
-from ganforge.run import Run
+from ganforge.data.preparing import Prepared
+from ganforge.generation.model import Model
+from ganforge.plugins.host import Host
+from ganforge.recipes.reading import parse
+from ganforge.recipes.schema import Recipe
+from ganforge.training.experiment import build_gan
+from ganforge.training.run import Run
 
 TABLE: dict[str, Any] = {
     "name": "x",
@@ -29,7 +30,7 @@ def recipe(**changes: Any) -> Recipe:
 
 def run_in(folder: Path, host: Host, *, diverges: int = 10**9, **more: Any) -> Run:
     given = recipe()
-    gan = assemble(given, host)
+    gan = build_gan(given, host)
     session = FakeSession(gan, dict(gan.initial_state(0)), diverges=diverges)
     images = np.arange(10, dtype=np.uint8)[:, None, None, None] * np.ones((1, 8, 8, 1), np.uint8)
     return Run(

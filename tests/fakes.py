@@ -10,19 +10,21 @@ import msgspec
 import numpy as np
 import pytest
 
-from ganforge import api, plugins
-from ganforge.backend import BackendEntry, Labels, Scalars, StepInputs
-from ganforge.dataset import DatasetEntry
+from ganforge.backend.contract import BackendEntry, Scalars, StepInputs
+from ganforge.data.contract import DatasetEntry
 from ganforge.errors import DataError
-from ganforge.gan import Gan
-from ganforge.hookspecs import hookimpl
-from ganforge.losses import LossEntry, PenaltyEntry, ganforge_losses
-from ganforge.parameters import Array, State
-from ganforge.plugins import Host
-from ganforge.protocol import Latent, Protocol
-from ganforge.spec import BatchNorm, Conv, Dense, Elu, Flatten, LeakyRelu, Network, Relu, Reshape, Tanh
+from ganforge.plugins import host as plugins
+from ganforge.plugins.host import Host
+from ganforge.plugins.markers import hookimpl
+from ganforge.spec.arrays import Array, Labels, State
+from ganforge.spec.gan import Gan
+from ganforge.spec.layers import BatchNorm, Conv, Dense, Elu, Flatten, LeakyRelu, Network, Relu, Reshape, Tanh
+from ganforge.spec.loss_library import LOSSES
+from ganforge.spec.losses import LossEntry, PenaltyEntry
+from ganforge.spec.protocol import Latent, Protocol
+from ganforge.training import api
 
-CORE_PLUGINS = ("ganforge.losses", "ganforge.architecture", "ganforge.recipes")
+CORE_PLUGINS = ("ganforge.plugins.builtin",)
 
 
 SLOPES = [
@@ -34,11 +36,11 @@ SLOPES = [
 
 
 def loss(name: str) -> LossEntry:
-    return next(each for each in ganforge_losses() if isinstance(each, LossEntry) and each.name == name)
+    return next(each for each in LOSSES if isinstance(each, LossEntry) and each.name == name)
 
 
 def penalty(name: str) -> PenaltyEntry:
-    return next(each for each in ganforge_losses() if isinstance(each, PenaltyEntry) and each.name == name)
+    return next(each for each in LOSSES if isinstance(each, PenaltyEntry) and each.name == name)
 
 
 def tiny_gan(**protocol: Any) -> Gan:
@@ -275,7 +277,7 @@ checkpoint_every = 4
 def use_host(monkeypatch: pytest.MonkeyPatch, *more: ModuleType) -> Host:
     """Let the Python face know the core, the stand-ins and `more`, and nothing that is installed."""
     host, _ = core_host(fakes_plugin(), *more)
-    monkeypatch.setattr(api, "host", lambda: host)
+    monkeypatch.setattr(api, "default_host", lambda: host)
     return host
 
 

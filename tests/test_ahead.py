@@ -11,10 +11,11 @@ import pytest
 from fakes import FakeSession, tiny_gan
 from test_training import Told, schedule
 
-from ganforge import ahead, batches
-from ganforge.batches import draw_step
-from ganforge.protocol import Player
-from ganforge.training import train
+from ganforge.data import prefetch
+from ganforge.spec.protocol import Player
+from ganforge.training import batches
+from ganforge.training.batches import draw_step
+from ganforge.training.loop import train_steps
 
 ROWS, WIDTH, OFFSET = 4000, 5000, 128
 WANTED = np.array([3999, 0, 17, 1234, 2500, 17])
@@ -27,7 +28,7 @@ def mapped(folder: Path) -> np.ndarray:
         file.write(bytes(OFFSET) + VALUES.tobytes())
         file.flush()
         os.fsync(file.fileno())
-    return ahead.map_rows(path, np.uint16, VALUES.shape, offset=OFFSET)
+    return prefetch.map_rows(path, np.uint16, VALUES.shape, offset=OFFSET)
 
 
 def evict(rows: np.ndarray, path: Path) -> None:
@@ -51,7 +52,7 @@ def waits(rows: np.ndarray) -> int:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="tells of the disk by what Linux counts")
 def test_rows_that_were_asked_for_are_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ahead, "WHOLE", 0)
+    monkeypatch.setattr(prefetch, "WHOLE", 0)
     rows = mapped(tmp_path)
     evict(rows, tmp_path / "rows")
     if not waits(rows):
@@ -59,7 +60,7 @@ def test_rows_that_were_asked_for_are_not_waited_for(tmp_path: Path, monkeypatch
     pause = 0.01
     while True:  # a busy disk may take its time
         evict(rows, tmp_path / "rows")
-        ahead.ask(rows, WANTED)
+        prefetch.ask(rows, WANTED)
         time.sleep(pause)
         if not waits(rows):
             break
@@ -70,7 +71,7 @@ def test_rows_that_were_asked_for_are_not_waited_for(tmp_path: Path, monkeypatch
 @pytest.mark.skipif(sys.platform != "linux", reason="tells of the disk by what Linux counts")
 def test_a_row_brings_no_others_along(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What the system reads by itself around a page, up to megabytes, made random rows hundreds of times slower."""
-    monkeypatch.setattr(ahead, "WHOLE", 0)
+    monkeypatch.setattr(prefetch, "WHOLE", 0)
     rows = mapped(tmp_path)
     evict(rows, tmp_path / "rows")
     found = waits(rows)
@@ -80,12 +81,12 @@ def test_a_row_brings_no_others_along(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 def test_what_to_ask_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert not ahead.asks(mapped(tmp_path)), "a small one is asked for whole, once"
-    monkeypatch.setattr(ahead, "WHOLE", 0)
+    assert not prefetch.asks(mapped(tmp_path)), "a small one is asked for whole, once"
+    monkeypatch.setattr(prefetch, "WHOLE", 0)
     rows = mapped(tmp_path)
-    assert ahead.asks(rows) == (sys.platform != "win32")
-    assert not ahead.asks(VALUES) and not ahead.asks(rows[WANTED])
-    ahead.ask(VALUES, WANTED)  # nothing to do
+    assert prefetch.asks(rows) == (sys.platform != "win32")
+    assert not prefetch.asks(VALUES) and not prefetch.asks(rows[WANTED])
+    prefetch.ask(VALUES, WANTED)  # nothing to do
     np.testing.assert_array_equal(rows, VALUES)
     with pytest.raises(ValueError, match="read-only"):
         rows[0] = 1
@@ -97,7 +98,7 @@ def test_the_loop_asks_for_what_the_next_step_takes(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(batches, "ask", lambda images, rows: asked.append(rows.tolist()))
     images = np.arange(50, dtype=np.uint8)[:, None, None, None] * np.ones((1, 2, 2, 1), np.uint8)
     gan = tiny_gan(discriminator=Player(updates=2))
-    train(gan, FakeSession(gan, dict(gan.initial_state(0))), images, None, schedule(9, start=3, seed=5), Told())
+    train_steps(gan, FakeSession(gan, dict(gan.initial_state(0))), images, None, schedule(9, start=3, seed=5), Told())
     taken = [
         update.images[:, 0, 0, 0].tolist()
         for step in range(4, 9)  # the first is drawn at once, and there is none after the last

@@ -10,12 +10,12 @@ from fakes import use_host, work_in
 from PIL import Image
 
 import ganforge
-from ganforge import animations
-from ganforge.animations import MOST, progress, save_gif, save_mp4
 from ganforge.cli.main import cli
-from ganforge.default_plugins import snapshots
 from ganforge.errors import GanforgeError, RunError
-from ganforge.walks import Strip, frames, joined
+from ganforge.generation import animations
+from ganforge.generation.animations import MOST, progress, save_gif, save_mp4
+from ganforge.generation.latent_walks import Strip, frames, joined
+from ganforge.training.observers import snapshots
 
 GREYS = [0, 60, 120, 180, 240]
 

@@ -22,12 +22,12 @@ from fakes import (
 )
 
 import ganforge
-from ganforge import api, checkpoint
+from ganforge._io.locks import alone
 from ganforge.errors import DataError, GanforgeError, PluginError, RecipeError, RunError, SpecError
-from ganforge.locks import alone
-from ganforge.model import Model
-from ganforge.parameters import State
-from ganforge.run import CHECKPOINTS, RECIPE, Run
+from ganforge.generation.model import Model
+from ganforge.spec.arrays import State
+from ganforge.training import api, checkpoint
+from ganforge.training.run import CHECKPOINTS, RECIPE, Run
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def state_of(model: Model) -> State:
 
 
 def test_describe_lays_one_over_the_other(place: Path) -> None:
-    recipe = ganforge.describe(
+    recipe = ganforge.load_recipe(
         "./r.toml",
         data="pictures",
         overrides={"training": {"batch_size": 9, "latent": {"size": 5}}, "image_size": 16},
@@ -61,10 +61,10 @@ def test_describe_lays_one_over_the_other(place: Path) -> None:
 
 def test_another_data_set_drops_the_options_of_the_old_one(place: Path) -> None:
     Path("o.toml").write_text("[data]\nset = 'stripes'\ncount = 7\npath = 'x'")
-    assert ganforge.describe("./o.toml").data.options == {"count": 7}
-    other = ganforge.describe("./o.toml", dataset="folder").data
+    assert ganforge.load_recipe("./o.toml").data.options == {"count": 7}
+    other = ganforge.load_recipe("./o.toml", dataset="folder").data
     assert (other.set, other.options, other.path) == ("folder", {}, None)
-    assert ganforge.describe("./o.toml", dataset="stripes").data.options == {"count": 7}
+    assert ganforge.load_recipe("./o.toml", dataset="stripes").data.options == {"count": 7}
 
 
 # Training ------------------------------------------------------------------------------------------------------------
@@ -89,7 +89,7 @@ def test_runs_are_numbered(place: Path) -> None:
 
 
 def test_epochs_become_steps(place: Path) -> None:
-    recipe = ganforge.describe("./r.toml", overrides={"run": {"steps": None, "epochs": 3}})
+    recipe = ganforge.load_recipe("./r.toml", overrides={"run": {"steps": None, "epochs": 3}})
     run = ganforge.train(recipe)
     assert run.step == 3 * (20 // 4) // 2
     assert ganforge.load(run.folder).recipe.run.epochs is None
@@ -103,7 +103,7 @@ def test_the_seed_decides(place: Path) -> None:
 
 def test_preparing_is_told(place: Path) -> None:
     told: list[tuple[int, int]] = []
-    train(preparing=lambda done, total: told.append((done, total)))
+    train(on_progress=lambda done, total: told.append((done, total)))
     assert told[-1] == (20, 20)
 
 
@@ -141,7 +141,7 @@ def test_a_folder_that_is_taken_costs_no_preparation(place: Path) -> None:
     Path("out/mine").write_text("mine")
     told: list[Any] = []
     with pytest.raises(RunError, match="out is there already"):
-        train(out="out", preparing=lambda *numbers: told.append(numbers))
+        train(out="out", on_progress=lambda *numbers: told.append(numbers))
     assert list(Path("out").iterdir()) == [Path("out/mine")]
     assert told == []
 
@@ -151,7 +151,7 @@ def test_without_any_framework(place: Path, monkeypatch: pytest.MonkeyPatch) -> 
         "only_absent", ganforge_backends=lambda: (fakes_plugin().ganforge_backends()[1],), ganforge_datasets=lambda: ()
     )
     host, _ = core_host(absent)
-    monkeypatch.setattr(api, "host", lambda: host)
+    monkeypatch.setattr(api, "default_host", lambda: host)
     with pytest.raises(
         PluginError, match=r"no framework is installed; run one of:\n    pip install 'ganforge\[absent\]'"
     ):
@@ -166,7 +166,7 @@ def test_without_any_backend_plugin() -> None:
 
 def test_the_lowest_rank_of_what_is_installed_is_taken(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     better = module("better", ganforge_backends=lambda: (replace(FAKE_BACKEND, name="better", rank=0),))
-    assert api.default_backend(api.host()) == "fake"
+    assert api.default_backend(api.default_host()) == "fake"
     assert api.default_backend(use_host(monkeypatch, better)) == "better"
 
 
@@ -239,7 +239,7 @@ def damage(folder: str, name: str = checkpoint.STATE, newest: int = 1) -> None:
 def test_a_damaged_checkpoint_is_passed_by(whole: State, monkeypatch: pytest.MonkeyPatch) -> None:
     damage("whole")
     lines: list[str] = []
-    monkeypatch.setattr(api.host(), "warn", lines.append)
+    monkeypatch.setattr(api.default_host(), "warn", lines.append)
     run = ganforge.resume("whole")
     assert len(lines) == 1
     assert "step-00000010 is damaged" in lines[0]
@@ -303,7 +303,7 @@ def test_a_run_is_trained_by_one_process_alone(whole: State) -> None:
 
 
 def test_what_is_laid_on_a_typed_recipe(place: Path) -> None:
-    run = ganforge.train(ganforge.describe("./r.toml"), overrides={"run": {"steps": 1}}, out="one")
+    run = ganforge.train(ganforge.load_recipe("./r.toml"), overrides={"run": {"steps": 1}}, out="one")
     assert run.step == 1
 
 
@@ -346,7 +346,7 @@ def test_a_run_that_was_killed_before_its_first_checkpoint(
         ganforge.load("early")
     Path("early", f".{RECIPE}.4711.partial").write_text("left")
     lines: list[str] = []
-    monkeypatch.setattr(api.host(), "warn", lines.append)
+    monkeypatch.setattr(api.default_host(), "warn", lines.append)
     assert states_equal(state_of(ganforge.resume("early").model), whole)
     assert lines == ["run early was stopped before its first checkpoint; it begins anew"]
     assert list(Path("early").rglob(".*")) == []
@@ -369,7 +369,7 @@ def test_workers_are_compared_before_a_resume_writes(place: Path, monkeypatch: p
     def refuse(*facts: Any, **more: Any) -> None:
         raise RunError("worker 1 of 2 has another recipe than worker 0")
 
-    monkeypatch.setattr(api, "refuse_strangers", refuse)
+    monkeypatch.setattr(api, "check_same_inputs", refuse)
     with pytest.raises(RunError, match="worker 1 of 2"):
         ganforge.resume(folder, steps=1000)
     after = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}

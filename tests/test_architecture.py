@@ -11,19 +11,20 @@ from fakes import loss
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from ganforge.architecture import ArchitectureEntry, DcganOptions, Demand, build_dcgan, ganforge_architectures, halvings
 from ganforge.errors import SpecError
-from ganforge.gan import Gan
-from ganforge.protocol import Latent, Protocol
-from ganforge.spec import BatchNorm, Conv, ConvTranspose, Dropout, JoinLabel, Sigmoid, Tanh
+from ganforge.spec.architecture_library import ARCHITECTURES, DcganOptions, build_dcgan, halvings
+from ganforge.spec.architectures import ArchitectureEntry, ArchitectureRequest
+from ganforge.spec.gan import Gan
+from ganforge.spec.layers import BatchNorm, Conv, ConvTranspose, Dropout, JoinLabel, Sigmoid, Tanh
+from ganforge.spec.protocol import Latent, Protocol
 
 SIDE = st.integers(8, 256)
 
 
 def dcgan(shape: tuple[int, int, int] = (64, 64, 3), classes: int = 0, latent: int = 5, **options: Any) -> Gan:
     logits = options.pop("logits", 1)
-    demand = Demand(image_shape=shape, classes=classes, latent=latent, logits=logits)
-    generator, discriminator = build_dcgan(demand, DcganOptions(**options))
+    request = ArchitectureRequest(image_shape=shape, classes=classes, latent=latent, logits=logits)
+    generator, discriminator = build_dcgan(request, DcganOptions(**options))
     return Gan(
         generator_network=generator,
         discriminator_network=discriminator,
@@ -140,7 +141,7 @@ def test_the_output() -> None:
 
 def test_a_shift_invariant_loss_stills_its_last_bias() -> None:
     gan = replace(dcgan((8, 8, 1)), loss=loss("wasserstein"))
-    assert [each.name for each in gan.parameters("discriminator") if each.still][-1] == "02_conv/bias"
+    assert [each.name for each in gan.parameters("discriminator") if each.zero_gradient][-1] == "02_conv/bias"
 
 
 @pytest.mark.parametrize("size", [(7, 64), (64, 7), (1, 1)])
@@ -165,6 +166,6 @@ def test_options_that_are_refused(given: dict[str, object]) -> None:
 
 
 def test_it_comes_by_the_hook() -> None:
-    (entry,) = ganforge_architectures()
+    (entry,) = ARCHITECTURES
     assert isinstance(entry, ArchitectureEntry)
     assert (entry.name, entry.options, entry.build) == ("dcgan", DcganOptions, build_dcgan)

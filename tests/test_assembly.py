@@ -9,22 +9,23 @@ import numpy as np
 import pytest
 from fakes import FAKE_BACKEND, StripeOptions, Stripes, core_host, fakes_plugin, module
 
-from ganforge.assembly import (
-    assemble,
+from ganforge.backend.contract import BackendEntry
+from ganforge.data.contract import DatasetEntry
+from ganforge.data.preparing import Prepared
+from ganforge.errors import DataError, GanforgeError, PluginError, RecipeError, SpecError
+from ganforge.plugins.host import Host
+from ganforge.recipes.reading import parse
+from ganforge.recipes.schema import Recipe
+from ganforge.training.experiment import (
+    build_gan,
     find_backend,
+    images_hash,
     missing_modules,
     open_data,
     open_session,
-    picture_hash,
-    settle,
+    resolve_recipe,
     steps_in_all,
 )
-from ganforge.backend import BackendEntry
-from ganforge.dataset import DatasetEntry
-from ganforge.errors import DataError, GanforgeError, PluginError, RecipeError, SpecError
-from ganforge.pipeline import Prepared
-from ganforge.plugins import Host
-from ganforge.recipe import Recipe, parse
 
 
 @pytest.fixture
@@ -98,38 +99,38 @@ def test_a_set_that_needs_a_path() -> None:
 def test_what_the_data_settles(host: Host) -> None:
     left_open = recipe(conditional=True)
     left_open = msgspec.structs.replace(left_open, channels=None)
-    settled = settle(left_open, open_data(left_open, host))
-    assert (settled.channels, settled.class_names) == (1, ("low", "middle", "high"))
-    assert settle(settled, open_data(settled, host)) == settled
+    resolved = resolve_recipe(left_open, open_data(left_open, host))
+    assert (resolved.channels, resolved.class_names) == (1, ("low", "middle", "high"))
+    assert resolve_recipe(resolved, open_data(resolved, host)) == resolved
 
 
 def test_class_names_are_those_of_the_data_and_only_where_they_matter(host: Host) -> None:
     given = recipe(conditional=True, class_names=["a", "b"])
-    assert settle(given, open_data(given, host)).class_names == ("low", "middle", "high")
-    assert settle(recipe(), open_data(recipe(), host)).class_names == ()
+    assert resolve_recipe(given, open_data(given, host)).class_names == ("low", "middle", "high")
+    assert resolve_recipe(recipe(), open_data(recipe(), host)).class_names == ()
 
 
 def test_channels_that_are_said_stay(host: Host) -> None:
-    assert settle(recipe(channels=3), open_data(recipe(), host)).channels == 3
+    assert resolve_recipe(recipe(channels=3), open_data(recipe(), host)).channels == 3
 
 
 def test_labels_asked_of_a_set_without(host: Host) -> None:
     given = recipe(conditional=True, data={"set": "stripes", "labelled": False})
     with pytest.raises(DataError, match=r"trains on labels, but data set 'stripes' has none here; .*conditional=false"):
-        settle(given, open_data(given, host))
+        resolve_recipe(given, open_data(given, host))
 
 
 # Networks ------------------------------------------------------------------------------------------------------------
 
 
 def test_assemble(host: Host) -> None:
-    gan = assemble(recipe(conditional=True, class_names=["a", "b"], image_size="9x12"), host)
+    gan = build_gan(recipe(conditional=True, class_names=["a", "b"], image_size="9x12"), host)
     assert (gan.image_shape, gan.classes, gan.loss.name, gan.penalty) == ((9, 12, 1), 2, "bce", None)
 
 
 def test_assemble_gives_the_architecture_as_many_logits_as_the_loss_takes(host: Host) -> None:
     training = {"batch_size": 4, "loss": {"name": "softmax"}, "penalty": {"name": "r1", "weight": 2.0}}
-    gan = assemble(recipe(training=training), host)
+    gan = build_gan(recipe(training=training), host)
     assert gan.discriminator[-1].output == (2,)
     assert gan.penalty is not None and gan.penalty.name == "r1"
 
@@ -142,16 +143,16 @@ WRITTEN = {
 
 def test_layers_that_are_written_out(host: Host) -> None:
     table = {"name": "x", "channels": 1, "image_size": 8, "training": {"latent": {"size": 3}}} | WRITTEN
-    assert assemble(parse(table), host).image_shape == (8, 8, 1)
+    assert build_gan(parse(table), host).image_shape == (8, 8, 1)
     with pytest.raises(GanforgeError, match=r"makes .*\(8, 8, 1\).*\(9, 9, 1\)"):
-        assemble(parse(table | {"image_size": 9}), host)
+        build_gan(parse(table | {"image_size": 9}), host)
 
 
 @pytest.mark.parametrize("empty", ["generator", "discriminator"])
 def test_a_network_without_layers(empty: str, host: Host) -> None:
     table = {"name": "x", "channels": 1, "image_size": 8, "training": {"latent": {"size": 3}}} | WRITTEN | {empty: []}
     with pytest.raises(SpecError, match=f"the {empty} has no layers"):
-        assemble(parse(table), host)
+        build_gan(parse(table), host)
 
 
 @pytest.mark.parametrize(
@@ -187,10 +188,10 @@ def test_networks_that_are_refused(
     changes: dict[str, Any], error: type[GanforgeError] | None, said: str, host: Host
 ) -> None:
     if error is None:
-        assemble(recipe(**changes), host)
+        build_gan(recipe(**changes), host)
         return
     with pytest.raises(error, match=said):
-        assemble(recipe(**changes), host)
+        build_gan(recipe(**changes), host)
 
 
 # Backends ------------------------------------------------------------------------------------------------------------
@@ -227,7 +228,7 @@ def test_modules_are_looked_for_without_importing_them() -> None:
 def test_a_session_is_opened_in_the_recipes_precision_and_on_its_device() -> None:
     host, _ = core_host(module("some_plugin", ganforge_backends=lambda: (backend("numpy"),)))
     given = recipe(run={"precision": "float64", "device": "cuda:1"})
-    gan = assemble(given, host)
+    gan = build_gan(given, host)
     assert open_session(gan, {}, given, "some", host) == (gan, {}, "float64", "cuda:1")  # type: ignore[comparison-overlap]
 
 
@@ -235,7 +236,7 @@ def test_a_precision_that_a_backend_does_not_have() -> None:
     host, _ = core_host(module("some_plugin", ganforge_backends=lambda: (backend("numpy"),)))
     given = recipe(run={"precision": "bfloat16"})
     with pytest.raises(PluginError, match="backend 'some' has no bfloat16; take --precision float32 or float64"):
-        open_session(assemble(given, host), {}, given, "some", host)
+        open_session(build_gan(given, host), {}, given, "some", host)
 
 
 # Lengths and hashes --------------------------------------------------------------------------------------------------
@@ -282,5 +283,5 @@ def test_a_changed_picture_label_size_or_order_changes_the_hash() -> None:
         prepared(images[:29]),
         prepared(images.reshape(30, 2, 8, 1)),
     ]
-    assert len({picture_hash(each) for each in sets}) == len(sets)
-    assert picture_hash(prepared(images.copy(), labels.copy())) == picture_hash(prepared(images, labels))
+    assert len({images_hash(each) for each in sets}) == len(sets)
+    assert images_hash(prepared(images.copy(), labels.copy())) == images_hash(prepared(images, labels))

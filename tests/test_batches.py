@@ -11,10 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace as changed
 
-from ganforge import batches, streams
-from ganforge.backend import Share, StepInputs
-from ganforge.batches import batch_indices, draw_latents, draw_step, draw_steps
-from ganforge.protocol import SGD, Adam, Average, Latent, PenaltyChoice, Player, TargetChoice, scale
+from ganforge.backend.contract import Shard, StepInputs
+from ganforge.spec import streams
+from ganforge.spec.protocol import SGD, Adam, Average, Latent, PenaltyChoice, Player, TargetChoice, scale
+from ganforge.training import batches
+from ganforge.training.batches import batch_indices, draw_latents, draw_step, draw_steps
 
 IMAGES = np.arange(10, dtype=np.uint8)[:, None, None, None] * np.ones((1, 2, 2, 1), np.uint8)
 LABELS = np.arange(10, dtype=np.int64) % 3
@@ -88,15 +89,15 @@ def test_shapes_and_types() -> None:
     assert (fed.images.shape, fed.images.dtype) == ((4, 2, 2, 1), np.uint8)
     assert (fed.latents.shape, fed.latents.dtype) == ((4, 3), np.float64)
     assert fed.real_targets.shape == fed.fake_targets.shape == made.targets.shape == (4, 1)
-    assert fed.mix is None
+    assert fed.interpolation is None
     assert 0 <= fed.key < 2**32 and 0 <= made.key < 2**32
 
 
 def test_a_penalty_is_given_places_to_look_at() -> None:
     (fed,) = step_of(penalty=PENALTY).discriminator
-    assert fed.mix is not None
-    assert fed.mix.shape == (4, 1, 1, 1)
-    assert 0 <= fed.mix.min() and fed.mix.max() < 1
+    assert fed.interpolation is not None
+    assert fed.interpolation.shape == (4, 1, 1, 1)
+    assert 0 <= fed.interpolation.min() and fed.interpolation.max() < 1
 
 
 def test_unconditional_networks_get_no_labels() -> None:
@@ -139,8 +140,8 @@ def test_each_update_has_its_own_batch_noise_and_key() -> None:
     assert len({each.latents.tobytes() for each in fed}) == 5
     one, other = inputs.discriminator
     assert not set(one.images[:, 0, 0, 0].tolist()) & set(other.images[:, 0, 0, 0].tolist())
-    assert one.mix is not None and other.mix is not None
-    assert one.mix.tolist() != other.mix.tolist()
+    assert one.interpolation is not None and other.interpolation is not None
+    assert one.interpolation.tolist() != other.interpolation.tolist()
 
 
 def test_updates_are_counted_over_steps() -> None:
@@ -227,8 +228,8 @@ def test_the_first_rows_of_latents_are_one_stream() -> None:
 def test_shares_of_indices_put_together(shuffled: bool) -> None:
     for number in range(5):  # shares begin and end inside blocks of 4096 positions
         whole = batch_indices(20_000, 6000, number, seed=1, shuffled=shuffled)
-        shares = [Share(rank=rank, count=3) for rank in range(3)]
-        parts = [batch_indices(20_000, 6000, number, seed=1, shuffled=shuffled, share=share) for share in shares]
+        shares = [Shard(rank=rank, count=3) for rank in range(3)]
+        parts = [batch_indices(20_000, 6000, number, seed=1, shuffled=shuffled, shard=shard) for shard in shares]
         assert np.array_equal(np.concatenate(parts), whole)
 
 

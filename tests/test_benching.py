@@ -9,17 +9,17 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from ganforge import api, benching
-from ganforge.backend import Session, StepInputs
-from ganforge.benching import BenchError, bench, check
+from ganforge.backend.contract import Session, StepInputs
 from ganforge.cli.main import cli
-from ganforge.recipe import Recipe
+from ganforge.recipes.schema import Recipe
+from ganforge.training import api, benchmark
+from ganforge.training.benchmark import BenchError, bench, check
 
 pytest.importorskip("torch")
 
 
 def small(precision: str = "float32") -> Recipe:
-    return api.describe(overrides={"width": 2, "training": {"batch_size": 4}, "run": {"precision": precision}})
+    return api.load_recipe(overrides={"width": 2, "training": {"batch_size": 4}, "run": {"precision": precision}})
 
 
 class Spoiled:
@@ -57,7 +57,7 @@ def test_no_speed_is_told_of_wrong_numbers(method: str, by: float, named: str, m
         wrong = recipe.run.precision == "float32"
         return replace(model, session=Spoiled(model.session, method, by)) if wrong else model
 
-    monkeypatch.setattr(benching.api, "build", build)
+    monkeypatch.setattr(benchmark.api, "build", build)
     with pytest.raises(BenchError, match=f"no speed is told of wrong numbers: .*{named}"):
         bench(small(), "torch", seconds=0.0)
 
@@ -70,7 +70,7 @@ def test_one_unlucky_draw_is_no_wrong_number(monkeypatch: pytest.MonkeyPatch) ->
         unlucky = recipe.run.precision == "float32" and recipe.run.seed == 0
         return replace(model, session=Spoiled(model.session, "step", 1e-3)) if unlucky else model
 
-    monkeypatch.setattr(benching.api, "build", build)
+    monkeypatch.setattr(benchmark.api, "build", build)
     assert small().run.seed == 0
     assert check(small(), "torch") < 1.0
 
@@ -104,7 +104,7 @@ def test_a_precision_that_the_backend_does_not_have_is_refused() -> None:
 def test_numbers_that_diverge_while_they_are_measured_give_no_speed() -> None:
     rate = {"training": {"generator": {"optimizer": {"rate": 1e30}}}}
     with pytest.raises(BenchError, match=r"_loss.* of recipe 'digits' is nan in step [2-9]; try lower rates"):
-        bench(api.describe(small(), overrides=rate), "torch", seconds=0.0)
+        bench(api.load_recipe(small(), overrides=rate), "torch", seconds=0.0)
 
 
 @pytest.mark.parametrize("seconds", ["nan", "inf"])

@@ -6,9 +6,9 @@ from importlib import import_module
 import numpy as np
 import pytest
 
-from ganforge.backend import Precision, Session
-from ganforge.gan import Gan
-from ganforge.parameters import State
+from ganforge.backend.contract import Precision, Session
+from ganforge.spec.arrays import State
+from ganforge.spec.gan import Gan
 from ganforge.testing.tiny import FLOAT64_ONLY, TINY, inputs
 
 OpenSession = Callable[[Gan, State, Precision, str], Session]

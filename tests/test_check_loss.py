@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 
 from ganforge.errors import PluginError
-from ganforge.losses import LossEntry, PenaltyEntry, ganforge_losses
+from ganforge.spec.loss_library import LOSSES
+from ganforge.spec.losses import LossEntry, PenaltyEntry
 
 pytest.importorskip("autograd")
 from ganforge.testing import ConformanceError
 from ganforge.testing.losses import check_loss
 
-SHIPPED: dict[str, Any] = {entry.name: entry for entry in ganforge_losses()}
+SHIPPED: dict[str, Any] = {entry.name: entry for entry in LOSSES}
 HINGE, BCE, PAIRED = SHIPPED["hinge"], SHIPPED["bce"], SHIPPED["relativistic"]
 
 
@@ -82,7 +83,7 @@ def test_a_backend_that_differs_is_named() -> None:
 
 def test_a_penalty_that_raises_is_named() -> None:
     entry = PenaltyEntry(
-        name="wrong", summary="wrong", penalty=lambda ops, critic, real, fake, mix: critic(real).norm()
+        name="wrong", summary="wrong", penalty=lambda ops, critic, real, fake, interpolation: critic(real).norm()
     )
     with pytest.raises(ConformanceError, match="penalty 'wrong'"):
         check_loss(entry, backends=[])

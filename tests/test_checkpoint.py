@@ -17,10 +17,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors import safe_open
 
-from ganforge import checkpoint
-from ganforge.checkpoint import ABOUT, STATE, About, LaterFormat, checkpoints, load, save, set_aside
 from ganforge.errors import RunError
-from ganforge.parameters import State
+from ganforge.spec.arrays import State
+from ganforge.training import checkpoint
+from ganforge.training.checkpoint import ABOUT, STATE, About, LaterFormat, checkpoints, load, save, set_aside
 
 ARRAYS: State = {
     "generator/00_dense/kernel": np.random.default_rng(0).normal(size=(3, 4)),
@@ -313,7 +313,7 @@ class Killed(BaseException):
     """A process that ends here and now."""
 
 
-@pytest.mark.parametrize("broken", ["os.fsync", "pathlib.Path.rename", "ganforge.checkpoint.flush"])
+@pytest.mark.parametrize("broken", ["os.fsync", "pathlib.Path.rename", "ganforge.training.checkpoint.flush"])
 def test_a_process_killed_while_it_writes(broken: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     old = save(tmp_path, ARRAYS, about(10), keep=1)
 

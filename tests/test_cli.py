@@ -191,7 +191,7 @@ def test_a_dry_run_shows_and_makes_nothing(tmp_path: Path, monkeypatch: pytest.M
 def test_help_needs_no_framework() -> None:
     code = (
         "import sys; from click.testing import CliRunner; from ganforge.cli.main import cli;"
-        "from ganforge.plugins import host; host();"
+        "from ganforge.plugins import default_host; default_host();"
         "assert CliRunner().invoke(cli, ['--help']).exit_code == 0;"
         "print(sorted({'torch', 'tensorflow', 'sklearn', 'PIL', 'autograd'} & set(sys.modules)))"
     )

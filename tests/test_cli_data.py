@@ -15,12 +15,13 @@ import pytest
 from click.testing import CliRunner, Result
 from PIL import Image
 
-from ganforge import hookimpl, plugins
+from ganforge import hookimpl
 from ganforge.cli.main import cli
-from ganforge.cropping import Box, Detector, crop_faces
-from ganforge.dataset import DatasetEntry, Download
+from ganforge.data.contract import DatasetEntry, Download
+from ganforge.data.face_cropping import Box, Detector, crop_faces
+from ganforge.data.image_files import read_image
 from ganforge.errors import DataError
-from ganforge.pictures import read_picture
+from ganforge.plugins import host as plugins
 
 
 def run(*arguments: str | Path, code: int = 0) -> Result:
@@ -102,7 +103,7 @@ def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
     host = plugins.new_host()
     host.add("served", Plugin)
-    monkeypatch.setattr(plugins, "host", lambda: host)
+    monkeypatch.setattr(plugins, "default_host", lambda: host)
     monkeypatch.setenv("no_proxy", "*")
     monkeypatch.chdir(tmp_path)
     yield folder
@@ -156,15 +157,15 @@ def test_faces_are_cut_out_squared_and_padded(drawing: Path, tmp_path: Path) -> 
     assert [(each.where, each.reason) for each in cropped] == [("b.jpg", "the file is empty"), ("sub/a.png", "")]
     files = cropped[1].faces
     assert [str(file.relative_to(tmp_path / "out")) for file in files] == [f"sub/a.png-{n}.png" for n in (1, 2, 3, 4)]
-    corners = [read_picture(file, file.name)[0, 0].tolist() for file in files]
+    corners = [read_image(file, file.name)[0, 0].tolist() for file in files]
     # From the top: the whole height around the middle; 10 wide, squared to 20; the plain one.
     assert corners[1:3] == [[5, 5, 0], [40, 20, 0]] and corners[0] == pytest.approx([20, 0, 0], abs=1)
-    assert {read_picture(file, file.name).shape for file in files} == {(20, 20, 3)}
+    assert {read_image(file, file.name).shape for file in files} == {(20, 20, 3)}
 
     (_, padded) = crop_faces(
         drawing, tmp_path / "padded", found((40, 20, 20, 20), (90, 50, 10, 10)), size=30, padding=0.25
     )
-    corners = [read_picture(file, file.name)[0, 0].tolist() for file in padded.faces]
+    corners = [read_image(file, file.name)[0, 0].tolist() for file in padded.faces]
     assert corners[0] == [35, 15, 0]
     assert corners[1] == pytest.approx([85, 45, 0], abs=1)  # at the edge it is moved, not filled up
 
@@ -191,7 +192,7 @@ def test_crop_with_opencv(shared_data: Path, tmp_path: Path) -> None:
     faces = sorted((shared_data / "faces" / "all").glob("00001*.jpg"))[:4]
     sheet = Image.new("RGB", (300, 300), (90, 120, 90))
     for number, face in enumerate(faces):
-        sheet.paste(Image.fromarray(read_picture(face, face.name)), (number % 2 * 160 + 20, number // 2 * 160 + 20))
+        sheet.paste(Image.fromarray(read_image(face, face.name)), (number % 2 * 160 + 20, number // 2 * 160 + 20))
     (tmp_path / "in").mkdir()
     sheet.save(tmp_path / "in" / "sheet.png")
     Image.new("RGB", (1, 1)).save(tmp_path / "in" / "tiny.png")
@@ -201,7 +202,7 @@ def test_crop_with_opencv(shared_data: Path, tmp_path: Path) -> None:
     result = run("data", "crop", tmp_path / "in", tmp_path / "out", "--size", "64", "--min-size", "30")
     made = sorted((tmp_path / "out").iterdir())
     assert [file.name for file in made] == [f"sheet.png-{number}.png" for number in (1, 2, 3, 4)]
-    assert {read_picture(file, file.name).shape for file in made} == {(64, 64, 3)}
+    assert {read_image(file, file.name).shape for file in made} == {(64, 64, 3)}
     assert "4 faces from 4 pictures; 3 pictures skipped" in result.stdout
     assert "skipped tiny.png: no face" in result.stderr and "skipped broken.png: not a picture" in result.stderr
     assert "no empty folder" in run("data", "crop", tmp_path / "in", tmp_path / "out", code=1).stderr

@@ -17,10 +17,10 @@ from fakes import RECIPE_TEXT, work_in
 from processes import STAND_INS, ended, install, python, wait_until
 
 import ganforge
-from ganforge import checkpoint
+from ganforge._io.locks import alone, in_turn
 from ganforge.errors import RunError
-from ganforge.locks import alone, in_turn
-from ganforge.run import CHECKPOINTS, newest_good
+from ganforge.training import checkpoint
+from ganforge.training.run import CHECKPOINTS, newest_good
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ PREPARE = """
 import sys, time
 from pathlib import Path
 import numpy as np
-from ganforge.pipeline import prepare
+from ganforge.data.preparing import prepare
 
 class Slow:
     fingerprint, class_names = "slow", ()
@@ -104,8 +104,8 @@ def test_who_waits_takes_over_from_one_that_is_killed(start: Any, tmp_path: Path
 NUMBERS = """
 import sys, time
 from pathlib import Path
-from ganforge.recipe import parse
-from ganforge.run import new_folder
+from ganforge.recipes.reading import parse
+from ganforge.training.run import new_folder
 
 recipe = parse({"name": f"r{sys.argv[1]}", "image_size": 8})
 Path(f"ready-{sys.argv[1]}").touch()
@@ -148,7 +148,7 @@ def test_a_run_that_another_process_did_meanwhile_is_not_trained_over(
         (folder / "recipe.toml").write_text("another's")
         return alone(folder, warn)
 
-    monkeypatch.setattr("ganforge.api.alone", after_another)
+    monkeypatch.setattr("ganforge.training.api.alone", after_another)
     with pytest.raises(RunError, match="is there already"):
         ganforge.train("./r.toml", backend="fake", out="mine")
     assert (tmp_path / "mine" / "recipe.toml").read_text() == "another's"
@@ -161,7 +161,7 @@ import sys
 from hashlib import sha256
 from pathlib import Path
 import ganforge
-from ganforge.default_plugins.journal import read
+from ganforge.training.observers.journal import read
 
 run, seen = Path(sys.argv[1]), set()
 while len(seen) < 20:

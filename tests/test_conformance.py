@@ -7,13 +7,13 @@ import msgspec
 import numpy as np
 import pytest
 
-from ganforge.dataset import DatasetEntry, NoOptions
+from ganforge.data.contract import DatasetEntry, NoOptions
 from ganforge.errors import DataError, PluginError, RecipeError, StateError
 
 pytest.importorskip("autograd")
 from ganforge.testing import REFERENCE, ConformanceError, check_backend, check_dataset
-from ganforge.testing.forms import Forms
 from ganforge.testing.reference import ReferenceSession
+from ganforge.testing.semantics import Semantics
 from ganforge.testing.tiny import TINY
 from ganforge.testing.traps import TRAPS, trapped
 
@@ -27,7 +27,7 @@ def backend(session, name="theirs"):
     def opened(gan, state, precision, device):
         if device != "cpu":
             raise PluginError(f"no device {device!r}")
-        return session(gan, state, precision, Forms())
+        return session(gan, state, precision, Semantics())
 
     return replace(REFERENCE, name=name, open=opened)
 
@@ -217,7 +217,7 @@ def test_a_backend_that_is_not_there():
 # Data sets -----------------------------------------------------------------------------------------------------------
 
 
-class Pictures:
+class Images:
     """A set that keeps its contract."""
 
     fingerprint = "two shades, first version"
@@ -236,7 +236,7 @@ class Pictures:
         return np.full((4, 5, 3), 40 * index, np.uint8)
 
 
-def data_set(kind=Pictures, **changes):
+def data_set(kind=Images, **changes):
     plain = DatasetEntry(
         name="shades",
         summary="Six pictures of one shade each.",
@@ -247,7 +247,7 @@ def data_set(kind=Pictures, **changes):
     return replace(plain, **changes)
 
 
-@pytest.mark.parametrize("kind", [Pictures, type("Unlabelled", (Pictures,), {"class_names": ()})])
+@pytest.mark.parametrize("kind", [Images, type("Unlabelled", (Images,), {"class_names": ()})])
 def test_a_set_that_keeps_its_contract(kind):
     check_dataset(data_set(kind))
 
@@ -260,7 +260,7 @@ def test_a_set_is_found_by_name_and_opened_with_its_options(monkeypatch):
 
     def opened(path, options):
         given.append((path, options))
-        return Pictures()
+        return Images()
 
     entry = data_set(open=opened, options=Options)
     check_dataset(entry, "somewhere", {"count": 7})
@@ -277,7 +277,7 @@ def test_the_digits_keep_the_contract():
 
 
 def broken(**members):
-    return type("Broken", (Pictures,), members)
+    return type("Broken", (Images,), members)
 
 
 def unreadable(self, index):
@@ -314,7 +314,7 @@ def test_a_set_that_breaks_its_contract_is_told(kind, said):
 
 def test_a_set_of_which_some_pictures_are_torn_is_fine():
     def read(self, index):
-        return unreadable(self, index) if index == 3 else Pictures.read(self, index)
+        return unreadable(self, index) if index == 3 else Images.read(self, index)
 
     check_dataset(data_set(broken(read=read)))
 
@@ -334,7 +334,7 @@ def test_a_plugin_that_imports_a_framework_is_told(tmp_path, monkeypatch):
     pytest.importorskip("torch")
     (tmp_path / "heavy_shades.py").write_text("import torch\n\ndef opened(path, options): ...\n", encoding="utf-8")
     monkeypatch.syspath_prepend(tmp_path)
-    opened = partial(lambda path, options: Pictures())
+    opened = partial(lambda path, options: Images())
     opened.__module__ = "heavy_shades"
     with pytest.raises(ConformanceError, match="importing its module imports torch"):
         check_dataset(data_set(open=opened))

@@ -11,15 +11,17 @@ import numpy as np
 import pytest
 from fakes import FAKE_BACKEND, STRIPES, StripeOptions, Stripes, core_host, loss, module, penalty
 
-from ganforge.architecture import ArchitectureEntry, ganforge_architectures
-from ganforge.assembly import assemble, open_data
-from ganforge.contracts import checked_loss, checked_penalty
+from ganforge.data.preparing import prepare
 from ganforge.errors import DataError, PluginError
-from ganforge.losses import LossEntry
-from ganforge.pipeline import prepare
-from ganforge.recipe import Recipe, RecipeEntry, parse
+from ganforge.recipes.reading import parse
+from ganforge.recipes.schema import Recipe, RecipeEntry
+from ganforge.spec.architecture_library import ARCHITECTURES
+from ganforge.spec.architectures import ArchitectureEntry
+from ganforge.spec.checks import checked_loss, checked_penalty
+from ganforge.spec.losses import LossEntry
+from ganforge.training.experiment import build_gan, open_data
 
-(DCGAN,) = (each for each in ganforge_architectures() if each.name == "dcgan")
+(DCGAN,) = (each for each in ARCHITECTURES if each.name == "dcgan")
 
 
 def recipe(**more: Any) -> Recipe:
@@ -127,9 +129,9 @@ def test_pictures_and_labels_that_are_none(members: Any, said: str, tmp_path: Pa
 @pytest.mark.parametrize(
     ("build", "said"),
     [
-        (lambda demand, options: None, "built None, where its contract asks for two networks"),
-        (lambda demand, options: DCGAN.build(demand, options)[:1], r"built \(Network\("),
-        (lambda demand, options: ("generator", "discriminator"), r"built \('generator', 'discriminator'\)"),
+        (lambda request, options: None, "built None, where its contract asks for two networks"),
+        (lambda request, options: DCGAN.build(request, options)[:1], r"built \(Network\("),
+        (lambda request, options: ("generator", "discriminator"), r"built \('generator', 'discriminator'\)"),
         (broken(ZeroDivisionError("Monday")), "raised ZeroDivisionError: Monday"),
     ],
     ids=["nothing", "one", "text", "raises"],
@@ -138,7 +140,7 @@ def test_an_architecture_that_is_none(build: Any, said: str) -> None:
     entry: ArchitectureEntry = replace(DCGAN, name="hers", build=build)
     host, _ = core_host(module("hers", ganforge_architectures=lambda: (entry,)))
     with pytest.raises(PluginError, match=f"architecture 'hers' of plugin 'hers' {said}"):
-        assemble(recipe(architecture={"name": "hers"}), host)
+        build_gan(recipe(architecture={"name": "hers"}), host)
 
 
 # Losses --------------------------------------------------------------------------------------------------------------
@@ -192,7 +194,8 @@ def test_a_row_for_a_scalar_is_refused_by_every_backend(
     backend: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """TensorFlow would take the gradient of its sum."""
-    from ganforge import api, plugins
+    from ganforge.plugins import host as plugins
+    from ganforge.training import api
 
     def row(ops: Any, real: Any, fake: Any, targets: Any) -> Any:
         return -fake
@@ -200,7 +203,7 @@ def test_a_row_for_a_scalar_is_refused_by_every_backend(
     entry: LossEntry = replace(loss("hinge"), name="row", generator=row)
     host = plugins.new_host()
     host.add("rows", lambda: module("rows", ganforge_losses=lambda: (entry,)))
-    monkeypatch.setattr(api, "host", lambda: host)
+    monkeypatch.setattr(api, "default_host", lambda: host)
     small = {"run": {"steps": 1}, "training": {"loss": {"name": "row"}, "batch_size": 4}, "architecture": {"width": 2}}
     given = recipe(data={"set": "digits"}, **small)
     with pytest.raises(PluginError, match=r"loss 'row' of plugin 'rows': its generator gave shape \(4, 1\)"):
@@ -209,7 +212,7 @@ def test_a_row_for_a_scalar_is_refused_by_every_backend(
 
 def test_every_field_of_every_kind_of_entry_can_be_checked() -> None:
     """A new field's type must not make good plugins look broken."""
-    from ganforge.plugins import new_host
+    from ganforge.plugins.host import new_host
 
     host = new_host(strict=True)
     for hook in ("backends", "datasets", "architectures", "recipes", "losses"):

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import ganforge
-from ganforge import curves
 from ganforge.cli.main import cli
-from ganforge.curves import draw, running_mean, ticks
-from ganforge.default_plugins.journal import NAME, read
 from ganforge.errors import RunError
+from ganforge.generation import curves
+from ganforge.generation.curves import draw, running_mean, ticks
+from ganforge.training.observers.journal import NAME, read
 
 BLUE, ORANGE = (31, 97, 170), (214, 96, 20)
 

@@ -6,7 +6,7 @@ import pytest
 from ganforge_anime import ganforge_datasets, open_anime
 from PIL import Image
 
-from ganforge.dataset import NoOptions
+from ganforge.data.contract import NoOptions
 from ganforge.errors import DataError
 from ganforge.testing import check_dataset
 

@@ -17,9 +17,9 @@ from ganforge_cifar10.cifar10 import CLASSES
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ganforge.dataset import ImageSet
+from ganforge.data.contract import ImageSet
+from ganforge.data.preparing import prepare
 from ganforge.errors import DataError
-from ganforge.pipeline import prepare
 from ganforge.testing import check_dataset
 
 LABELS = np.tile(np.arange(10, dtype=np.uint8), 3)

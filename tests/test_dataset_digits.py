@@ -9,9 +9,9 @@ import pytest
 from ganforge_digits import ganforge_datasets, open_digits
 from sklearn.datasets import load_digits
 
-from ganforge.dataset import NoOptions
+from ganforge.data.contract import NoOptions
+from ganforge.data.preparing import image_channels, prepare
 from ganforge.errors import DataError
-from ganforge.pipeline import picture_channels, prepare
 
 
 def test_the_1797_digits_with_their_labels() -> None:
@@ -44,7 +44,7 @@ assert digits.Digits.load().fingerprint == here and "sklearn" in sys.modules
 
 def test_prepared(tmp_path: Path) -> None:
     digits = open_digits(None, NoOptions())
-    assert picture_channels(digits) == 1
+    assert image_channels(digits) == 1
     prepared = prepare(digits, name="digits", shape=(8, 8, 1), cache=tmp_path)
     assert prepared.images.shape == (1797, 8, 8, 1) and prepared.labels is not None
     assert np.bincount(prepared.labels).tolist() == [178, 182, 177, 183, 181, 182, 181, 179, 174, 180]

@@ -8,9 +8,9 @@ import pytest
 from ganforge_faces import Options, ganforge_datasets, open_faces
 from PIL import Image
 
+from ganforge.data.folders import ImageFolder
+from ganforge.data.preparing import prepare
 from ganforge.errors import DataError
-from ganforge.folders import PictureFolder
-from ganforge.pipeline import prepare
 from ganforge.testing import check_dataset
 
 ATTRIBUTES = """4
@@ -40,13 +40,13 @@ def celeba(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def opened(root: Path, **options: str) -> PictureFolder:
+def opened(root: Path, **options: str) -> ImageFolder:
     image_set = open_faces(root, msgspec.convert(options, Options))
-    assert isinstance(image_set, PictureFolder)
+    assert isinstance(image_set, ImageFolder)
     return image_set
 
 
-def places(image_set: PictureFolder) -> list[str]:
+def places(image_set: ImageFolder) -> list[str]:
     return [image_set.where(index) for index in range(len(image_set))]
 
 
@@ -148,7 +148,7 @@ def test_the_entry() -> None:
 def test_shared_faces(shared_data: Path, tmp_path: Path) -> None:
     image_set = opened(shared_data / "faces", part="all")
     assert len(image_set) == 4880
-    few = PictureFolder(root=image_set.root, files=image_set.files[::100])
+    few = ImageFolder(root=image_set.root, files=image_set.files[::100])
     prepared = prepare(few, name="faces", shape=(64, 64, 3), cache=tmp_path)
     assert prepared.images.shape == (49, 64, 64, 3) and not prepared.skipped
     assert 40 < prepared.images.std() < 100

@@ -9,8 +9,8 @@ import pytest
 from ganforge_folder import Options, ganforge_datasets, open_folder
 from PIL import Image
 
+from ganforge.data.preparing import prepare
 from ganforge.errors import DataError
-from ganforge.pipeline import prepare
 
 
 def put(root: Path, *names: str) -> Path:

@@ -14,8 +14,8 @@ from ganforge_mnist.idx import LIMIT_BYTES, read_idx
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from ganforge.data.preparing import prepare
 from ganforge.errors import DataError
-from ganforge.pipeline import prepare
 
 PICTURES = np.random.default_rng(0).integers(0, 256, (50, 28, 28), np.uint8)
 LABELS = (np.arange(50) % 10).astype(np.uint8)

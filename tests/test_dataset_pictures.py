@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from ganforge.data.image_files import PIXEL_LIMIT, read_image
 from ganforge.errors import DataError
-from ganforge.pictures import PIXEL_LIMIT, read_picture
 
 RAMP = np.linspace(0, 65535, 64).round().astype(np.uint16)
 
@@ -44,20 +44,20 @@ def png_of_size(width: int, height: int) -> bytes:
 
 @pytest.mark.parametrize("form", ["PNG", "BMP", "PPM", "TIFF", "GIF", "WEBP", "JPEG"])
 def test_formats(form: str) -> None:
-    picture = read_picture(saved(colours(), form), "x")
+    picture = read_image(saved(colours(), form), "x")
     assert picture.shape == (32, 48, 3) and picture.dtype == np.uint8
     off = np.abs(picture.astype(int) - np.asarray(colours())).mean()
     assert off == 0 if form in ("PNG", "BMP", "PPM", "TIFF") else off < 12
 
 
 def test_cmyk_becomes_rgb() -> None:
-    picture = read_picture(saved(colours().convert("CMYK"), "JPEG", quality=95), "x")
+    picture = read_image(saved(colours().convert("CMYK"), "JPEG", quality=95), "x")
     assert np.abs(picture.astype(int) - np.asarray(colours())).mean() < 6
 
 
 @pytest.mark.parametrize("form", ["PNG", "TIFF", "PPM"])
 def test_sixteen_bit_grey_is_scaled_not_clipped(form: str) -> None:
-    picture = read_picture(saved(Image.fromarray(np.tile(RAMP, (4, 1))), form), "x")
+    picture = read_image(saved(Image.fromarray(np.tile(RAMP, (4, 1))), form), "x")
     assert picture.shape == (4, 64, 1)
     np.testing.assert_array_equal(picture[0, :, 0], np.round(RAMP / 257.0))
 
@@ -66,14 +66,14 @@ def test_sixteen_bit_grey_is_scaled_not_clipped(form: str) -> None:
 def test_pixels_without_a_defined_white_are_refused(dtype: type) -> None:
     file = saved(Image.fromarray(np.full((4, 4), 1_000_000, dtype)), "TIFF")
     with pytest.raises(DataError, match=r"deep\.tif.*white is not defined"):
-        read_picture(file, "deep.tif")
+        read_image(file, "deep.tif")
 
 
 def test_transparency_shows_white() -> None:
     clear_red = Image.new("RGBA", (2, 2), (255, 0, 0, 0))
     clear_red.putpixel((0, 0), (10, 20, 30, 255))
     clear_red.putpixel((1, 0), (0, 0, 0, 51))
-    picture = read_picture(saved(clear_red, "PNG"), "x")
+    picture = read_image(saved(clear_red, "PNG"), "x")
     assert picture[0].tolist() == [[10, 20, 30], [204, 204, 204]]
     assert picture[1].tolist() == [[255, 255, 255], [255, 255, 255]]
 
@@ -82,22 +82,22 @@ def test_transparent_palette_entry_shows_white() -> None:
     indexed = Image.new("P", (2, 1))
     indexed.putpalette([200, 0, 0, 0, 200, 0])
     indexed.putpixel((1, 0), 1)
-    picture = read_picture(saved(indexed, "PNG", transparency=0), "x")
+    picture = read_image(saved(indexed, "PNG", transparency=0), "x")
     assert picture.tolist() == [[[255, 255, 255], [0, 200, 0]]]
 
 
 def test_grey_with_alpha_stays_grey() -> None:
-    picture = read_picture(saved(Image.new("LA", (1, 1), (0, 51)), "PNG"), "x")
+    picture = read_image(saved(Image.new("LA", (1, 1), (0, 51)), "PNG"), "x")
     assert picture.tolist() == [[[204]]]
 
 
 def test_bilevel_becomes_black_and_white() -> None:
-    assert read_picture(saved(Image.new("1", (1, 1), 1), "PNG"), "x").tolist() == [[[255]]]
+    assert read_image(saved(Image.new("1", (1, 1), 1), "PNG"), "x").tolist() == [[[255]]]
 
 
 def test_first_frame_of_an_animation() -> None:
     frames = [Image.new("RGB", (8, 8), colour) for colour in ("red", "green", "blue")]
-    picture = read_picture(saved(frames[0], "GIF", save_all=True, append_images=frames[1:]), "x")
+    picture = read_image(saved(frames[0], "GIF", save_all=True, append_images=frames[1:]), "x")
     assert picture[0, 0].tolist() == [255, 0, 0]
 
 
@@ -119,12 +119,12 @@ UPRIGHT: dict[int, Callable[[np.ndarray], np.ndarray]] = {
 def test_exif_orientation(orientation: int) -> None:
     exif = Image.Exif()
     exif[0x0112] = orientation
-    picture = read_picture(saved(colours(), "PNG", exif=exif), "x")
+    picture = read_image(saved(colours(), "PNG", exif=exif), "x")
     np.testing.assert_array_equal(picture, UPRIGHT[orientation](np.asarray(colours())))
 
 
 def test_damaged_exif_does_not_lose_the_picture() -> None:
-    picture = read_picture(saved(colours(), "PNG", exif=b"Exif\x00\x00nonsense"), "x")
+    picture = read_image(saved(colours(), "PNG", exif=b"Exif\x00\x00nonsense"), "x")
     np.testing.assert_array_equal(picture, np.asarray(colours()))
 
 
@@ -132,7 +132,7 @@ def test_a_bomb_is_refused_from_its_header() -> None:
     tracemalloc.start()
     try:
         with pytest.raises(DataError, match=r"bomb\.png.*3600000000 pixels.*80,000,000"):
-            read_picture(io.BytesIO(png_of_size(60_000, 60_000)), "bomb.png")
+            read_image(io.BytesIO(png_of_size(60_000, 60_000)), "bomb.png")
         assert tracemalloc.get_traced_memory()[1] < 10_000_000
     finally:
         tracemalloc.stop()
@@ -141,14 +141,14 @@ def test_a_bomb_is_refused_from_its_header() -> None:
 def test_one_pixel_row_past_the_limit_is_refused() -> None:
     width = 10_000
     with pytest.raises(DataError, match="10000x8001 pixels"):
-        read_picture(io.BytesIO(png_of_size(width, PIXEL_LIMIT // width + 1)), "x")
+        read_image(io.BytesIO(png_of_size(width, PIXEL_LIMIT // width + 1)), "x")
 
 
 @pytest.mark.parametrize("form", ["JPEG", "PNG", "GIF", "TIFF", "WEBP", "BMP"])
 def test_truncated(form: str) -> None:
     whole = saved(colours(), form).getvalue()
     with pytest.raises(DataError, match=r"^cut\.file: "):
-        read_picture(io.BytesIO(whole[: len(whole) * 55 // 100]), "cut.file")
+        read_image(io.BytesIO(whole[: len(whole) * 55 // 100]), "cut.file")
 
 
 @pytest.mark.parametrize(
@@ -159,18 +159,18 @@ def test_no_picture(tmp_path: Path, content: bytes, reason: str) -> None:
     file = tmp_path / "named.png"
     file.write_bytes(content)
     with pytest.raises(DataError, match=rf"^named\.png: .*{reason}"):
-        read_picture(file, "named.png")
+        read_image(file, "named.png")
 
 
 def test_postscript_is_not_run() -> None:
     """Pillow would hand it to Ghostscript, a program for programs."""
     with pytest.raises(DataError, match="not a picture in any format"):
-        read_picture(saved(colours(), "EPS"), "x")
+        read_image(saved(colours(), "EPS"), "x")
 
 
 def test_missing_file(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"gone\.png: cannot be read: No such file"):
-        read_picture(tmp_path / "gone.png", "gone.png")
+        read_image(tmp_path / "gone.png", "gone.png")
 
 
 @settings(max_examples=150, deadline=None)
@@ -181,7 +181,7 @@ def test_damaged_bytes_give_a_picture_or_a_data_error(data: st.DataObject) -> No
     for _ in range(data.draw(st.integers(1, 8))):
         content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
     try:
-        picture = read_picture(io.BytesIO(content), "damaged")
+        picture = read_image(io.BytesIO(content), "damaged")
     except DataError as error:
         assert str(error).startswith("damaged: ")
     else:
@@ -205,21 +205,21 @@ class TestSharedFaults:
         ],
     )
     def test_read(self, shared_data: Path, name: str, shape: tuple[int, ...]) -> None:
-        assert read_picture(shared_data / "faults" / name, name).shape == shape
+        assert read_image(shared_data / "faults" / name, name).shape == shape
 
     @pytest.mark.parametrize("name", ["truncated.jpg", "bomb_60000x60000.png", "zero_byte.jpg", "text_named.png"])
     def test_refused(self, shared_data: Path, name: str) -> None:
         with pytest.raises(DataError, match=f"^{name}: "):
-            read_picture(shared_data / "faults" / name, name)
+            read_image(shared_data / "faults" / name, name)
 
     def test_what_they_show(self, shared_data: Path) -> None:
         faults = shared_data / "faults"
-        ramp = read_picture(faults / "gray16.png", "x")[0, :, 0].astype(int)
+        ramp = read_image(faults / "gray16.png", "x")[0, :, 0].astype(int)
         assert ramp[0] == 0 and ramp[-1] == 255 and np.ptp(np.diff(ramp)) <= 1
-        upright = read_picture(faults / "exif_orientation6.jpg", "x").astype(int)
+        upright = read_image(faults / "exif_orientation6.jpg", "x").astype(int)
         assert upright[4, 4].min() > 200  # the white block, top left
         assert upright[10, 80, 0] > 180 > 80 > upright[10, 80, 2]  # red above
         assert upright[54, 48, 2] > 180 > 80 > upright[54, 48, 0]  # blue below
-        assert read_picture(faults / "rgba.png", "x")[0, 0].tolist() == [255, 255, 255]
-        good = read_picture(faults / "good.png", "x").astype(int)
-        assert np.abs(read_picture(faults / "cmyk.jpg", "x") - good).mean() < 10
+        assert read_image(faults / "rgba.png", "x")[0, 0].tolist() == [255, 255, 255]
+        good = read_image(faults / "good.png", "x").astype(int)
+        assert np.abs(read_image(faults / "cmyk.jpg", "x") - good).mean() < 10

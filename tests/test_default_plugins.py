@@ -12,8 +12,8 @@ from fakes import use_host, work_in
 from PIL import Image
 
 import ganforge
-from ganforge.default_plugins import journal, progress, snapshots
 from ganforge.errors import RunError, WriteError
+from ganforge.training.observers import journal, progress, snapshots
 
 
 @dataclass
@@ -140,7 +140,7 @@ def test_every_epoch_ends_with_its_means_and_the_time(
     """Five batches an epoch: it ends within step 3, with 5, within 8 and with 10; none but 10 is logged."""
     monkeypatch.setattr(progress, "SHORT", 0.0)
     use_host(monkeypatch).add("progress", lambda: progress)
-    recipe = ganforge.describe("./r.toml", overrides={"run": {"log_every": 50}})
+    recipe = ganforge.load_recipe("./r.toml", overrides={"run": {"log_every": 50}})
     ganforge.train(recipe, out="run", quiet=False)
     assert said_by(capsys, "epoch ") == [
         f"epoch {number} done: d_loss 1.500  g_loss 0.250 (means of {steps} steps)  0:00:00"

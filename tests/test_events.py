@@ -12,11 +12,10 @@ from fakes import FakeSession, use_host, work_in
 from PIL import Image
 
 import ganforge
-from ganforge import events
-from ganforge.default_plugins import snapshots, tensorboard
 from ganforge.errors import RunError
-from ganforge.losses import LossEntry
-from ganforge.plugins import host
+from ganforge.plugins.host import default_host
+from ganforge.spec.losses import LossEntry
+from ganforge.training.observers import event_file, snapshots, tensorboard
 
 
 @pytest.fixture
@@ -37,9 +36,9 @@ def test_what_is_written_is_read(tmp_path: Path, read: Any) -> None:
     png = io.BytesIO()
     Image.new("RGB", (3, 2), "red").save(png, format="PNG")
     numbers = np.random.default_rng(0).normal(size=(40, 25))
-    events.begin(path, 1)
-    events.write(path, 300, [events.scalar("loss", -1.5), events.image("picture", png.getvalue(), 3, 2)])
-    events.write(path, 2**40, [events.histogram("z", numbers), events.scalar("loss", 1e-20)])
+    event_file.begin(path, 1)
+    event_file.write(path, 300, [event_file.scalar("loss", -1.5), event_file.image("picture", png.getvalue(), 3, 2)])
+    event_file.write(path, 2**40, [event_file.histogram("z", numbers), event_file.scalar("loss", 1e-20)])
     found = read(tmp_path)
     assert [(each.step, each.value) for each in found.Scalars("loss")] == [(300, -1.5), (2**40, pytest.approx(1e-20))]
     (picture,) = found.Images("picture")
@@ -56,9 +55,9 @@ def test_what_is_written_is_read(tmp_path: Path, read: Any) -> None:
 def test_hyperparameters_are_read(tmp_path: Path, read: Any) -> None:
     from tensorboard.plugins.hparams import metadata
 
-    events.begin(tmp_path / "events.out.tfevents.1", 1)
+    event_file.begin(tmp_path / "events.out.tfevents.1", 1)
     given: dict[str, str | float | bool] = {"rate": 2e-4, "size": 64, "loss": "bce", "conditional": True, "ünï": "é"}
-    events.write(tmp_path / "events.out.tfevents.1", 0, [events.hyperparameters(given)])
+    event_file.write(tmp_path / "events.out.tfevents.1", 0, [event_file.hyperparameters(given)])
     content = read(tmp_path).SummaryMetadata("_hparams_/session_start_info").plugin_data.content
     settings = metadata.parse_session_start_info_plugin_data(content).hparams
     assert settings["rate"].number_value == 2e-4
@@ -70,14 +69,14 @@ def test_hyperparameters_are_read(tmp_path: Path, read: Any) -> None:
 
 def test_the_checksum_is_that_of_the_standard() -> None:
     """RFC 3720, appendix B.4."""
-    assert events._checksum(bytes(32)) == 0x8A9136AA
-    assert events._checksum(b"\xff" * 32) == 0x62A8AB43
-    assert events._checksum(bytes(range(32))) == 0x46DD794E
+    assert event_file._checksum(bytes(32)) == 0x8A9136AA
+    assert event_file._checksum(b"\xff" * 32) == 0x62A8AB43
+    assert event_file._checksum(bytes(range(32))) == 0x46DD794E
 
 
 def test_a_file_that_cannot_be_written(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="cannot be written"):
-        events.begin(tmp_path / "gone" / "events.out.tfevents.1", 1)
+        event_file.begin(tmp_path / "gone" / "events.out.tfevents.1", 1)
 
 
 # Beside a run --------------------------------------------------------------------------------------------------------
@@ -136,5 +135,5 @@ def test_two_logits_are_told_as_their_difference() -> None:
     run.model = ModuleType("model")
     run.model.session = session
     run.model.gan = ModuleType("gan")
-    run.model.gan.loss = host().find("ganforge_losses", LossEntry, "softmax", "loss")
+    run.model.gan.loss = default_host().find("ganforge_losses", LossEntry, "softmax", "loss")
     assert tensorboard._logits(run, np.zeros((20, 8, 8, 1)), None).ravel().tolist() == [3.0] * 20

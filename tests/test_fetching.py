@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ganforge.dataset import Download
+from ganforge.data.contract import Download
+from ganforge.data.download import fetch
 from ganforge.errors import DataError, PluginError
-from ganforge.fetching import fetch
 
 CONTENT = np.random.default_rng(0).integers(0, 256, 700_000, np.uint8).tobytes()
 SUM = hashlib.sha256(CONTENT).hexdigest()

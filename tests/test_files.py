@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from ganforge._io.files import flush, sweep, write_whole
 from ganforge.errors import RunError
-from ganforge.files import flush, sweep, write_whole
 
 
 def full(*args: Any, **kwargs: Any) -> Any:

@@ -9,9 +9,9 @@ from fakes import loss, tiny_gan
 from msgspec.structs import replace as changed
 
 from ganforge.errors import SpecError, StateError
-from ganforge.gan import Gan
-from ganforge.protocol import SGD, Average, Latent, Player, Protocol, RMSprop
-from ganforge.spec import BatchNorm, Conv, Dense, Dropout, Flatten, Network, Reshape, Residual, Sigmoid, Tanh
+from ganforge.spec.gan import Gan
+from ganforge.spec.layers import BatchNorm, Conv, Dense, Dropout, Flatten, Network, Reshape, Residual, Sigmoid, Tanh
+from ganforge.spec.protocol import SGD, Average, Latent, Player, Protocol, RMSprop
 
 
 def test_what_is_known_of_a_gan() -> None:
@@ -155,7 +155,7 @@ def test_batch_norm_over_the_places_of_one_picture_is_allowed() -> None:
 def test_the_last_bias_follows_the_loss() -> None:
     def still(name: str) -> list[str]:
         gan = replace(tiny_gan(), loss=loss(name))
-        return [each.name for each in gan.parameters("discriminator") if each.still]
+        return [each.name for each in gan.parameters("discriminator") if each.zero_gradient]
 
     assert still("bce") == []
     assert still("wasserstein") == still("relativistic") == ["03_dense/bias"]
@@ -165,7 +165,7 @@ def test_the_generators_last_bias_is_no_logit() -> None:
     gan = tiny_gan()
     layers = (Dense(units=4), Reshape(shape=(2, 2, 1)), Conv(filters=1, kernel=1))
     gan = replace(gan, generator_network=changed(gan.generator_network, layers=layers), loss=loss("wasserstein"))
-    assert not any(each.still for each in gan.parameters("generator"))
+    assert not any(each.zero_gradient for each in gan.parameters("generator"))
 
 
 def test_several_logits_have_biases_of_their_own() -> None:
@@ -177,8 +177,8 @@ def test_several_logits_have_biases_of_their_own() -> None:
         discriminator_network=changed(gan.discriminator_network, layers=layers),
         loss=replace(loss("softmax"), shift_invariant=True),
     )
-    assert not any(each.still for each in pair.parameters("discriminator"))
+    assert not any(each.zero_gradient for each in pair.parameters("discriminator"))
 
 
 def test_the_generators_bias_before_its_batch_norm_is_still() -> None:
-    assert [each.name for each in tiny_gan().parameters("generator") if each.still] == ["00_dense/bias"]
+    assert [each.name for each in tiny_gan().parameters("generator") if each.zero_gradient] == ["00_dense/bias"]

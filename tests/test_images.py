@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from ganforge.errors import RunError
-from ganforge.images import grid, save_png, to_pixels
+from ganforge.generation.grids import grid, save_png, to_pixels
 
 STREAM = np.random.default_rng(0)
 

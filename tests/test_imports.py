@@ -32,8 +32,7 @@ for name in names:
 
 ALL_ENTRIES = f"""
 import sys
-from ganforge.plugins import new_host
-from ganforge import hookspecs
+from ganforge.plugins import hookspecs, new_host
 
 host = new_host()
 hooks = [name for name in vars(hookspecs) if name.startswith("ganforge_")]

@@ -10,13 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from ganforge.losses import LossEntry, PenaltyEntry, Targets, ganforge_losses
+from ganforge.spec.loss_library import LOSSES as SHIPPED
+from ganforge.spec.losses import LossEntry, PenaltyEntry, Targets
 
 Array = np.ndarray
 
 
 class TinyOps:
-    """`ganforge.losses.Ops` as plainly as can be; the gradient is a central difference."""
+    """`ganforge.spec.losses.Ops` as plainly as can be; the gradient is a central difference."""
 
     def mean(self, x: Array) -> Array:
         return np.mean(x)
@@ -49,8 +50,8 @@ class TinyOps:
 
 
 OPS = TinyOps()
-LOSSES = tuple(each for each in ganforge_losses() if isinstance(each, LossEntry))
-PENALTIES = tuple(each for each in ganforge_losses() if isinstance(each, PenaltyEntry))
+LOSSES = tuple(each for each in SHIPPED if isinstance(each, LossEntry))
+PENALTIES = tuple(each for each in SHIPPED if isinstance(each, PenaltyEntry))
 ENDS = Targets(np.ones((5, 1)), np.zeros((5, 1)))
 GOAL = Targets(np.ones((5, 1)), np.ones((5, 1)))
 STREAM = np.random.default_rng(4)

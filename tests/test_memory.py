@@ -10,11 +10,11 @@ import pytest
 from fakes import FakeSession, tiny_gan
 from test_training import Told, schedule
 
-from ganforge import ahead
-from ganforge.assembly import picture_hash
-from ganforge.batches import batch_indices
-from ganforge.pipeline import Prepared
-from ganforge.training import train
+from ganforge.data import prefetch
+from ganforge.data.preparing import Prepared
+from ganforge.training.batches import batch_indices
+from ganforge.training.experiment import images_hash
+from ganforge.training.loop import train_steps
 
 HEADER = 128
 MIB = 1 << 20
@@ -25,7 +25,7 @@ def sparse(folder: Path, name: str, dtype: type, shape: tuple[int, ...]) -> np.n
     path = folder / f"{name}-{shape[0]}"
     with path.open("wb") as file:
         file.truncate(HEADER + int(np.prod(shape)) * np.dtype(dtype).itemsize)
-    return ahead.map_rows(path, dtype, shape, offset=HEADER)
+    return prefetch.map_rows(path, dtype, shape, offset=HEADER)
 
 
 def peak(work: Callable[[], Any]) -> int:
@@ -65,7 +65,7 @@ class Silent(Told):
 def steps(images: np.ndarray, count: int) -> int:
     gan = tiny_gan()
     session = Forgetful(gan, dict(gan.initial_state(0)))
-    return peak(lambda: train(gan, session, images, None, schedule(count), Silent()))
+    return peak(lambda: train_steps(gan, session, images, None, schedule(count), Silent()))
 
 
 def test_flat_over_steps(tmp_path: Path) -> None:
@@ -77,7 +77,7 @@ def test_flat_over_steps(tmp_path: Path) -> None:
 def test_flat_from_a_thousand_to_a_million_pictures(tmp_path: Path) -> None:
     """Of 64x64x3, 12 GB of them; the batches are read from the same map as in a run."""
     few, many = (sparse(tmp_path, "images", np.uint8, (count, 64, 64, 3)) for count in (1_000, 1_000_000))
-    assert many.nbytes > 12e9 and ahead.asks(many) and not ahead.asks(few)
+    assert many.nbytes > 12e9 and prefetch.asks(many) and not prefetch.asks(few)
     steps(few, 50)
     assert steps(many, 200) - steps(few, 200) < MIB // 2  # a block of the shuffle, and tables of its square root
 
@@ -91,7 +91,7 @@ def test_telling_a_set_from_another_takes_no_copy_of_its_labels(tmp_path: Path) 
         skipped=(),
         from_cache=True,
     )
-    assert peak(lambda: picture_hash(data)) < MIB // 4 < labels.nbytes
+    assert peak(lambda: images_hash(data)) < MIB // 4 < labels.nbytes
 
 
 @pytest.mark.parametrize("number", [0, 77_777, 156_249])

@@ -8,9 +8,9 @@ import pytest
 from fakes import FakeSession, states_equal, work_in
 
 import ganforge
-from ganforge import api
 from ganforge.errors import GanforgeError
-from ganforge.model import Model
+from ganforge.generation.model import Model
+from ganforge.training import api
 
 
 @pytest.fixture
@@ -115,7 +115,7 @@ def test_build_needs_no_data_when_nothing_is_open(place: Path) -> None:
 
 def test_plan_settles_without_preparing(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(api, "prepare", None)
-    settled, gan = api.plan(ganforge.describe("./r.toml"))
-    assert settled.class_names == ("low", "middle", "high")
+    resolved, gan = api.plan(ganforge.load_recipe("./r.toml"))
+    assert resolved.class_names == ("low", "middle", "high")
     assert gan.image_shape == (8, 8, 1)
     assert not (place / "runs").exists()

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 pytest.importorskip("autograd")
-from ganforge.assembly import find_backend
 from ganforge.parity import compare
-from ganforge.plugins import host
+from ganforge.plugins.host import default_host
 from ganforge.testing.backends import check_gan
 from ganforge.testing.tiny import FLOAT64_ONLY, TINY, inputs, small_dcgan
+from ganforge.training.experiment import find_backend
 
 BACKENDS = [name for name in ("torch", "tensorflow") if find_spec(name)]
 both = pytest.mark.skipif(len(BACKENDS) < 2, reason="needs PyTorch and TensorFlow")
@@ -21,7 +21,7 @@ both = pytest.mark.skipif(len(BACKENDS) < 2, reason="needs PyTorch and TensorFlo
 @cache
 def kept(name):
     """A backend that keeps its sessions: loading a state is the exact inverse of reading it, and compiling is slow."""
-    entry = find_backend(name, host())
+    entry = find_backend(name, default_host())
     sessions = {}
 
     def opened(gan, state, precision, device):

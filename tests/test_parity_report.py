@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 pytest.importorskip("autograd")
-from ganforge.observing import TOLERANCES, Seen, difference, free_run
+from ganforge.backend.observing import TOLERANCES, Seen, difference, free_run
 from ganforge.parity import Place, Row, compare
 from ganforge.testing import REFERENCE
-from ganforge.testing.forms import Forms
 from ganforge.testing.reference import ReferenceSession
+from ganforge.testing.semantics import Semantics
 from ganforge.testing.tiny import TINY, inputs
 from ganforge.testing.traps import TRAPS, trapped
 
@@ -27,7 +27,7 @@ def compared(name, other=REFERENCE, **settings):
 def backend(session):
     """A backend with a session of its own."""
     return replace(
-        REFERENCE, name="other", open=lambda gan, state, precision, device: session(gan, state, precision, Forms())
+        REFERENCE, name="other", open=lambda gan, state, precision, device: session(gan, state, precision, Semantics())
     )
 
 

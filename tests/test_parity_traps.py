@@ -81,7 +81,7 @@ def test_traps_are_named_in_float32_too(name):
 def test_two_traps_at_once_are_named_as_far_as_the_first_goes():
     by_name = {trap.name: trap for trap in TRAPS}
     first = by_name["slope-0.3"]
-    both = replace(first, name="both", forms=replace(first.forms, alternating=False))
+    both = replace(first, name="both", semantics=replace(first.semantics, alternating=False))
     found = bench(ANYWHERE).diagnose(trapped(both))
     assert found.traps == ()
     assert [trap.name for trap in found.partly] == ["slope-0.3"]

@@ -15,10 +15,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ganforge.cache import RowFile, default_cache
-from ganforge.dataset import ImageSet, Pixels
+from ganforge.data.cache import RowFile, default_cache
+from ganforge.data.contract import ImageSet, Pixels
+from ganforge.data.preparing import Prepared, Skipped, image_channels, prepare
 from ganforge.errors import DataError, PluginError
-from ganforge.pipeline import Prepared, Skipped, picture_channels, prepare
 
 SHAPE = (8, 8, 1)
 
@@ -148,7 +148,7 @@ def test_progress_ends_at_the_total(tmp_path: Path) -> None:
 
 def test_order_and_memory_hold_whatever_is_decoded_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Chunks of one picture, some of them slow: the rows stay in order, and reading never runs far ahead."""
-    monkeypatch.setattr("ganforge.pipeline._CHUNK_PICTURES", 1)
+    monkeypatch.setattr("ganforge.data.preparing._CHUNK_PICTURES", 1)
     workers = os.cpu_count() or 1
     image_set = Counting(count=20 * workers + 100)
     image_set.before_read = lambda: time.sleep(0.005 if image_set.reads % 7 == 0 else 0)
@@ -304,6 +304,6 @@ def test_meta_says_what_it_is(tmp_path: Path) -> None:
 
 
 def test_picture_channels() -> None:
-    assert picture_channels(Counting(bad=frozenset({0, 1}))) == 1
+    assert image_channels(Counting(bad=frozenset({0, 1}))) == 1
     with pytest.raises(DataError, match=r"(?s)none of the set's 2 pictures can be read:.*picture 0: "):
-        picture_channels(Counting(count=2, bad=frozenset({0, 1})))
+        image_channels(Counting(count=2, bad=frozenset({0, 1})))

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 from fakes import core_host, fakes_plugin, module
 
-from ganforge import patience, plugins
-from ganforge.dataset import DatasetEntry
+from ganforge.data.contract import DatasetEntry
 from ganforge.errors import DataError, PluginError
-from ganforge.plugins import new_host
+from ganforge.plugins import host as plugins
+from ganforge.plugins import slow_plugins
+from ganforge.plugins.host import new_host
 
 
 def listener(name: str, log: list[Any], error: BaseException | None = None) -> Any:
@@ -73,7 +74,7 @@ def fail(error: BaseException) -> None:
 def test_who_takes_too_long_is_named_while_it_does(hook: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plugins, "_QUICK", 0.01)
     monkeypatch.setattr(plugins, "_LONG", 0.01)
-    monkeypatch.setattr(patience, "_LOOKS", 0.01)
+    monkeypatch.setattr(slow_plugins, "_LOOKS", 0.01)
     host, lines = core_host(fakes_plugin())
     asked: list[bool] = []
 

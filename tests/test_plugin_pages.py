@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from ganforge.plugins import host
-from ganforge.scaffold import KINDS, write_project
+from ganforge.plugins.host import default_host
+from ganforge.plugins.scaffold import KINDS, write_project
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = {kind: ROOT / "docs" / f"write-a-{kind}.md" for kind in KINDS}
@@ -20,7 +20,7 @@ def texts(folder: Path) -> list[str]:
 
 @pytest.mark.parametrize("kind", PAGES)
 def test_every_block_is_in_a_project(kind: str, tmp_path: Path) -> None:
-    project = write_project(kind, NAMES[kind], tmp_path / "project", host())  # type: ignore[arg-type]
+    project = write_project(kind, NAMES[kind], tmp_path / "project", default_host())  # type: ignore[arg-type]
     known = [*texts(ROOT / "examples"), *texts(project)]
     blocks = BLOCK.findall(PAGES[kind].read_text(encoding="utf-8"))
     assert len(blocks) >= 2
@@ -36,7 +36,7 @@ def test_a_page_begins_with_a_project_of_its_own(kind: str) -> None:
 
 
 def test_every_function_of_ops_is_on_the_page_of_losses() -> None:
-    from ganforge.losses import Ops
+    from ganforge.spec.losses import Ops
 
     page = PAGES["loss"].read_text(encoding="utf-8")
     functions = {name for name, each in vars(Ops).items() if callable(each) and not name.startswith("_")}
@@ -45,8 +45,8 @@ def test_every_function_of_ops_is_on_the_page_of_losses() -> None:
 
 
 def test_every_promise_of_a_session_and_of_an_image_set_is_on_its_page() -> None:
-    from ganforge.backend import Session
-    from ganforge.dataset import ImageSet
+    from ganforge.backend.contract import Session
+    from ganforge.data.contract import ImageSet
 
     for kind, contract in (("backend", Session), ("dataset", ImageSet)):
         page = PAGES[kind].read_text(encoding="utf-8")

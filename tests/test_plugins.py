@@ -11,17 +11,18 @@ from typing import Any
 import pytest
 from fakes import FAKE_BACKEND, STRIPES, core_host, fakes_plugin, module, raising
 
-from ganforge import discovery, hookspecs, plugins
-from ganforge.backend import BackendEntry
-from ganforge.dataset import DatasetEntry
+from ganforge.backend.contract import BackendEntry
+from ganforge.data.contract import DatasetEntry
 from ganforge.errors import GanforgeError, PluginError
-from ganforge.hookspecs import hookimpl
-from ganforge.losses import LossEntry, PenaltyEntry
-from ganforge.plugins import DEFAULT_PLUGINS, Host, Loaded, new_host
+from ganforge.plugins import discovery, hookspecs
+from ganforge.plugins import host as plugins
+from ganforge.plugins.host import DEFAULT_PLUGINS, Host, Loaded, new_host
+from ganforge.plugins.markers import hookimpl
+from ganforge.spec.losses import LossEntry, PenaltyEntry
 
 GOOD = """
 import ganforge
-from ganforge.recipe import RecipeEntry
+from ganforge.recipes.reading import RecipeEntry
 from pathlib import Path
 
 @ganforge.hookimpl
@@ -49,7 +50,7 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
 
 def recipes(host: Host) -> set[str]:
-    from ganforge.recipe import RecipeEntry
+    from ganforge.recipes.schema import RecipeEntry
 
     return set(host.entries("ganforge_recipes", RecipeEntry))
 
@@ -226,9 +227,11 @@ def test_ganforge_plugins_leaves_out(
 
 
 def test_a_default_plugin_can_be_left_out(installed: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("GANFORGE_PLUGINS", "-ganforge.default_plugins.tensorboard")
+    monkeypatch.setenv("GANFORGE_PLUGINS", "-ganforge.training.observers.tensorboard")
     host = new_host(installed(alpha=GOOD.format(name="one")))
-    assert {each.name for each in host.loaded} == {*DEFAULT_PLUGINS, "alpha"} - {"ganforge.default_plugins.tensorboard"}
+    assert {each.name for each in host.loaded} == {*DEFAULT_PLUGINS, "alpha"} - {
+        "ganforge.training.observers.tensorboard"
+    }
 
 
 def test_what_is_not_chosen_is_not_imported(installed: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -253,15 +256,15 @@ def test_ganforge_strict(value: str | None, installed: Any, monkeypatch: pytest.
     monkeypatch.setattr(discovery, "installed", lambda damaged: entries)
     if value is not None:
         monkeypatch.setenv("GANFORGE_STRICT", value)
-    plugins.host.cache_clear()
+    plugins.default_host.cache_clear()
     try:
         if value == "1":
             with pytest.raises(PluginError, match="plugin 'alpha' is broken: ValueError: Monday"):
-                plugins.host()
+                plugins.default_host()
         else:
-            assert len(plugins.host().failures) == 1
+            assert len(plugins.default_host().failures) == 1
     finally:
-        plugins.host.cache_clear()
+        plugins.default_host.cache_clear()
 
 
 # Entries -------------------------------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ def ganforge_step_finished(step):
         {deed}
 """
 TRAIN = ("-m", "ganforge", "train", "--recipe", "./r.toml", "--out", "mine")
-WITHOUT = "-ganforge.default_plugins.watch,-ganforge.default_plugins.tensorboard"
+WITHOUT = "-ganforge.training.observers.watch,-ganforge.training.observers.tensorboard"
 """They ask more of a session than the stand-in has."""
 Command = Callable[..., tuple[int, str, str]]
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ganforge.protocol import (
+from ganforge.spec.protocol import (
     SGD,
     Adam,
     Average,

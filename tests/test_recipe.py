@@ -11,16 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ganforge.errors import PluginError, RecipeError
-from ganforge.plugins import Host
-from ganforge.recipe import (
-    DataSettings,
-    Recipe,
-    RecipeEntry,
-    load_table,
-    parse,
-    set_run_length,
-    to_table,
-)
+from ganforge.plugins.host import Host
+from ganforge.recipes.reading import load_table, parse, set_run_length, to_table
+from ganforge.recipes.schema import DataSettings, Recipe, RecipeEntry
 
 SHIPPED = ("anime", "carpedm20", "celeba", "cgan-mnist", "dcgan", "digits", "faces", "frogs")
 
@@ -357,7 +350,7 @@ def test_unknown_recipes(name: str, said: str, host: Host) -> None:
 
 def test_two_plugins_with_a_recipe_of_one_name() -> None:
     other = module("other", ganforge_recipes=lambda: (RecipeEntry(name="digits", path=Path("x.toml")),))
-    with pytest.raises(PluginError, match=r"'ganforge.recipes' and 'other'"):
+    with pytest.raises(PluginError, match=r"'ganforge.plugins.builtin' and 'other'"):
         load_table("dcgan", core_host(other)[0])
 
 

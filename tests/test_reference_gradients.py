@@ -3,18 +3,19 @@
 import numpy as np
 import pytest
 
-from ganforge.gan import NETWORKS
-from ganforge.losses import LossEntry, PenaltyEntry, ganforge_losses
-from ganforge.shapes import walk
-from ganforge.spec import Layer
+from ganforge.spec.gan import NETWORKS
+from ganforge.spec.layers import Layer
+from ganforge.spec.loss_library import LOSSES
+from ganforge.spec.losses import LossEntry, PenaltyEntry
+from ganforge.spec.shapes import walk
 from ganforge.testing.tiny import KINKS, TINY, inputs
 
 pytest.importorskip("autograd")
 from ganforge.testing.differentiable import grad, put, take
 from ganforge.testing.differentiable import np as anp
-from ganforge.testing.forms import Forms, softplus
 from ganforge.testing.ops import NumpyOps
 from ganforge.testing.reference import open_reference
+from ganforge.testing.semantics import Semantics, softplus
 from ganforge.testing.updates import Updates
 
 STEP = 1e-6
@@ -23,8 +24,8 @@ STEP = 1e-6
 def test_the_tiny_gans_have_every_layer_loss_and_penalty():
     kinds = {type(node.layer) for gan in TINY.values() for name in NETWORKS for node in walk(gan.nodes(name))}
     assert kinds == set(Layer.__args__)
-    assert {gan.loss.name for gan in TINY.values()} == {e.name for e in ganforge_losses() if isinstance(e, LossEntry)}
-    penalties = {entry.name for entry in ganforge_losses() if isinstance(entry, PenaltyEntry)}
+    assert {gan.loss.name for gan in TINY.values()} == {e.name for e in LOSSES if isinstance(e, LossEntry)}
+    penalties = {entry.name for entry in LOSSES if isinstance(entry, PenaltyEntry)}
     assert {gan.penalty.name for gan in TINY.values() if gan.penalty} == penalties
 
 
@@ -32,7 +33,7 @@ def test_the_tiny_gans_have_every_layer_loss_and_penalty():
 def test_every_gradient_is_the_slope_of_the_loss(name):
     gan = TINY[name]
     # A cancelled bias has a gradient too, if only rounding: here it must be seen.
-    updates = Updates(gan=gan, forms=Forms(gradient=lambda parameter, values: values), dtype=np.float64)
+    updates = Updates(gan=gan, semantics=Semantics(gradient=lambda parameter, values: values), dtype=np.float64)
     state, step = gan.initial_state(3), inputs(gan, 0, 0)
     draw = np.random.default_rng(0)
     for network, fed, loss in (
@@ -50,11 +51,11 @@ def test_every_gradient_is_the_slope_of_the_loss(name):
 @pytest.mark.parametrize("name", [name for name in TINY if name not in KINKS])
 def test_biases_that_a_batch_norm_cancels_have_no_slope(name):
     gan = TINY[name]
-    updates = Updates(gan=gan, forms=Forms(gradient=lambda parameter, values: values), dtype=np.float64)
+    updates = Updates(gan=gan, semantics=Semantics(gradient=lambda parameter, values: values), dtype=np.float64)
     state, step = gan.initial_state(3), inputs(gan, 0, 0)
     for network, fed in (("discriminator", step.discriminator[0]), ("generator", step.generator[0])):
         found = updates.gradients(network, state, fed)
-        still = {each.name for each in gan.parameters(network) if each.still}
+        still = {each.name for each in gan.parameters(network) if each.zero_gradient}
         small = {array for array, values in found.items() if np.abs(values).max() < 1e-12}
         assert still <= small
         # Inside the hinge's margin a bias of the logits pulls as hard one way as the other.

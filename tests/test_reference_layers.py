@@ -3,9 +3,8 @@
 import numpy as np
 import pytest
 
-from ganforge import streams
-from ganforge.shapes import resolve
-from ganforge.spec import (
+from ganforge.spec import streams
+from ganforge.spec.layers import (
     BatchNorm,
     Conv,
     ConvTranspose,
@@ -23,10 +22,11 @@ from ganforge.spec import (
     Sigmoid,
     Tanh,
 )
+from ganforge.spec.shapes import resolve
 
 pytest.importorskip("autograd")
-from ganforge.testing.forms import Forms
 from ganforge.testing.layers import Pass, forward
+from ganforge.testing.semantics import Semantics
 
 
 def run(layer: Layer, x, arrays=None, labels=None, key=None, classes=0):
@@ -34,7 +34,7 @@ def run(layer: Layer, x, arrays=None, labels=None, key=None, classes=0):
     x = np.asarray(x, float)
     nodes = resolve(Network(input=x.shape[1:], layers=(layer,), classes=classes))
     named = {f"{nodes[0].name}/{name}": np.asarray(value, float) for name, value in (arrays or {}).items()}
-    made = Pass(arrays=named, labels=labels, key=key, forms=Forms())
+    made = Pass(arrays=named, labels=labels, key=key, semantics=Semantics())
     return np.asarray(forward(nodes, x, made)), made
 
 
@@ -154,7 +154,7 @@ def test_activations_far_out_neither_overflow_nor_lose_their_sign():
 def test_dropout_drops_as_the_streams_say_and_lets_the_rest_grow():
     x = np.arange(1.0, 25.0).reshape(2, 2, 3, 2)
     y, _ = run(Dropout(rate=0.75), x, key=99)
-    kept = streams.kept(99, 0, 24, 0.75)
+    kept = streams.dropout_mask(99, 0, 24, 0.75)
     assert 0 < kept.sum() < 24
     assert y.ravel().tolist() == np.where(kept, 4 * x.ravel(), 0).tolist()
     assert run(Dropout(rate=0.75), x)[0].tolist() == x.tolist()

@@ -5,7 +5,7 @@ from math import sqrt
 import numpy as np
 import pytest
 
-from ganforge.protocol import SGD, Adam, RMSprop, scale, slots
+from ganforge.spec.protocol import SGD, Adam, RMSprop, scale, slots
 from ganforge.testing.optimizers import update
 
 

@@ -14,18 +14,18 @@ import pytest
 from fake_runs import recipe, run_in
 from fakes import FakeSession, core_host, module, recorder
 
-from ganforge import checkpoint
-from ganforge.assembly import steps_in_all
 from ganforge.errors import DataError, RunError
-from ganforge.recipe import set_run_length, to_table
-from ganforge.run import (
+from ganforge.recipes.reading import set_run_length, to_table
+from ganforge.training import checkpoint
+from ganforge.training.experiment import steps_in_all
+from ganforge.training.run import (
     CHECKPOINTS,
     RECIPE,
     Run,
+    check_folder_free,
     differences,
     new_folder,
     read_recipe,
-    refuse_taken,
     write_recipe,
 )
 
@@ -250,10 +250,10 @@ def test_out_is_the_folder_itself(tmp_path: Path) -> None:
 
 def test_what_a_process_was_about_to_write_when_it_was_killed_takes_no_folder(tmp_path: Path) -> None:
     (tmp_path / f".{RECIPE}.4711.partial").write_text("name = ")
-    refuse_taken(tmp_path)
+    check_folder_free(tmp_path)
     (tmp_path / RECIPE).write_text("")
     with pytest.raises(RunError, match="is there already"):
-        refuse_taken(tmp_path)
+        check_folder_free(tmp_path)
 
 
 @pytest.mark.parametrize("taken", ["file", "folder"])
@@ -264,7 +264,7 @@ def test_out_is_taken(taken: str, tmp_path: Path) -> None:
         (out / "something").write_text("mine")
     else:
         out.write_text("mine")
-    for refuse in (lambda: new_folder(recipe(), "torch", out), lambda: refuse_taken(out)):
+    for refuse in (lambda: new_folder(recipe(), "torch", out), lambda: check_folder_free(out)):
         with pytest.raises(RunError, match=f"is there already; .*ganforge resume {out}"):
             refuse()
     left = out if taken == "file" else out / "something"

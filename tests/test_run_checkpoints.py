@@ -9,9 +9,9 @@ import pytest
 from fake_runs import run_in
 from fakes import core_host
 
-from ganforge import checkpoint
 from ganforge.errors import RunError
-from ganforge.run import CHECKPOINTS, newest_good
+from ganforge.training import checkpoint
+from ganforge.training.run import CHECKPOINTS, newest_good
 
 
 def with_checkpoints(folder: Path, *steps: int) -> list[Path]:

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from ganforge import scaffold
 from ganforge.cli.main import cli
 from ganforge.errors import PluginError
-from ganforge.plugins import host, new_host
+from ganforge.plugins import scaffold
+from ganforge.plugins.host import default_host, new_host
 
 KINDS = sorted(scaffold.KINDS)
 
@@ -99,7 +99,7 @@ def test_nothing_is_left_to_fill_in(kind: str, tmp_path: Path) -> None:
         (["backend", "../up"], ["did you mean 'up'?"]),
         (["backend", "日本"], ["cannot be the name of a backend"]),
         (["dataset", "digits"], ["the name 'digits' is taken, by plugin 'digits'; take another"]),
-        (["loss", "hinge"], ["the name 'hinge' is taken, by plugin 'ganforge.losses'"]),
+        (["loss", "hinge"], ["the name 'hinge' is taken, by plugin 'ganforge.plugins.builtin'"]),
         (["dataset", "torch"], ["module ganforge_torch is installed"]),
         (["dataset", "fine", "--out", "no/such"], ["no/such cannot be written"]),
     ],
@@ -117,7 +117,7 @@ def test_bad_input_is_refused_and_leaves_nothing(
 @pytest.mark.parametrize("name", ["hinge", "r1"])
 def test_losses_and_penalties_share_their_names_and_none_is_thrown_out(name: str, tmp_path: Path) -> None:
     strict = new_host(strict=True)
-    with pytest.raises(PluginError, match=f"^the name '{name}' is taken, by plugin 'ganforge.losses'"):
+    with pytest.raises(PluginError, match=f"^the name '{name}' is taken, by plugin 'ganforge.plugins.builtin'"):
         scaffold.write_project("loss", name, tmp_path / "mine", strict)
     scaffold.write_project("loss", "mine", tmp_path / "mine", strict)
     assert (strict.failures, strict.loaded) == ([], new_host(strict=True).loaded)
@@ -145,6 +145,6 @@ def test_a_full_disk_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(Path, "write_text", fail_at_the_third)
     with pytest.raises(PluginError, match="No space left"):
-        scaffold.write_project("dataset", "mine", tmp_path / "mine", host())
+        scaffold.write_project("dataset", "mine", tmp_path / "mine", default_host())
     assert len(written) == 3
     assert list(tmp_path.iterdir()) == []

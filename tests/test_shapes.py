@@ -7,8 +7,7 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from ganforge.errors import SpecError
-from ganforge.shapes import Node, describe, pair, resolve, walk
-from ganforge.spec import (
+from ganforge.spec.layers import (
     BatchNorm,
     Conv,
     ConvTranspose,
@@ -25,6 +24,7 @@ from ganforge.spec import (
     Residual,
     Shape,
 )
+from ganforge.spec.shapes import Node, layer_rows, pair, resolve, walk
 
 SIZE, KERNEL, STRIDE = st.integers(1, 40), st.integers(1, 7), st.integers(1, 4)
 SIDES = st.tuples(st.integers(0, 5), st.integers(0, 5))
@@ -241,7 +241,7 @@ def test_the_layer_table_says_what_decides_a_layer() -> None:
             ),
         )
     )
-    assert describe(nodes) == [
+    assert layer_rows(nodes) == [
         ("00_conv", "4x4 stride 2x2 pad 1,2 x 1,1, no bias", (3, 4, 2)),
         ("01_batch_norm", "decay 0.9, epsilon 1e-05", (3, 4, 2)),
         ("02_leaky_relu", "slope 0.2", (3, 4, 2)),

@@ -5,18 +5,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ganforge import spec
+from ganforge.spec import layers
 
 LAYERS = st.deferred(
-    lambda: st.one_of(*SIMPLE, st.builds(spec.Residual, layers=st.lists(LAYERS, max_size=3).map(tuple)))
+    lambda: st.one_of(*SIMPLE, st.builds(layers.Residual, layers=st.lists(LAYERS, max_size=3).map(tuple)))
 )
 _INIT = st.sampled_from(
     [
-        spec.Constant(value=1.5),
-        spec.Normal(std=0.02, mean=1.0),
-        spec.TruncatedNormal(std=0.1),
-        spec.GlorotUniform(),
-        spec.HeNormal(),
+        layers.Constant(value=1.5),
+        layers.Normal(std=0.02, mean=1.0),
+        layers.TruncatedNormal(std=0.1),
+        layers.GlorotUniform(),
+        layers.HeNormal(),
     ]
 )
 _COUNT = st.integers(1, 9)
@@ -24,34 +24,36 @@ _EXTENT = _COUNT | st.tuples(_COUNT, _COUNT)
 _SIDES = st.tuples(st.integers(0, 4), st.integers(0, 4))
 _PADDING = st.sampled_from(["same", "valid"]) | st.integers(0, 4) | st.tuples(_SIDES, _SIDES)
 SIMPLE = (
-    st.builds(spec.Dense, units=_COUNT, bias=st.booleans(), kernel_init=_INIT, bias_init=_INIT),
-    st.builds(spec.Conv, filters=_COUNT, kernel=_EXTENT, stride=_EXTENT, padding=_PADDING, kernel_init=_INIT),
+    st.builds(layers.Dense, units=_COUNT, bias=st.booleans(), kernel_init=_INIT, bias_init=_INIT),
+    st.builds(layers.Conv, filters=_COUNT, kernel=_EXTENT, stride=_EXTENT, padding=_PADDING, kernel_init=_INIT),
     st.builds(
-        spec.ConvTranspose, filters=_COUNT, kernel=_EXTENT, stride=_EXTENT, padding=_PADDING, size=st.none() | _EXTENT
+        layers.ConvTranspose, filters=_COUNT, kernel=_EXTENT, stride=_EXTENT, padding=_PADDING, size=st.none() | _EXTENT
     ),
-    st.builds(spec.BatchNorm, decay=st.floats(0, 0.999), epsilon=st.floats(1e-9, 1), scale=st.booleans()),
-    st.builds(spec.LeakyRelu, slope=st.floats(0, 1)),
-    st.builds(spec.Elu, alpha=st.floats(0.1, 2)),
-    st.builds(spec.Dropout, rate=st.floats(0, 0.99)),
-    st.builds(spec.Reshape, shape=st.lists(_COUNT, min_size=1, max_size=3).map(tuple)),
-    st.sampled_from([spec.Relu(), spec.Tanh(), spec.Sigmoid(), spec.Flatten(), spec.JoinLabel()]),
+    st.builds(layers.BatchNorm, decay=st.floats(0, 0.999), epsilon=st.floats(1e-9, 1), scale=st.booleans()),
+    st.builds(layers.LeakyRelu, slope=st.floats(0, 1)),
+    st.builds(layers.Elu, alpha=st.floats(0.1, 2)),
+    st.builds(layers.Dropout, rate=st.floats(0, 0.99)),
+    st.builds(layers.Reshape, shape=st.lists(_COUNT, min_size=1, max_size=3).map(tuple)),
+    st.sampled_from([layers.Relu(), layers.Tanh(), layers.Sigmoid(), layers.Flatten(), layers.JoinLabel()]),
 )
 
 
 @given(st.lists(LAYERS, max_size=5))
-def test_a_network_survives_json(layers: list[spec.Layer]) -> None:
-    network = spec.Network(input=(4, 4, 3), layers=tuple(layers), classes=2)
+def test_a_network_survives_json(chain: list[layers.Layer]) -> None:
+    network = layers.Network(input=(4, 4, 3), layers=tuple(chain), classes=2)
     text = msgspec.json.encode(network)
-    assert msgspec.json.decode(text, type=spec.Network) == network
+    assert msgspec.json.decode(text, type=layers.Network) == network
 
 
 def test_every_layer_of_the_union_is_tried_above() -> None:
-    members = spec.Layer.__args__
+    members = layers.Layer.__args__
     assert len(members) == 14
     assert len({member.__struct_config__.tag for member in members}) == len(members)
 
 
-@pytest.mark.parametrize("layer", [spec.Dense(units=1), spec.Network(input=(1,), layers=()), spec.Constant(value=1.0)])
+@pytest.mark.parametrize(
+    "layer", [layers.Dense(units=1), layers.Network(input=(1,), layers=()), layers.Constant(value=1.0)]
+)
 def test_frozen(layer: msgspec.Struct) -> None:
     with pytest.raises(AttributeError):
         setattr(layer, layer.__struct_fields__[0], 3)
@@ -59,7 +61,7 @@ def test_frozen(layer: msgspec.Struct) -> None:
 
 def test_no_setting_without_its_name() -> None:
     with pytest.raises(TypeError):
-        spec.Dense(3)  # type: ignore[misc]
+        layers.Dense(3)  # type: ignore[misc]
 
 
 @pytest.mark.parametrize(
@@ -94,13 +96,13 @@ def test_no_setting_without_its_name() -> None:
 )
 def test_refused(given: dict[str, object]) -> None:
     with pytest.raises(msgspec.ValidationError):
-        msgspec.convert(given, spec.Layer)
+        msgspec.convert(given, layers.Layer)
 
 
 def test_what_no_framework_agrees_on_has_no_default() -> None:
     """The slope, the decay and the epsilon must be said; their defaults differ between frameworks."""
     required = {
         kind.__name__: {field.name for field in msgspec.structs.fields(kind) if field.required}
-        for kind in (spec.LeakyRelu, spec.BatchNorm, spec.Dropout)
+        for kind in (layers.LeakyRelu, layers.BatchNorm, layers.Dropout)
     }
     assert required == {"LeakyRelu": {"slope"}, "BatchNorm": {"decay", "epsilon"}, "Dropout": {"rate"}}

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ganforge import streams
+from ganforge.spec import streams
 
 WORD = 2**32 - 1
 
@@ -36,7 +36,7 @@ def test_frozen_draws() -> None:
 
 
 def test_frozen_masks_and_shuffles() -> None:
-    mask = "".join("01"[int(kept)] for kept in streams.kept(1234, 3, 32, 0.4))
+    mask = "".join("01"[int(kept)] for kept in streams.dropout_mask(1234, 3, 32, 0.4))
     assert mask == MASK
     assert streams.shuffled(0, 0, 10, np.arange(10)).tolist() == TEN
     assert streams.shuffled(5, 2, 10, np.arange(10)).tolist() == OTHER_TEN
@@ -58,38 +58,40 @@ def test_a_key_has_32_bits() -> None:
 
 @given(st.lists(st.integers(0, WORD), min_size=1, max_size=20))
 def test_mix_is_murmurs_finaliser(words: list[int]) -> None:
-    assert streams.mix(np.array(words, dtype=np.uint64)).tolist() == [murmur_finaliser(word) for word in words]
+    assert streams.hash32(np.array(words, dtype=np.uint64)).tolist() == [murmur_finaliser(word) for word in words]
 
 
 def test_mix_of_one_is_the_published_value() -> None:
-    assert int(streams.mix(np.array([1], dtype=np.uint64))[0]) == 0x514E28B7
+    assert int(streams.hash32(np.array([1], dtype=np.uint64))[0]) == 0x514E28B7
 
 
 def test_mix_takes_the_low_32_bits() -> None:
     """Backends add to a key before mixing; what runs over is cut off."""
     over = np.array([2**32 + 5, 5], dtype=np.uint64)
-    assert streams.mix(over)[0] == streams.mix(over)[1]
+    assert streams.hash32(over)[0] == streams.hash32(over)[1]
 
 
 @given(st.integers(0, WORD), st.integers(0, 40), st.floats(0, 0.99), st.integers(1, 200))
 def test_kept_is_what_its_docstring_says(key: int, layer: int, rate: float, count: int) -> None:
     place = murmur_finaliser((key + 0x9E3779B9 * (layer + 1)) % 2**32)
     expected = [murmur_finaliser(murmur_finaliser(i) ^ place) >= int(rate * 2**32) for i in range(count)]
-    assert streams.kept(key, layer, count, rate).tolist() == expected
+    assert streams.dropout_mask(key, layer, count, rate).tolist() == expected
 
 
 @pytest.mark.parametrize("rate", [0.1, 0.5, 0.9])
 def test_dropout_drops_its_share(rate: float) -> None:
-    share = 1 - streams.kept(99, 2, 100_000, rate).mean()
+    share = 1 - streams.dropout_mask(99, 2, 100_000, rate).mean()
     assert abs(share - rate) < 4 * (rate * (1 - rate) / 100_000) ** 0.5
 
 
 def test_nothing_is_dropped_at_rate_zero() -> None:
-    assert streams.kept(1, 1, 1000, 0.0).all()
+    assert streams.dropout_mask(1, 1, 1000, 0.0).all()
 
 
 def test_layers_and_keys_drop_different_elements() -> None:
-    one, other_layer, other_key = (streams.kept(key, layer, 10_000, 0.5) for key, layer in ((1, 1), (1, 2), (2, 1)))
+    one, other_layer, other_key = (
+        streams.dropout_mask(key, layer, 10_000, 0.5) for key, layer in ((1, 1), (1, 2), (2, 1))
+    )
     assert abs((one == other_layer).mean() - 0.5) < 0.03
     assert abs((one == other_key).mean() - 0.5) < 0.03
 

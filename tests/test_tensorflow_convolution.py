@@ -6,7 +6,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from ganforge.protocol import SGD, Adam, Optimizer, RMSprop, scale, slots
+from ganforge.spec.protocol import SGD, Adam, Optimizer, RMSprop, scale, slots
 from ganforge.testing import optimizers as reference
 from ganforge.testing.reference import open_reference
 from ganforge.testing.tiny import TINY, inputs

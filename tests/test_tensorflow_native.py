@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ganforge.errors import PluginError
-from ganforge.gan import Gan
+from ganforge.spec.gan import Gan
 from ganforge.testing.tiny import TINY, inputs
 
 pytest.importorskip("tensorflow")

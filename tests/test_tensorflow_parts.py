@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from fakes import SLOPES
 
-from ganforge import streams
-from ganforge.protocol import Adam, RMSprop, scale
-from ganforge.shapes import resolve
-from ganforge.spec import Layer, LeakyRelu, Network
+from ganforge.spec import streams
+from ganforge.spec.layers import Layer, LeakyRelu, Network
+from ganforge.spec.protocol import Adam, RMSprop, scale
+from ganforge.spec.shapes import resolve
 from ganforge.testing import optimizers as reference
 from ganforge.testing.tiny import TINY
 
@@ -21,7 +21,7 @@ from ganforge_tensorflow import arrays, dropout, layers, ops, optimizers  # noqa
 def test_masks_are_those_of_the_streams(key: int, rate: float) -> None:
     for layer, shape in ((0, (1, 1)), (3, (7, 11, 13)), (40, (70, 1000))):
         found = dropout.kept(tf.constant(key, tf.uint32), layer, shape, rate).numpy()
-        assert np.array_equal(found.ravel(), streams.kept(key, layer, found.size, rate))
+        assert np.array_equal(found.ravel(), streams.dropout_mask(key, layer, found.size, rate))
         assert found.shape == shape
 
 
@@ -29,7 +29,7 @@ def test_pass_keys_are_mixed_and_wrap_around() -> None:
     for key in (0, 0xFFFFFFFE, 0xFFFFFFFF):
         words = (key + np.arange(4, dtype=np.uint64)) & np.uint64(0xFFFFFFFF)
         found = [int(dropout.pass_key(tf.constant(key, tf.uint32), number)) for number in range(4)]
-        assert found == streams.mix(words).tolist()
+        assert found == streams.hash32(words).tolist()
 
 
 def test_softplus_and_its_derivatives_are_exact() -> None:

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from ganforge.errors import PluginError, StateError
-from ganforge.gan import NETWORKS, Gan
-from ganforge.parameters import Array, State
+from ganforge.spec.arrays import Array, State
+from ganforge.spec.gan import NETWORKS, Gan
 from ganforge.testing.reference import open_reference
 from ganforge.testing.tiny import TINY, inputs, small_dcgan
 
@@ -79,7 +79,7 @@ def test_sessions_are_not_told_that_they_trace_too_often(caplog: pytest.LogCaptu
 
 def test_still_gradients_and_moments_stay_zero() -> None:
     gan = TINY["kernel-5-even"]
-    still = [each.name for each in gan.parameters("generator") if each.still]
+    still = [each.name for each in gan.parameters("generator") if each.zero_gradient]
     assert still
     session = opened(gan)
     before = session.state()

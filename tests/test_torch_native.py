@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ganforge.gan import Gan
+from ganforge.spec.gan import Gan
 from ganforge.testing.tiny import TINY, inputs
 
 torch = pytest.importorskip("torch")

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from fakes import SLOPES
 
-from ganforge import streams
-from ganforge.shapes import resolve
-from ganforge.spec import Layer, Network
+from ganforge.spec import streams
+from ganforge.spec.layers import Layer, Network
+from ganforge.spec.shapes import resolve
 
 torch = pytest.importorskip("torch")
 
@@ -20,14 +20,14 @@ CPU = torch.device("cpu")
 def test_masks_are_those_of_the_streams(key: int, rate: float) -> None:
     for layer, count in ((0, 1), (3, 1001), (40, 70_000)):
         found = dropout.kept(key, layer, count, rate, CPU).numpy()
-        assert np.array_equal(found, streams.kept(key, layer, count, rate))
+        assert np.array_equal(found, streams.dropout_mask(key, layer, count, rate))
         assert count < 1000 or abs(found.mean() - (1.0 - rate)) < 0.06
 
 
 def test_pass_keys_are_mixed_and_wrap_around() -> None:
     for key in (0, 0xFFFFFFFE, 0xFFFFFFFF):
         words = (key + np.arange(4, dtype=np.uint64)) & np.uint64(0xFFFFFFFF)
-        assert [dropout.pass_key(key, number) for number in range(4)] == streams.mix(words).tolist()
+        assert [dropout.pass_key(key, number) for number in range(4)] == streams.hash32(words).tolist()
 
 
 def test_softplus_and_its_derivatives_are_exact_where_torch_s_default_is_not() -> None:

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from ganforge.errors import PluginError, StateError
-from ganforge.gan import NETWORKS, Gan
-from ganforge.parameters import Array, State
+from ganforge.spec.arrays import Array, State
+from ganforge.spec.gan import NETWORKS, Gan
 from ganforge.testing.reference import open_reference
 from ganforge.testing.tiny import FLOAT64_ONLY, TINY, inputs, small_dcgan
 
@@ -122,7 +122,7 @@ def test_every_kernel_has_a_gradient_in_float32(transposed: bool, batch: int) ->
 
 def test_still_gradients_and_moments_stay_zero() -> None:
     gan = TINY["kernel-5-even"]
-    still = [each.name for each in gan.parameters("generator") if each.still]
+    still = [each.name for each in gan.parameters("generator") if each.zero_gradient]
     assert still
     session = opened(gan)
     before = session.state()
@@ -256,7 +256,7 @@ def test_neither_update_differentiates_the_other_network(name: str, monkeypatch:
 
     monkeypatch.setattr(step.torch.autograd, "grad", counted)
     opened(gan).step(inputs(gan, SEED, 0))
-    moving = [sum(each.trained and not each.still for each in gan.parameters(network)) for network in NETWORKS]
+    moving = [sum(each.trained and not each.zero_gradient for each in gan.parameters(network)) for network in NETWORKS]
     assert wanted == [moving[1], moving[0]]
 
 

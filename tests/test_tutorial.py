@@ -10,7 +10,7 @@ from PIL import Image
 
 import ganforge
 from ganforge.cli.main import cli
-from ganforge.default_plugins.watch import for_a_winning_discriminator
+from ganforge.training.observers.watch import for_a_winning_discriminator
 
 PAGE = (Path(__file__).resolve().parents[1] / "docs" / "your-own-pictures.md").read_text(encoding="utf-8")
 SMALL = ["--steps", "2", "--batch-size", "4", "--set", "architecture.width=2"]

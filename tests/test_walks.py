@@ -12,13 +12,12 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import ganforge
-from ganforge.backend import Labels
 from ganforge.cli.main import cli
 from ganforge.errors import GanforgeError
-from ganforge.model import Model, latents_of
-from ganforge.parameters import Array
-from ganforge.protocol import Latent
-from ganforge.walks import interpolate, sheet, sweep_labels, traverse, way
+from ganforge.generation.latent_walks import interpolate, latent_path, sheet, sweep_labels, traverse
+from ganforge.generation.model import Model, latents_of
+from ganforge.spec.arrays import Array, Labels
+from ganforge.spec.protocol import Latent
 
 
 @pytest.fixture
@@ -127,7 +126,7 @@ def test_normal_latents_go_along_the_arc_and_uniform_ones_straight(place: Path) 
 
 
 def test_the_arc_in_the_plane() -> None:
-    arc = way(np.array([1.0, 0.0]), np.array([0.0, 1.0]), 4, spherical=True)
+    arc = latent_path(np.array([1.0, 0.0]), np.array([0.0, 1.0]), 4, spherical=True)
     angles = np.radians([0, 30, 60, 90])
     assert np.allclose(arc, np.stack([np.cos(angles), np.sin(angles)], axis=1))
 
@@ -139,7 +138,7 @@ LATENTS = st.lists(st.floats(-4, 4), min_size=3, max_size=3).map(np.array)
 @given(LATENTS, LATENTS, st.integers(2, 9), st.booleans())
 def test_any_two_latents_are_joined(start: Array, end: Array, steps: int, spherical: bool) -> None:
     """Equal, opposite and zero ones too: both ends exact, every value finite, no step a leap."""
-    latents = way(start, end, steps, spherical=spherical)
+    latents = latent_path(start, end, steps, spherical=spherical)
     assert latents.shape == (steps, 3)
     assert (latents[0] == start).all() and (latents[-1] == end).all()
     assert np.isfinite(latents).all()

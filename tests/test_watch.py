@@ -12,11 +12,12 @@ from click.testing import CliRunner
 from fakes import FakeSession, use_host, work_in
 
 import ganforge
-from ganforge import api
-from ganforge.assembly import assemble
 from ganforge.cli.main import cli
-from ganforge.default_plugins import watch
-from ganforge.default_plugins.watch import (
+from ganforge.recipes.reading import apply_override, parse, to_table
+from ganforge.training import api
+from ganforge.training.experiment import build_gan
+from ganforge.training.observers import watch
+from ganforge.training.observers.watch import (
     CHECKS,
     SILENCE,
     WINDOW,
@@ -26,8 +27,7 @@ from ganforge.default_plugins.watch import (
     loss_of_discriminator,
     pictures_alike,
 )
-from ganforge.recipe import parse, put, to_table
-from ganforge.run import Run
+from ganforge.training.run import Run
 
 STREAM = np.random.default_rng(0)
 
@@ -69,7 +69,7 @@ def test_who_wins(seen: list[Losses], wins: bool) -> None:
     ],
 )
 def test_what_a_discriminator_loses(settings: dict[str, Any], term: float, logit: float, lost: float) -> None:
-    gan = assemble(ganforge.describe("dcgan", overrides={"channels": 1, "training": settings}), api.host())
+    gan = build_gan(ganforge.load_recipe("dcgan", overrides={"channels": 1, "training": settings}), api.default_host())
     scalars = {"d_loss_real": term, "d_loss_fake": -term, "d_real": logit, "d_fake": -logit}
     assert loss_of_discriminator(gan, scalars) == pytest.approx(lost, rel=0.05)
 
@@ -142,7 +142,7 @@ def about(words: str, warned: list[str]) -> list[str]:
 
 
 def test_a_winning_discriminator_is_told_at_once_and_seldom_again(run: Run, warned: list[str]) -> None:
-    run.recipe = ganforge.describe("./r.toml", overrides={"run": {"sample_every": 1000}})
+    run.recipe = ganforge.load_recipe("./r.toml", overrides={"run": {"sample_every": 1000}})
     plugin = watch._Watch()
     plugin.ganforge_run_started(run)
     tell(plugin, run, range(10, 10 + WINDOW - 1))
@@ -186,11 +186,11 @@ def test_a_discriminator_that_wins_is_not_to_be_fed(
 @pytest.mark.parametrize("recipe", ["dcgan", "faces", "frogs", "celeba", "anime", "carpedm20", "cgan-mnist"])
 def test_every_remedy_is_one_that_the_recipe_takes(recipe: str, run: Run) -> None:
     """And changes the training."""
-    given = api.describe(recipe, overrides={"channels": 3})
+    given = api.load_recipe(recipe, overrides={"channels": 3})
     run.recipe = parse(
         to_table(given) | {"class_names": [str(number) for number in range(10)] if given.conditional else []}
     )
-    run.model = api.Model(recipe=run.recipe, gan=assemble(run.recipe, run.host), session=run.model.session)
+    run.model = api.Model(recipe=run.recipe, gan=build_gan(run.recipe, run.host), session=run.model.session)
     gan = run.model.gan
     for remedies in (watch.for_a_winning_discriminator(gan), watch.for_alike_pictures(gan)):
         offered = watch.fitting(run, remedies)
@@ -198,8 +198,8 @@ def test_every_remedy_is_one_that_the_recipe_takes(recipe: str, run: Run) -> Non
         for assignments in offered:
             table = to_table(run.recipe)
             for assignment in assignments:
-                table = put(table, assignment)
-            assert assemble(parse(table), run.host) != gan
+                table = apply_override(table, assignment)
+            assert build_gan(parse(table), run.host) != gan
     dropout = [each for (each, *_) in watch.fitting(run, watch.for_a_winning_discriminator(gan)) if "dropout" in each]
     expected = {
         "dcgan": ["architecture.dropout=0.4"],
@@ -215,7 +215,7 @@ def test_remedies_without_effect_are_not_offered(run: Run) -> None:
     table["training"] |= {"loss": {"name": "hinge"}, "penalty": {"name": "r1", "weight": 2.0}}
     table["training"]["targets"] = {}
     run.recipe = parse(table)
-    run.model = api.Model(recipe=run.recipe, gan=assemble(run.recipe, run.host), session=run.model.session)
+    run.model = api.Model(recipe=run.recipe, gan=build_gan(run.recipe, run.host), session=run.model.session)
     offered = watch.fitting(run, watch.for_alike_pictures(run.model.gan))
     assert [each.split("=")[0] for (each, *_) in offered] == [
         "training.generator.optimizer.rate",

@@ -20,13 +20,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import ganforge
-from ganforge.backend import Share, Together, Workers
-from ganforge.batches import draw_step
+from ganforge.backend.contract import DistributedSupport, Shard, Workers
 from ganforge.errors import RunError
-from ganforge.gan import Gan
-from ganforge.parameters import Array
-from ganforge.protocol import Player, TargetChoice
-from ganforge.workers import ALONE, anyone, from_first, gather, refuse_different, refuse_uneven, wait_for_all
+from ganforge.spec.arrays import Array
+from ganforge.spec.gan import Gan
+from ganforge.spec.protocol import Player, TargetChoice
+from ganforge.training.batches import draw_step
+from ganforge.training.distributed import (
+    SINGLE_PROCESS,
+    anyone,
+    check_batch_divides,
+    check_same_facts,
+    from_first,
+    gather,
+    wait_for_all,
+)
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (13, 2, 2, 1), dtype=np.uint8)
 LABELS = np.arange(13) % 3
@@ -56,7 +64,7 @@ class Room:
                     raise RunError("another worker has ended")
                 return np.sum(brought, axis=0)
 
-        return Workers(share=Share(rank=rank, count=self.count), total=total)
+        return Workers(shard=Shard(rank=rank, count=self.count), total=total)
 
     def all_do(self, work: Callable[[Workers], Any]) -> list[Any]:
         """What `work` gives in each, or the exception that ended it, which ends the others too."""
@@ -79,7 +87,7 @@ class Room:
 
 @given(st.integers(1, 8), st.integers(1, 8))
 def test_every_row_is_one_workers(count: int, size: int) -> None:
-    rows = [Share(rank=rank, count=count).rows(count * size) for rank in range(count)]
+    rows = [Shard(rank=rank, count=count).rows(count * size) for rank in range(count)]
     batch = np.arange(count * size)
     assert np.concatenate([batch[each] for each in rows]).tolist() == batch.tolist()
     assert {len(batch[each]) for each in rows} == {size}
@@ -95,7 +103,7 @@ def test_shares_put_together_are_the_batch(latents: str) -> None:
         targets=TargetChoice(noise=0.1, flip=0.3),
     )
     whole = draw_step(gan, IMAGES, LABELS, seed=1, step=3)
-    parts = [draw_step(gan, IMAGES, LABELS, seed=1, step=3, share=Share(rank=rank, count=2)) for rank in range(2)]
+    parts = [draw_step(gan, IMAGES, LABELS, seed=1, step=3, shard=Shard(rank=rank, count=2)) for rank in range(2)]
     for network in ("discriminator", "generator"):
         for number, expected in enumerate(getattr(whole, network)):
             pieces = [vars(getattr(part, network)[number]) for part in parts]
@@ -118,14 +126,14 @@ def test_uneven_shares_are_refused(batch: int, count: int, words: str) -> None:
     with pytest.raises(
         RunError, match=f"{count} workers cannot share a batch of {batch} evenly; .*--batch-size {words}"
     ):
-        refuse_uneven(normed(batch, "global"), Share(rank=0, count=count))
+        check_batch_divides(normed(batch, "global"), Shard(rank=0, count=count))
 
 
 def test_a_batch_norm_of_one_value_is_refused() -> None:
-    refuse_uneven(normed(4, "global"), Share(rank=0, count=4))
-    refuse_uneven(normed(4, "worker"), Share(rank=0, count=2))
+    check_batch_divides(normed(4, "global"), Shard(rank=0, count=4))
+    check_batch_divides(normed(4, "worker"), Shard(rank=0, count=2))
     with pytest.raises(RunError, match=r"generator layer 01_batch_norm: batch norm over the one value.*1 rows"):
-        refuse_uneven(normed(4, "worker"), Share(rank=0, count=4))
+        check_batch_divides(normed(4, "worker"), Shard(rank=0, count=4))
 
 
 # Agreement -----------------------------------------------------------------------------------------------------------
@@ -133,7 +141,7 @@ def test_a_batch_norm_of_one_value_is_refused() -> None:
 
 @pytest.mark.parametrize("asking", [None, 0, 2])
 def test_anyone(asking: int | None) -> None:
-    answers = Room(3).all_do(lambda workers: anyone(workers, workers.share.rank == asking))
+    answers = Room(3).all_do(lambda workers: anyone(workers, workers.shard.rank == asking))
     assert answers == [asking is not None] * 3
 
 
@@ -142,23 +150,27 @@ def test_what_the_first_makes_all_have(text: str) -> None:
     made: list[int] = []
 
     def work(workers: Workers) -> str:
-        return from_first(workers, lambda: made.append(workers.share.rank) or text)
+        return from_first(workers, lambda: made.append(workers.shard.rank) or text)
 
     assert Room(3).all_do(work) == [text] * 3
     assert made == [0]
 
 
 def test_alone_there_is_nobody_to_wait_for() -> None:
-    wait_for_all(ALONE)
-    refuse_different(ALONE, {"recipe": "x"})
-    assert (anyone(ALONE, True), anyone(ALONE, False), from_first(ALONE, lambda: "x")) == (True, False, "x")
+    wait_for_all(SINGLE_PROCESS)
+    check_same_facts(SINGLE_PROCESS, {"recipe": "x"})
+    assert (anyone(SINGLE_PROCESS, True), anyone(SINGLE_PROCESS, False), from_first(SINGLE_PROCESS, lambda: "x")) == (
+        True,
+        False,
+        "x",
+    )
 
 
 def test_workers_that_would_train_something_else_are_refused() -> None:
-    same = Room(3).all_do(lambda workers: refuse_different(workers, {"recipe": "x", "set of pictures": "y"}))
+    same = Room(3).all_do(lambda workers: check_same_facts(workers, {"recipe": "x", "set of pictures": "y"}))
     assert same == [None] * 3
     answers = Room(3).all_do(
-        lambda workers: refuse_different(workers, {"recipe": "x", "set of pictures": "yyz"[workers.share.rank]})
+        lambda workers: check_same_facts(workers, {"recipe": "x", "set of pictures": "yyz"[workers.shard.rank]})
     )
     assert [str(each) for each in answers] == [str(answers[0])] * 3
     assert "worker 2 of 3 has another set of pictures than worker 0" in str(answers[0])
@@ -167,22 +179,22 @@ def test_workers_that_would_train_something_else_are_refused() -> None:
 # Joining -------------------------------------------------------------------------------------------------------------
 
 
-def backend(name: str, started: int, join: Callable[[], Workers] = lambda: ALONE) -> ModuleType:
-    together = Together(started=lambda: started, join=join, open=FAKE_BACKEND.open)
-    entry = replace(FAKE_BACKEND, name=name, together=together)
+def backend(name: str, started: int, join: Callable[[], Workers] = lambda: SINGLE_PROCESS) -> ModuleType:
+    together = DistributedSupport(started=lambda: started, join=join, open=FAKE_BACKEND.open)
+    entry = replace(FAKE_BACKEND, name=name, distributed=together)
     return module(f"{name}_plugin", ganforge_backends=lambda: (entry,))
 
 
 def test_who_is_started_alone_joins_nobody() -> None:
     host, _ = core_host(fakes_plugin(), backend("one", 1, join=lambda: pytest.fail("joined")))
-    assert gather("one", host) is ALONE
-    assert gather("fake", host) is ALONE
+    assert gather("one", host) is SINGLE_PROCESS
+    assert gather("fake", host) is SINGLE_PROCESS
 
 
 def test_who_is_started_as_one_of_several_joins_them() -> None:
     room = Room(2)
     host, _ = core_host(backend("one", 2, join=lambda: room.workers(1)))
-    assert gather("one", host).share == Share(rank=1, count=2)
+    assert gather("one", host).shard == Shard(rank=1, count=2)
 
 
 def test_workers_of_another_backend_are_refused() -> None:
@@ -231,9 +243,9 @@ def test_one_is_asked_to_stop_and_all_do(room: Room, monkeypatch: pytest.MonkeyP
     saved: list[tuple[str, Any]] = []
 
     def asked(run: Any) -> bool:
-        return anyone(run.workers, run.workers.share.rank == 1 and run.step == 4)
+        return anyone(run.workers, run.workers.shard.rank == 1 and run.step == 4)
 
-    monkeypatch.setattr("ganforge.run.Run.stop_asked", asked)
+    monkeypatch.setattr("ganforge.training.run.Run.stop_asked", asked)
     answers = train_in(room, monkeypatch, recorder(saved), out="out")
     assert [type(each) for each in answers] == [KeyboardInterrupt] * 2
     assert [what for kind, what in saved if kind == "saved"] == ["step-00000004", "step-00000005"]
@@ -261,7 +273,7 @@ def test_nobody_ends_while_the_first_still_writes(room: Room, monkeypatch: pytes
     def work(workers: Workers) -> None:
         own.workers = workers
         ganforge.train("r.toml", backend="many", out="out")
-        order.append(f"ended {workers.share.rank}")
+        order.append(f"ended {workers.shard.rank}")
 
     assert room.all_do(work) == [None, None]
     assert order[0] == "written"
@@ -325,7 +337,7 @@ def config(cluster: Any, job: str, index: Any) -> str:
 )
 def test_tf_config(text: str, rank: int, count: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TF_CONFIG", text)
-    assert tensorflow_launch.share() == Share(rank=rank, count=count)
+    assert tensorflow_launch.shard() == Shard(rank=rank, count=count)
     assert tensorflow_launch.started() == count
 
 

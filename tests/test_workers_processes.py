@@ -18,12 +18,12 @@ import pytest
 from worker_gans import APART, IMAGES, SHARED, train
 
 import ganforge
-from ganforge import checkpoint
-from ganforge.backend import BackendEntry, Share
-from ganforge.batches import draw_step
-from ganforge.parameters import State
-from ganforge.plugins import host
-from ganforge.run import CHECKPOINTS
+from ganforge.backend.contract import BackendEntry, Shard
+from ganforge.plugins.host import default_host
+from ganforge.spec.arrays import State
+from ganforge.training import checkpoint
+from ganforge.training.batches import draw_step
+from ganforge.training.run import CHECKPOINTS
 
 pytestmark = pytest.mark.timeout(1200)  # seconds of work, but each process waits for the slowest
 BACKENDS = ("torch", "tensorflow")
@@ -108,10 +108,10 @@ def test_statistics_of_each_workers_own_rows(backend: str, found: list[dict[str,
         protocol=half,
         loss=APART.loss,
     )
-    entry = host().entries("ganforge_backends", BackendEntry)[backend].entry
+    entry = default_host().entries("ganforge_backends", BackendEntry)[backend].entry
     running: list[State] = []
     for rank in range(COUNT):
-        inputs = draw_step(APART, IMAGES, None, seed=0, step=0, share=Share(rank=rank, count=COUNT))
+        inputs = draw_step(APART, IMAGES, None, seed=0, step=0, shard=Shard(rank=rank, count=COUNT))
         session = entry.open(gan, gan.initial_state(0), "float64", "cpu")
         session.step(inputs)
         running.append(session.state())

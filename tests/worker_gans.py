@@ -6,25 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from ganforge import streams
-from ganforge.backend import WHOLE, Share
-from ganforge.batches import draw_step
-from ganforge.gan import Gan
-from ganforge.losses import ganforge_losses
-from ganforge.plugins import host
-from ganforge.protocol import (
-    Adam,
-    Average,
-    Latent,
-    LossChoice,
-    PenaltyChoice,
-    Player,
-    Protocol,
-    RMSprop,
-    TargetChoice,
-)
-from ganforge.recipe import parse
-from ganforge.spec import (
+from ganforge.backend.contract import FULL_BATCH, Shard
+from ganforge.plugins.host import default_host
+from ganforge.recipes.reading import parse
+from ganforge.spec import streams
+from ganforge.spec.gan import Gan
+from ganforge.spec.layers import (
     BatchNorm,
     Conv,
     ConvTranspose,
@@ -38,13 +25,26 @@ from ganforge.spec import (
     Reshape,
     Tanh,
 )
-from ganforge.workers import gather, open_share
+from ganforge.spec.loss_library import LOSSES
+from ganforge.spec.protocol import (
+    Adam,
+    Average,
+    Latent,
+    LossChoice,
+    PenaltyChoice,
+    Player,
+    Protocol,
+    RMSprop,
+    TargetChoice,
+)
+from ganforge.training.batches import draw_step
+from ganforge.training.distributed import gather, open_shard
 
 NORM = BatchNorm(decay=0.9, epsilon=1e-5)
 
 
 def _entry(name: str) -> Any:
-    return next(each for each in ganforge_losses() if each.name == name)
+    return next(each for each in LOSSES if each.name == name)
 
 
 def _gan(loss: str, *, classes: int = 0, penalty: str | None = None, dropout: bool = True, **protocol: Any) -> Gan:
@@ -118,27 +118,27 @@ IMAGES = streams.generator(0, "pictures").integers(0, 256, (150, 8, 8, 1)).astyp
 LABELS = np.arange(150) % 3
 
 
-def train(gan: Gan, backend: str, steps: int, share: Share = WHOLE) -> dict[str, Any]:
+def train(gan: Gan, backend: str, steps: int, shard: Shard = FULL_BATCH) -> dict[str, Any]:
     """Train in float64; the state at the end, what the next update would apply, and the scalars of every step."""
     recipe = parse({"name": "workers", "run": {"precision": "float64", "device": "cpu"}})
-    session = open_share(gan, gan.initial_state(0), recipe, backend, host(), share)
+    session = open_shard(gan, gan.initial_state(0), recipe, backend, default_host(), shard)
     labels = LABELS if gan.classes else None
     found: dict[str, Any] = {}
     for step in range(steps):
-        scalars = session.step(draw_step(gan, IMAGES, labels, seed=0, step=step, share=share))
+        scalars = session.step(draw_step(gan, IMAGES, labels, seed=0, step=step, shard=shard))
         found |= {f"{step}/{key}": float(value) for key, value in scalars.items()}
-    inputs = draw_step(gan, IMAGES, labels, seed=0, step=steps, share=share)
+    inputs = draw_step(gan, IMAGES, labels, seed=0, step=steps, shard=shard)
     found |= {f"gradients/{key}": each for key, each in session.gradients(inputs).items()}
     return found | session.state()
 
 
 def main(backend: str, out: str, steps: str) -> None:
     """As one of the workers that the environment speaks of: all of it, to OUT/RANK.npz."""
-    workers = gather(backend, host())
-    found = {"apart": train(APART, backend, 1, workers.share)}
-    found |= {name: train(gan, backend, int(steps), workers.share) for name, gan in SHARED.items()}
+    workers = gather(backend, default_host())
+    found = {"apart": train(APART, backend, 1, workers.shard)}
+    found |= {name: train(gan, backend, int(steps), workers.shard) for name, gan in SHARED.items()}
     arrays = {f"{name}:{key}": value for name, values in found.items() for key, value in values.items()}
-    np.savez(Path(out) / f"{workers.share.rank}.npz", **arrays)
+    np.savez(Path(out) / f"{workers.shard.rank}.npz", **arrays)
 
 
 if __name__ == "__main__":

@@ -10,8 +10,8 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from ganforge.backend import DiscriminatorInputs, GeneratorInputs, Labels, Precision, StepInputs
-from ganforge.parameters import Array, State
+from ganforge.backend import DiscriminatorInputs, GeneratorInputs, Precision, StepInputs
+from ganforge.spec import Array, Labels, State
 
 
 class Kind(NamedTuple):
@@ -57,7 +57,7 @@ class DiscriminatorFeed(NamedTuple):
     latents: tf.Tensor
     real_targets: tf.Tensor
     fake_targets: tf.Tensor
-    mix: tf.Tensor | None
+    interpolation: tf.Tensor | None
     """None without a penalty."""
 
 
@@ -102,7 +102,7 @@ def _discriminator_feed(update: DiscriminatorInputs, kind: Kind) -> Discriminato
         latents=real(update.latents, kind.fed),
         real_targets=real(update.real_targets, kind.dtype),
         fake_targets=real(update.fake_targets, kind.dtype),
-        mix=None if update.mix is None else real(update.mix, kind.dtype),
+        interpolation=None if update.interpolation is None else real(update.interpolation, kind.dtype),
     )
 
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from ganforge.shapes import Sides
+from ganforge.spec import Sides
 
 Size = tuple[int, int]
 

@@ -1,14 +1,14 @@
-"""Dropout masks: the hash of ganforge.streams in 32-bit integer tensors, bit for bit the same."""
+"""Dropout masks: the hash of ganforge.spec.streams in 32-bit integer tensors, bit for bit the same."""
 
 from math import prod
 
 import tensorflow as tf
 
-from ganforge.streams import dropped_below
+from ganforge.spec import dropped_below
 
 
 def mix(words: tf.Tensor) -> tf.Tensor:
-    """`ganforge.streams.mix` of uint32 words; products wrap around by themselves."""
+    """`ganforge.spec.hash32` of uint32 words; products wrap around by themselves."""
     words = tf.bitwise.bitwise_xor(words, tf.bitwise.right_shift(words, _word(16))) * _word(0x85EBCA6B)
     words = tf.bitwise.bitwise_xor(words, tf.bitwise.right_shift(words, _word(13))) * _word(0xC2B2AE35)
     return tf.bitwise.bitwise_xor(words, tf.bitwise.right_shift(words, _word(16)))
@@ -20,7 +20,7 @@ def pass_key(key: tf.Tensor, number: int) -> tf.Tensor:
 
 
 def kept(key: tf.Tensor, layer: int, shape: tuple[int, ...], rate: float, starts: tuple[int, ...] = (0,)) -> tf.Tensor:
-    """Booleans of `shape`, (batch, ...): what dropout keeps, as `ganforge.streams.kept` defines.
+    """Booleans of `shape`, (batch, ...): what dropout keeps, as `ganforge.spec.dropout_mask` defines.
 
     `key`: of the forward pass, a uint32 scalar. `layer`: the node's number. `starts`: the elements are so many equal
     runs of a whole batch's, each beginning there.

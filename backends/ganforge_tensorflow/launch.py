@@ -7,7 +7,7 @@ import json
 import os
 from typing import Any
 
-from ganforge.backend import Share
+from ganforge.backend import Shard
 from ganforge.errors import RunError
 
 _VARIABLE = "TF_CONFIG"
@@ -21,10 +21,10 @@ def started() -> int:
     Raises:
         RunError: TF_CONFIG is no such description, or this process has no place in it.
     """
-    return share().count
+    return shard().count
 
 
-def share() -> Share:
+def shard() -> Shard:
     """The place of this process among the workers.
 
     Raises:
@@ -32,14 +32,14 @@ def share() -> Share:
     """
     text = os.environ.get(_VARIABLE, "")
     if not text.strip():
-        return Share()
+        return Shard()
     try:
         described = json.loads(text)
     except ValueError as error:
         raise _wrong(f"is no JSON: {error}") from error
     cluster, task = _part(described, "cluster"), _part(described, "task")
     if not cluster:  # some services set it without one where there is a single process
-        return Share()
+        return Shard()
     hosts = {job: cluster.get(job, []) for job in _JOBS}
     if not all(isinstance(each, list) for each in hosts.values()):
         raise _wrong("must give the hosts of each job as a list")
@@ -50,7 +50,7 @@ def share() -> Share:
             f"{' and '.join(f'{len(each)} {name!r}' for name, each in hosts.items())}"
         )
     before = len(hosts["chief"]) if job == "worker" else 0
-    return Share(rank=before + index, count=sum(map(len, hosts.values())))
+    return Shard(rank=before + index, count=sum(map(len, hosts.values())))
 
 
 def address() -> str:

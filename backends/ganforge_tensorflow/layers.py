@@ -11,7 +11,6 @@ from typing import NamedTuple, TypeAlias
 
 import tensorflow as tf
 
-from ganforge.shapes import Node, Shape, pair
 from ganforge.spec import (
     BatchNorm,
     Conv,
@@ -22,12 +21,15 @@ from ganforge.spec import (
     Flatten,
     JoinLabel,
     LeakyRelu,
+    Node,
     Relu,
     Reshape,
     Residual,
     Sigmoid,
     Tanh,
+    pair,
 )
+from ganforge.spec.shapes import Shape
 from ganforge_tensorflow import dropout
 from ganforge_tensorflow.convolution import Lattice, convolve, convolve_transposed
 from ganforge_tensorflow.products import product

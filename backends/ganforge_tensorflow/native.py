@@ -6,10 +6,8 @@ import keras
 import numpy as np
 
 from ganforge.errors import PluginError
-from ganforge.gan import Gan, NetworkName
-from ganforge.parameters import Array
-from ganforge.shapes import Node, walk
 from ganforge.spec import (
+    Array,
     BatchNorm,
     Conv,
     ConvTranspose,
@@ -17,13 +15,17 @@ from ganforge.spec import (
     Dropout,
     Elu,
     Flatten,
+    Gan,
     JoinLabel,
     LeakyRelu,
+    NetworkName,
+    Node,
     Relu,
     Reshape,
     Residual,
     Sigmoid,
     Tanh,
+    walk,
 )
 
 _ARRAYS = ("kernel", "bias", "scale", "offset", "mean", "variance")

@@ -1,4 +1,4 @@
-"""The `Ops` of ganforge.losses in TensorFlow; this module itself is what a loss is given."""
+"""The `Ops` of ganforge.spec.losses in TensorFlow; this module itself is what a loss is given."""
 
 from collections.abc import Callable
 

@@ -11,7 +11,7 @@ from math import prod
 
 import tensorflow as tf
 
-from ganforge.protocol import SGD, Adam, Optimizer, RMSprop
+from ganforge.spec import SGD, Adam, Optimizer, RMSprop
 
 _LARGE = 2**18
 """Elements of an array whose update is compiled: for fewer, a step gains less than compiling costs a start."""
@@ -25,7 +25,7 @@ def update(
     rate: tf.Tensor,
     root: tf.Tensor,
 ) -> None:
-    """Move `variable` and its `slots` (by the names of `ganforge.protocol.slots`) by one update.
+    """Move `variable` and its `slots` (by the names of `ganforge.spec.slots`) by one update.
 
     `rate` and `root`: the update's `Scale`, scalars in the variable's precision.
     """

@@ -2,10 +2,9 @@
 
 from collections.abc import Iterable
 
-from ganforge.backend import BackendEntry, Precision, Session, Together, Workers
-from ganforge.gan import Gan
-from ganforge.hookspecs import hookimpl
-from ganforge.parameters import State
+from ganforge.backend import BackendEntry, DistributedSupport, Precision, Session, Workers
+from ganforge.plugins import hookimpl
+from ganforge.spec import Gan, State
 from ganforge_tensorflow import launch
 from ganforge_tensorflow.quiet import find_devices, quietly
 
@@ -43,5 +42,5 @@ def ganforge_backends() -> Iterable[BackendEntry]:
         rank=20,
         precisions=("float32", "float64", "bfloat16"),
         open=_open,
-        together=Together(started=launch.started, join=_join, open=_open_shared),
+        distributed=DistributedSupport(started=launch.started, join=_join, open=_open_shared),
     )

@@ -6,10 +6,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from ganforge.backend import Labels, Precision, Scalars, StepInputs
+from ganforge.backend import Precision, Scalars, StepInputs
 from ganforge.errors import PluginError
-from ganforge.gan import Gan, NetworkName
-from ganforge.parameters import Array, State
+from ganforge.spec import Array, Gan, Labels, NetworkName, State
 from ganforge_tensorflow import arrays, devices, step, workers
 from ganforge_tensorflow.layers import Arrays, forward
 from ganforge_tensorflow.native import build

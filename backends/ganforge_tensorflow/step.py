@@ -9,11 +9,7 @@ from typing import NamedTuple, TypeAlias
 import tensorflow as tf
 
 from ganforge.backend import FAKE_PASS, GENERATOR_PASS, PENALTY_PASS, REAL_PASS
-from ganforge.gan import Gan, NetworkName
-from ganforge.losses import Targets
-from ganforge.protocol import slots
-from ganforge.shapes import walk
-from ganforge.spec import BatchNorm
+from ganforge.spec import BatchNorm, Gan, NetworkName, Targets, slots, walk
 from ganforge_tensorflow import ops, optimizers
 from ganforge_tensorflow.arrays import DiscriminatorFeed, GeneratorFeed, Kind, StepFeed, network
 from ganforge_tensorflow.dropout import pass_key
@@ -112,7 +108,7 @@ def judge_discriminator(model: Model, batch: DiscriminatorFeed, fakes: tf.Tensor
     penalty = {}
     if gan.penalty is not None and gan.protocol.penalty is not None:
         penalty["d_penalty"] = gan.penalty.penalty(
-            ops, critic, tf.cast(real, model.kind.dtype), tf.cast(fakes, model.kind.dtype), batch.mix
+            ops, critic, tf.cast(real, model.kind.dtype), tf.cast(fakes, model.kind.dtype), batch.interpolation
         )
         loss += gan.protocol.penalty.weight * penalty["d_penalty"]
     scalars = {
@@ -151,7 +147,7 @@ def _pixels(model: Model, images: tf.Tensor) -> tf.Tensor:
 def _gradients(model: Model, name: NetworkName, loss: tf.Tensor, arrays: Arrays) -> dict[str, tf.Tensor]:
     """Of all trained arrays, means over all workers; zero for those that are still."""
     trained = [each for each in model.gan.parameters(name) if each.trained]
-    moving = [each.name for each in trained if not each.still]
+    moving = [each.name for each in trained if not each.zero_gradient]
     own = ops.gradients(loss, [arrays[each] for each in moving])
     found = dict(zip(moving, model.group.average(own), strict=True))
     return {each.name: found[each.name] if each.name in found else tf.zeros_like(arrays[each.name]) for each in trained}

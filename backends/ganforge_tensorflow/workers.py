@@ -17,11 +17,9 @@ from typing import Any, cast
 import numpy as np
 import tensorflow as tf
 
-from ganforge.backend import Share, Workers
+from ganforge.backend import Shard, Workers
 from ganforge.errors import RunError
-from ganforge.gan import Gan
-from ganforge.losses import Ops
-from ganforge.parameters import Array
+from ganforge.spec import Array, Gan, Ops
 from ganforge_tensorflow import launch, ops
 
 
@@ -73,8 +71,8 @@ ALONE = Group()
 
 def group(gan: Gan) -> Group:
     """The workers that have met, for a step of `gan`."""
-    share = launch.share()
-    return Group(rank=share.rank, count=share.count, one_batch=gan.protocol.batch_statistics == "global")
+    shard = launch.shard()
+    return Group(rank=shard.rank, count=shard.count, one_batch=gan.protocol.batch_statistics == "global")
 
 
 def join() -> Workers:
@@ -83,18 +81,18 @@ def join() -> Workers:
     Raises:
         RunError: they cannot be reached, or this process has more than one accelerator.
     """
-    share = launch.share()
+    shard = launch.shard()
     try:
-        with _waiting(share):
+        with _waiting(shard):
             strategy = _strategy()
     except (RuntimeError, ValueError, tf.errors.OpError) as error:
         raise RunError(
-            f"worker {share.rank} cannot meet the others of TF_CONFIG as {launch.address()}: {error}; is that port in "
+            f"worker {shard.rank} cannot meet the others of TF_CONFIG as {launch.address()}: {error}; is that port in "
             "use, or that host another machine?"
         ) from error
-    if strategy.num_replicas_in_sync != share.count:
+    if strategy.num_replicas_in_sync != shard.count:
         raise RunError(
-            f"{share.count} workers have {strategy.num_replicas_in_sync} accelerators; start one worker for each, and "
+            f"{shard.count} workers have {strategy.num_replicas_in_sync} accelerators; start one worker for each, and "
             "show it that one alone by CUDA_VISIBLE_DEVICES"
         )
 
@@ -104,10 +102,10 @@ def join() -> Workers:
     summed = tf.function(lambda values: strategy.run(own, args=(values,)), autograph=False)
 
     def total(values: Array) -> Array:
-        with heard(share.rank):
+        with heard(shard.rank):
             return np.asarray(summed(tf.constant(values, tf.float64)))
 
-    return Workers(share=share, total=total)
+    return Workers(shard=shard, total=total)
 
 
 def device() -> str:
@@ -129,7 +127,7 @@ def heard(rank: int) -> Iterator[None]:
 
 
 @contextmanager
-def _waiting(share: Share) -> Iterator[None]:
+def _waiting(shard: Shard) -> Iterator[None]:
     """Say that this worker waits; while open, Ctrl-C and SIGTERM end the process at once.
 
     TensorFlow waits without end for workers that do not come, and Python, which would hear of a signal or say later
@@ -137,7 +135,7 @@ def _waiting(share: Share) -> Iterator[None]:
     """
     signals = (signal.SIGINT, signal.SIGTERM) if current_thread() is main_thread() else ()
     before = {each: signal.signal(each, signal.SIG_DFL) for each in signals}
-    line = f"worker {share.rank} of {share.count}, {launch.address()}, waits for the others of TF_CONFIG"
+    line = f"worker {shard.rank} of {shard.count}, {launch.address()}, waits for the others of TF_CONFIG"
     print(line, file=sys.stderr, flush=True)
     try:
         yield

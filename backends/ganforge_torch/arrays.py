@@ -15,9 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ganforge.backend import DiscriminatorInputs, GeneratorInputs, Labels, Pictures, Precision
-from ganforge.gan import Gan
-from ganforge.parameters import State
+from ganforge.backend import DiscriminatorInputs, GeneratorInputs, Precision
+from ganforge.spec import Gan, Images, Labels, State
 
 
 class Place(NamedTuple):
@@ -96,7 +95,7 @@ class DiscriminatorFeed(NamedTuple):
     latents: Tensor
     real_targets: Tensor
     fake_targets: Tensor
-    mix: Tensor | None
+    interpolation: Tensor | None
     """None without a penalty."""
     key: int
 
@@ -109,7 +108,7 @@ class DiscriminatorFeed(NamedTuple):
             latents=_feed(inputs.latents, place),
             real_targets=put(inputs.real_targets, place),
             fake_targets=put(inputs.fake_targets, place),
-            mix=None if inputs.mix is None else put(inputs.mix, place),
+            interpolation=None if inputs.interpolation is None else put(inputs.interpolation, place),
             key=inputs.key,
         )
 
@@ -137,7 +136,7 @@ class GeneratorFeed(NamedTuple):
         )
 
 
-def _pixels(images: Pictures, pixel_range: tuple[float, float], place: Place) -> Tensor:
+def _pixels(images: Images, pixel_range: tuple[float, float], place: Place) -> Tensor:
     values = _send(torch.tensor(images), place.device).to(place.dtype)
     return to_torch(values.div_(255.0) if pixel_range[0] == 0.0 else values.div_(127.5).sub_(1.0)).to(place.fed)
 

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ganforge.shapes import Sides
+from ganforge.spec import Sides
 from ganforge_torch.products import product
 
 Size = tuple[int, int]

@@ -8,9 +8,8 @@ from contextlib import contextmanager
 import torch
 
 from ganforge.backend import Precision
-from ganforge.costs import step_operations
 from ganforge.errors import PluginError, near_names
-from ganforge.gan import Gan
+from ganforge.spec import Gan, step_operations
 
 _SMALL_STEP = 10**9  # floating-point operations
 _TRIM_THRESHOLD, _MMAP_MAX = -1, -4  # glibc's malloc.h

@@ -1,9 +1,9 @@
-"""Dropout masks by the integer hash of `ganforge.streams`: the same elements fall out in every framework."""
+"""Dropout masks by the integer hash of `ganforge.spec.streams`: the same elements fall out in every framework."""
 
 import torch
 from torch import Tensor
 
-from ganforge.streams import dropped_below
+from ganforge.spec import dropped_below
 
 _WORD = 0xFFFFFFFF
 
@@ -14,7 +14,7 @@ def pass_key(key: int, number: int) -> int:
 
 
 def kept(key: int, layer: int, count: int, rate: float, device: torch.device, starts: tuple[int, ...] = (0,)) -> Tensor:
-    """Which of `count` elements a dropout layer keeps: `ganforge.streams.kept`, a bool tensor (count,).
+    """Which of `count` elements a dropout layer keeps: `ganforge.spec.dropout_mask`, a bool tensor (count,).
 
     `starts`: they are so many equal runs of a whole batch's elements, each beginning there.
     """

@@ -10,7 +10,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ganforge.shapes import Node, pair
 from ganforge.spec import (
     BatchNorm,
     Conv,
@@ -21,11 +20,13 @@ from ganforge.spec import (
     Flatten,
     JoinLabel,
     LeakyRelu,
+    Node,
     Relu,
     Reshape,
     Residual,
     Sigmoid,
     Tanh,
+    pair,
 )
 from ganforge_torch import dropout
 from ganforge_torch.arrays import to_neutral, to_torch

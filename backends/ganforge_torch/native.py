@@ -11,8 +11,6 @@ import torch
 import torch.nn.functional as F
 from torch import fx, nn
 
-from ganforge.gan import NetworkName
-from ganforge.shapes import Node, pair
 from ganforge.spec import (
     BatchNorm,
     Conv,
@@ -23,12 +21,15 @@ from ganforge.spec import (
     Flatten,
     JoinLabel,
     LeakyRelu,
+    NetworkName,
+    Node,
     Relu,
     Reshape,
     Residual,
     Shape,
     Sigmoid,
     Tanh,
+    pair,
 )
 from ganforge_torch.layers import Arrays
 

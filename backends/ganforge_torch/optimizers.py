@@ -10,7 +10,7 @@ from typing import TypeAlias
 import torch
 from torch import Tensor
 
-from ganforge.protocol import SGD, Adam, Optimizer, RMSprop, Scale
+from ganforge.spec import SGD, Adam, Optimizer, RMSprop, Scale
 
 Tensors: TypeAlias = list[Tensor]
 

@@ -4,9 +4,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from ganforge.backend import Labels, Precision, Scalars, StepInputs
-from ganforge.gan import Gan, NetworkName
-from ganforge.parameters import Array, State
+from ganforge.backend import Precision, Scalars, StepInputs
+from ganforge.spec import Array, Gan, Labels, NetworkName, State
 from ganforge_torch import arrays, devices, launch, native, step, workers
 from ganforge_torch.arrays import Place, one_hot, put, to_neutral, to_torch
 from ganforge_torch.layers import forward

@@ -10,10 +10,7 @@ import torch
 from torch import Tensor
 
 from ganforge.backend import FAKE_PASS, GENERATOR_PASS, PENALTY_PASS, REAL_PASS, StepInputs
-from ganforge.gan import NETWORKS, Gan, NetworkName
-from ganforge.losses import Ops, Targets
-from ganforge.protocol import Optimizer, Scale, slots
-from ganforge.shapes import Node
+from ganforge.spec import NETWORKS, Gan, NetworkName, Node, Ops, Optimizer, Scale, Targets, slots
 from ganforge_torch import optimizers
 from ganforge_torch.arrays import DiscriminatorFeed, GeneratorFeed, Place, network
 from ganforge_torch.dropout import pass_key
@@ -178,13 +175,13 @@ def judge_discriminator(model: Model, batch: DiscriminatorFeed, fakes: Tensor, *
         loss = gan.protocol.loss.discriminator_scale * (real_term + fake_term)
         penalty = {}
         if gan.penalty is not None and gan.protocol.penalty is not None:
-            assert batch.mix is not None, "a penalty was given no places to look at"
+            assert batch.interpolation is not None, "a penalty was given no places to look at"
             penalty["d_penalty"] = gan.penalty.penalty(
                 model.ops,
                 lambda pictures: judge(pictures, batch.labels, PENALTY_PASS, moving=False),
                 batch.images.to(model.place.dtype),
                 fakes.to(model.place.dtype),
-                batch.mix,
+                batch.interpolation,
             )
             loss = loss + gan.protocol.penalty.weight * penalty["d_penalty"]
     scalars = {
@@ -228,7 +225,7 @@ def _player(gan: Gan, name: NetworkName, tensors: dict[str, Tensor], group: Grou
         group=group,
         arrays=arrays,
         trained=tuple(each.name for each in trained),
-        zeros={each.name: torch.zeros_like(arrays[each.name]) for each in trained if each.still},
+        zeros={each.name: torch.zeros_like(arrays[each.name]) for each in trained if each.zero_gradient},
         slots={
             slot: [tensors[f"optimizer/{name}/{slot}/{each.name}"] for each in trained] for slot in slots(optimizer)
         },

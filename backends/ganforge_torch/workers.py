@@ -18,11 +18,9 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from ganforge.backend import Share, Workers
+from ganforge.backend import Shard, Workers
 from ganforge.errors import RunError
-from ganforge.gan import Gan
-from ganforge.losses import Ops
-from ganforge.parameters import Array
+from ganforge.spec import Array, Gan, Ops
 from ganforge_torch import launch, ops
 
 # While the first worker prepares a large data set or draws pictures, the others wait.
@@ -103,7 +101,7 @@ def join() -> Workers:
             dist.all_reduce(summed, group=host)
         return summed.numpy()
 
-    return Workers(share=Share(rank=dist.get_rank(), count=dist.get_world_size()), total=total)
+    return Workers(shard=Shard(rank=dist.get_rank(), count=dist.get_world_size()), total=total)
 
 
 class _Total(torch.autograd.Function):

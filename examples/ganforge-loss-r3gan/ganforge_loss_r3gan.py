@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 
 from ganforge import hookimpl
-from ganforge.losses import LossEntry, Ops, PenaltyEntry, Targets, Tensor
+from ganforge.spec import LossEntry, Ops, PenaltyEntry, Targets, Tensor
 
 
 def discriminator(ops: Ops, real: Tensor, fake: Tensor, targets: Targets) -> tuple[Tensor, Tensor]:
@@ -20,7 +20,7 @@ def generator(ops: Ops, real: Tensor, fake: Tensor, targets: Targets) -> Tensor:
     return ops.mean(ops.softplus(real - fake))
 
 
-def penalty(ops: Ops, critic: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor, mix: Tensor) -> Tensor:
+def penalty(ops: Ops, critic: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor, interpolation: Tensor) -> Tensor:
     """Half the squared gradient at real pictures (R1) plus half of that at fake ones (R2)."""
 
     def half_squared_slope(at: Tensor) -> Tensor:

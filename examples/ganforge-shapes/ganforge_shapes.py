@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from ganforge import hookimpl
-from ganforge.dataset import DatasetEntry, Pixels
+from ganforge.data import DatasetEntry, Pixels
 from ganforge.errors import DataError
 
 SHAPES = {"circle": 60, "square": 4, "triangle": 3}

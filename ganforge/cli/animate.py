@@ -38,8 +38,8 @@ class Targets:
 
     def save(self, picture: "Callable[[], Image.Image]", frames: "Callable[[], list[Image.Image]]") -> None:
         """Write what is asked for; the functions draw it."""
-        from ganforge.animations import ffmpeg, save_gif, save_mp4
-        from ganforge.images import save_png
+        from ganforge.generation.animations import ffmpeg, save_gif, save_mp4
+        from ganforge.generation.grids import save_png
 
         if self.mp4:
             ffmpeg()  # missing, it should be said before anything is drawn

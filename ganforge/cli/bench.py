@@ -29,8 +29,8 @@ def bench(
     """
     import msgspec
 
-    from ganforge import api
-    from ganforge.benching import bench as measured
+    from ganforge.training import api
+    from ganforge.training.benchmark import bench as measured
 
     if not isfinite(seconds):
         raise click.BadParameter(f"{seconds} is no time", param_hint="--seconds")
@@ -38,7 +38,7 @@ def bench(
         "training": {"batch_size": batch_size} if batch_size else {},
         "run": {"precision": precision} if precision else {},
     }
-    found = measured(api.describe(recipe, overrides=overrides, assignments=assignments), backend, seconds=seconds)
+    found = measured(api.load_recipe(recipe, overrides=overrides, assignments=assignments), backend, seconds=seconds)
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())
         return

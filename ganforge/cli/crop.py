@@ -54,7 +54,7 @@ def crop(
 
     Pictures that cannot be read or show no face are listed. Needs OpenCV: pip install 'ganforge[crop]'.
     """
-    from ganforge.cropping import cascade, crop_faces
+    from ganforge.data.face_cropping import cascade, crop_faces
     from ganforge.errors import DataError
 
     detect = cascade(cascade_file, min_size=min_size, neighbors=neighbors, scale=scale)

@@ -10,7 +10,7 @@ from ganforge.cli.fetch import fetch
 from ganforge.cli.show import listing, preparing
 
 if TYPE_CHECKING:
-    from ganforge.recipe import Recipe
+    from ganforge.recipes.schema import Recipe
 
 
 @click.group()
@@ -29,12 +29,12 @@ data.add_command(crop)
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 def info(dataset: str, path: str | None, assignments: tuple[str, ...], as_json: bool) -> None:
     """What a DATASET is, its terms, and what lies at --data."""
-    from ganforge.assembly import open_data
-    from ganforge.dataset import DatasetEntry
-    from ganforge.pipeline import picture_channels
-    from ganforge.plugins import host
+    from ganforge.data.contract import DatasetEntry
+    from ganforge.data.preparing import image_channels
+    from ganforge.plugins.host import default_host
+    from ganforge.training.experiment import open_data
 
-    entry = host().find("ganforge_datasets", DatasetEntry, dataset, "data set")
+    entry = default_host().find("ganforge_datasets", DatasetEntry, dataset, "data set")
     facts: dict[str, Any] = {
         "data set": entry.name,
         "summary": entry.summary,
@@ -43,9 +43,9 @@ def info(dataset: str, path: str | None, assignments: tuple[str, ...], as_json: 
         "download": f"ganforge data fetch {entry.name}" if entry.downloads else "none",
     }
     if path is not None or not entry.needs_path:
-        image_set = open_data(_recipe(dataset, path, assignments), host())
+        image_set = open_data(_recipe(dataset, path, assignments), default_host())
         facts["pictures"] = len(image_set)
-        facts["channels"] = picture_channels(image_set)
+        facts["channels"] = image_channels(image_set)
         counts = [0] * len(image_set.class_names)
         for index in range(len(image_set)) if counts else ():
             counts[image_set.label(index)] += 1
@@ -71,17 +71,17 @@ def preview(
     """A grid of a DATASET's pictures, prepared as for training, spread over the set."""
     import numpy as np
 
-    from ganforge.api import prepared
-    from ganforge.assembly import open_data, settle
-    from ganforge.images import grid, save_png
-    from ganforge.plugins import host
+    from ganforge.generation.grids import grid, save_png
+    from ganforge.plugins.host import default_host
+    from ganforge.training.api import prepared
+    from ganforge.training.experiment import open_data, resolve_recipe
 
     if out.suffix != ".png":
         raise click.BadParameter(f"{out} must end in .png", param_hint="--out")
     recipe = _recipe(dataset, path, (*assignments, f"image_size={image_size}"))
-    image_set = open_data(recipe, host())
+    image_set = open_data(recipe, default_host())
     with preparing() as tell:
-        ready = prepared(settle(recipe, image_set), image_set, tell)
+        ready = prepared(resolve_recipe(recipe, image_set), image_set, tell)
     for skipped in ready.skipped:
         click.echo(f"skipped {skipped.where}: {skipped.reason}", err=True)
     chosen = np.linspace(0, len(ready.images) - 1, min(count, len(ready.images))).astype(np.int64)
@@ -93,12 +93,12 @@ def preview(
 
 def _recipe(dataset: str, path: str | None, assignments: tuple[str, ...]) -> "Recipe":
     """An unconditional recipe that names the data set, of the plainest kind."""
-    from ganforge.files import expanded
-    from ganforge.recipe import merge, parse, put
+    from ganforge._io.files import expanded
+    from ganforge.recipes.reading import apply_override, merge, parse
 
     table: dict[str, Any] = {"name": "preview", "data": {"set": dataset}}
     if path is not None:
         table = merge(table, {"data": {"path": str(expanded(path).absolute())}})
     for assignment in assignments:
-        table = put(table, assignment)
+        table = apply_override(table, assignment)
     return parse(table)

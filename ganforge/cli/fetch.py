@@ -17,13 +17,13 @@ def fetch(dataset: str, folder: Path | None) -> None:
 
     Interrupted, it goes on where it stopped when run again. Files that are there already are checked and kept.
     """
-    from ganforge.dataset import DatasetEntry
+    from ganforge._io.files import expanded
+    from ganforge.data.contract import DatasetEntry
+    from ganforge.data.download import fetch as fetch_file
     from ganforge.errors import DataError
-    from ganforge.fetching import fetch as fetch_file
-    from ganforge.files import expanded
-    from ganforge.plugins import host
+    from ganforge.plugins.host import default_host
 
-    entry = host().find("ganforge_datasets", DatasetEntry, dataset, "data set")
+    entry = default_host().find("ganforge_datasets", DatasetEntry, dataset, "data set")
     if not entry.downloads:
         raise DataError(f"data set {entry.name!r} has no download; its source: {entry.source}")
     folder = Path("data") / entry.name if folder is None else expanded(folder)

@@ -12,10 +12,10 @@ from ganforge.cli.animate import Targets, targets
 @targets("losses.png")
 def history(run: Path, **paths: Path | None) -> None:
     """The loss curve of a RUN, finished or not, from its journal; as a GIF or MP4 its sample grids in turn."""
-    from ganforge.animations import progress
-    from ganforge.curves import draw
-    from ganforge.default_plugins.journal import read
-    from ganforge.run import read_recipe
+    from ganforge.generation.animations import progress
+    from ganforge.generation.curves import draw
+    from ganforge.training.observers.journal import read
+    from ganforge.training.run import read_recipe
 
     to = Targets.of(paths, run / "losses.png")
     recipe = read_recipe(run)

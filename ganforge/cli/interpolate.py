@@ -23,12 +23,13 @@ def interpolate(
     Normal latents are joined along the arc, uniform ones straight. A conditional run holds one label all the way: by
     default the first seed modulo the number of classes.
     """
-    from ganforge import api, walks
+    from ganforge.generation import latent_walks
+    from ganforge.training import api
 
     to = Targets.of(paths, run / "walk.png")
     model = api.load(run, backend=backend)
-    strips = walks.interpolate(model, seeds=seeds, labels=labels, steps=steps)
+    strips = latent_walks.interpolate(model, seeds=seeds, labels=labels, steps=steps)
     caption = f"{model.recipe.name}, step {model.step:,}"
-    way = walks.joined(strips, len(seeds) - 1)
-    to.save(lambda: walks.sheet(strips, caption), lambda: walks.frames(way, caption))
+    way = latent_walks.joined(strips, len(seeds) - 1)
+    to.save(lambda: latent_walks.sheet(strips, caption), lambda: latent_walks.frames(way, caption))
     click.echo(f"{to}: {len(strips)} x {steps} pictures, drawn after {model.step:,} steps")

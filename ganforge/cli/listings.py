@@ -15,12 +15,13 @@ as_json = click.option("--json", "as_json", is_flag=True, help="As JSON.")
 @as_json
 def recipes(as_json: bool) -> None:
     """List the recipes."""
-    from ganforge.plugins import host
-    from ganforge.recipe import RecipeEntry, load_table
+    from ganforge.plugins.host import default_host
+    from ganforge.recipes.reading import load_table
+    from ganforge.recipes.schema import RecipeEntry
 
     rows = []
-    for name, provided in sorted(host().entries("ganforge_recipes", RecipeEntry).items()):
-        table = load_table(name, host())
+    for name, provided in sorted(default_host().entries("ganforge_recipes", RecipeEntry).items()):
+        table = load_table(name, default_host())
         rows.append({"recipe": name, "plugin": provided.plugin, "summary": table.get("summary", "")})
     listing(rows, as_json=as_json, empty="no recipe is installed")
 
@@ -29,8 +30,8 @@ def recipes(as_json: bool) -> None:
 @as_json
 def datasets(as_json: bool) -> None:
     """List the data sets."""
-    from ganforge.dataset import DatasetEntry
-    from ganforge.plugins import host
+    from ganforge.data.contract import DatasetEntry
+    from ganforge.plugins.host import default_host
 
     rows = [
         {
@@ -39,7 +40,7 @@ def datasets(as_json: bool) -> None:
             "needs --data": "yes" if provided.entry.needs_path else "no",
             "summary": provided.entry.summary,
         }
-        for name, provided in sorted(host().entries("ganforge_datasets", DatasetEntry).items())
+        for name, provided in sorted(default_host().entries("ganforge_datasets", DatasetEntry).items())
     ]
     listing(rows, as_json=as_json, empty="no data set is installed")
 
@@ -48,12 +49,12 @@ def datasets(as_json: bool) -> None:
 @as_json
 def architectures(as_json: bool) -> None:
     """List the architectures that a recipe can name."""
-    from ganforge.architecture import ArchitectureEntry
-    from ganforge.plugins import host
+    from ganforge.plugins.host import default_host
+    from ganforge.spec.architectures import ArchitectureEntry
 
     rows = [
         {"architecture": name, "plugin": provided.plugin, "summary": provided.entry.summary}
-        for name, provided in sorted(host().entries("ganforge_architectures", ArchitectureEntry).items())
+        for name, provided in sorted(default_host().entries("ganforge_architectures", ArchitectureEntry).items())
     ]
     listing(rows, as_json=as_json, empty="no architecture is installed")
 
@@ -62,16 +63,16 @@ def architectures(as_json: bool) -> None:
 @as_json
 def losses(as_json: bool) -> None:
     """List the losses and penalties that a recipe can name."""
-    from ganforge.losses import LossEntry, PenaltyEntry
-    from ganforge.plugins import host
+    from ganforge.plugins.host import default_host
+    from ganforge.spec.losses import LossEntry, PenaltyEntry
 
     rows = [
         {"loss": name, "kind": "loss", "plugin": provided.plugin, "summary": provided.entry.summary}
-        for name, provided in sorted(host().entries("ganforge_losses", LossEntry).items())
+        for name, provided in sorted(default_host().entries("ganforge_losses", LossEntry).items())
     ]
     rows += [
         {"loss": name, "kind": "penalty", "plugin": provided.plugin, "summary": provided.entry.summary}
-        for name, provided in sorted(host().entries("ganforge_losses", PenaltyEntry).items())
+        for name, provided in sorted(default_host().entries("ganforge_losses", PenaltyEntry).items())
     ]
     listing(rows, as_json=as_json, empty="no loss is installed")
 
@@ -80,12 +81,12 @@ def losses(as_json: bool) -> None:
 @as_json
 def backends(as_json: bool) -> None:
     """List the backends, and how to install those that are missing."""
-    from ganforge.assembly import missing_modules
-    from ganforge.backend import BackendEntry
-    from ganforge.plugins import host
+    from ganforge.backend.contract import BackendEntry
+    from ganforge.plugins.host import default_host
+    from ganforge.training.experiment import missing_modules
 
     rows: list[dict[str, Any]] = []
-    for name, provided in sorted(host().entries("ganforge_backends", BackendEntry).items()):
+    for name, provided in sorted(default_host().entries("ganforge_backends", BackendEntry).items()):
         entry = provided.entry
         missing = missing_modules(entry)
         rows.append(
@@ -106,15 +107,15 @@ def plugins(ctx: click.Context, as_json: bool) -> None:
     """List the plugins, those left out with the reason."""
     if ctx.invoked_subcommand is not None:
         return
-    from ganforge.plugins import host
+    from ganforge.plugins.host import default_host
 
     rows = [
         {"plugin": each.name, "from": each.distribution, "state": "ok", "hooks": " ".join(each.hooks)}
-        for each in host().loaded
+        for each in default_host().loaded
     ]
     rows += [
         {"plugin": each.plugin, "from": each.distribution, "state": f"left out: {each.reason}", "hooks": ""}
-        for each in host().failures
+        for each in default_host().failures
     ]
     listing(rows, as_json=as_json, empty="no plugin is loaded")
 

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from ganforge import __version__
+from ganforge._io.files import redirect_to_devnull
 from ganforge.cli.bench import bench
 from ganforge.cli.data import data
 from ganforge.cli.history import history
@@ -19,7 +20,6 @@ from ganforge.cli.sample import sample
 from ganforge.cli.train import train
 from ganforge.cli.traverse import traverse
 from ganforge.errors import GanforgeError, PluginError
-from ganforge.files import forget
 
 
 class Cli(click.Group):
@@ -62,19 +62,19 @@ def main() -> None:
         if error.filename is not None or error.errno not in (errno.ENOSPC, errno.EIO, errno.EPIPE):
             raise
         if sys.stdout is not None:
-            forget(sys.stdout)
+            redirect_to_devnull(sys.stdout)
         if error.errno != errno.EPIPE:  # a closed pipe: whoever reads has seen enough
             click.echo(f"Error: the output cannot be written: {error.strerror}", err=True)
         sys.exit(1)
 
 
 def _run() -> None:
-    from ganforge.plugins import host
+    from ganforge.plugins.host import default_host
 
     # Pillow, of damaged notes of a camera; the picture is read all the same.
     warnings.filterwarnings("ignore", category=UserWarning, module="PIL")
     try:
-        host().extend("ganforge_commands", cli=cli)
+        default_host().extend("ganforge_commands", cli=cli)
         cli.main(prog_name="ganforge", standalone_mode=False)
     except click.ClickException as error:
         error.show()

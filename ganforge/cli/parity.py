@@ -9,9 +9,9 @@ import click
 from ganforge.cli.show import table
 
 if TYPE_CHECKING:
-    from ganforge.backend import BackendEntry
+    from ganforge.backend.contract import BackendEntry
     from ganforge.parity import Report
-    from ganforge.trial import Trial
+    from ganforge.parity.trial import Trial
 
 
 @click.command()
@@ -44,18 +44,18 @@ def parity(
     save: Path | None,
 ) -> None:
     """Compare backends on recipes: every layer, gradient, update, and whole runs. Exit code 1 if they differ."""
-    from ganforge import api
-    from ganforge.files import write_whole
+    from ganforge._io.files import write_whole
     from ganforge.parity import compare
-    from ganforge.plugins import host
-    from ganforge.trial import find_backends, trial
+    from ganforge.parity.trial import find_backends, trial
+    from ganforge.plugins.host import default_host
+    from ganforge.training import api
 
-    first, *others = find_backends([name.strip() for name in backends.split(",")], host())
+    first, *others = find_backends([name.strip() for name in backends.split(",")], default_host())
     overrides = {"training": {"batch_size": batch_size}}
-    given = [api.describe(name, data=path, overrides=overrides, assignments=assignments) for name in recipes]
+    given = [api.load_recipe(name, data=path, overrides=overrides, assignments=assignments) for name in recipes]
     reports: list[dict[str, Any]] = []
     for recipe in given:
-        made = trial(recipe, host())
+        made = trial(recipe, default_host())
         for other in others:
             report = compare(
                 made.gan,
@@ -100,8 +100,8 @@ def _explain(made: "Trial", report: "Report", entries: "list[BackendEntry]", sav
 
     import numpy as np
 
+    from ganforge._io.files import write_whole
     from ganforge.errors import PluginError
-    from ganforge.files import write_whole
     from ganforge.parity import diagnose
 
     if report.mismatch is not None:

@@ -23,8 +23,8 @@ def sample(run: Path, seeds: list[int], labels: list[int] | None, out: Path, bac
 
     Without --labels a conditional run draws label (seed modulo the number of classes).
     """
-    from ganforge import api
-    from ganforge.sampling import save_grid, save_npz
+    from ganforge.generation.sampling import save_grid, save_npz
+    from ganforge.training import api
 
     if out.suffix not in (".png", ".npz"):
         raise click.BadParameter(f"{out} must end in .png or .npz", param_hint="--out")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from ganforge.scaffold import KindName
+    from ganforge.plugins.scaffold import KindName
 
 
 @click.command()
@@ -18,10 +18,10 @@ def new(kind: "KindName", name: str, out: Path | None) -> None:
 
     Its test passes as written; docs/write-a-dataset.md, write-a-loss.md and write-a-backend.md say how to go on.
     """
-    from ganforge.plugins import host
-    from ganforge.scaffold import write_project
+    from ganforge.plugins.host import default_host
+    from ganforge.plugins.scaffold import write_project
 
-    folder = write_project(kind, name, out, host())
+    folder = write_project(kind, name, out, default_host())
     click.echo(f"{folder} is written. To install it as it stands and to test it:")
     click.echo(f"    pip install -e '{folder.resolve()}[test]'")
     click.echo(f"    pytest {folder}")

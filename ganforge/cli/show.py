@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from ganforge.gan import Gan
-    from ganforge.recipe import Recipe
+    from ganforge.recipes.schema import Recipe
+    from ganforge.spec.gan import Gan
 
 _PAUSE = 10.0
 """Seconds from one line to the next, of pictures that are being prepared."""
@@ -41,9 +41,9 @@ def plan(recipe: "Recipe", gan: "Gan") -> str:
     """The settled recipe, the layer table of both networks, and what a step costs."""
     import tomli_w
 
-    from ganforge.costs import network_costs, step_operations
-    from ganforge.gan import NETWORKS
-    from ganforge.recipe import to_table
+    from ganforge.recipes.reading import to_table
+    from ganforge.spec.costs import network_costs, step_operations
+    from ganforge.spec.gan import NETWORKS
 
     parts = [tomli_w.dumps(to_table(recipe)).rstrip()]
     for network in NETWORKS:

@@ -39,19 +39,19 @@ def train(
     **run: Any,
 ) -> None:
     """Train a GAN. With nothing else said: handwritten digits, in about a minute."""
-    from ganforge import api
-    from ganforge.recipe import set_run_length
+    from ganforge.recipes.reading import set_run_length
+    from ganforge.training import api
 
     if steps and epochs:
         raise click.UsageError("give either --steps or --epochs")
     overrides: dict[str, Any] = {"run": {key: value for key, value in run.items() if value is not None}}
     if batch_size:
         overrides["training"] = {"batch_size": batch_size}
-    given = api.describe(recipe, dataset=dataset, data=path, overrides=overrides, assignments=assignments)
+    given = api.load_recipe(recipe, dataset=dataset, data=path, overrides=overrides, assignments=assignments)
     given = set_run_length(given, steps=steps, epochs=epochs)
     if dry_run:
-        settled, gan = api.plan(given, backend)
-        click.echo(plan(settled, gan))
+        resolved, gan = api.plan(given, backend)
+        click.echo(plan(resolved, gan))
         return
     with preparing() as tell:
-        api.train(given, backend=backend, out=out, quiet=False, preparing=tell)
+        api.train(given, backend=backend, out=out, quiet=False, on_progress=tell)

@@ -31,7 +31,8 @@ def traverse(
 
     With --labels and no --dim the latent is held and the label swept: ganforge traverse RUN --seeds 3,8 --labels 0-9
     """
-    from ganforge import api, walks
+    from ganforge.generation import latent_walks
+    from ganforge.training import api
 
     to = Targets.of(paths, run / "strips.png")
     if not dims and labels is None:
@@ -39,11 +40,11 @@ def traverse(
     model = api.load(run, backend=backend)
     if dims:
         swept = [dim for each in dims for dim in each]
-        strips = walks.traverse(model, dims=swept, seeds=seeds, labels=labels, steps=steps, span=span)
-        low, high = span or walks.span_of(model.gan.protocol.latent)
+        strips = latent_walks.traverse(model, dims=swept, seeds=seeds, labels=labels, steps=steps, span=span)
+        low, high = span or latent_walks.span_of(model.gan.protocol.latent)
         caption = f"{model.recipe.name}, step {model.step:,}: {low:g} to {high:g}"
     else:
-        strips = walks.sweep_labels(model, seeds=seeds, labels=labels or [])
+        strips = latent_walks.sweep_labels(model, seeds=seeds, labels=labels or [])
         caption = f"{model.recipe.name}, step {model.step:,}: labels {', '.join(map(str, labels or []))}"
-    to.save(lambda: walks.sheet(strips, caption), lambda: walks.frames(strips, caption))
+    to.save(lambda: latent_walks.sheet(strips, caption), lambda: latent_walks.frames(strips, caption))
     click.echo(f"{to}: {len(strips)} x {len(strips[0].pictures)} pictures, drawn after {model.step:,} steps")

@@ -7,11 +7,11 @@ found. docs/parity.md says what each row means; `diagnose` asks the NumPy refere
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ganforge.backend import BackendEntry, Precision
-from ganforge.gan import Gan
-from ganforge.parameters import State
+from ganforge.backend.contract import BackendEntry, Precision
 from ganforge.parity.pair import Inputs, Pair
 from ganforge.parity.report import Mismatch, Place, Report, Row, Verdict
+from ganforge.spec.arrays import State
+from ganforge.spec.gan import Gan
 
 if TYPE_CHECKING:
     from ganforge.testing.diagnosis import Diagnosis

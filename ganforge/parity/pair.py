@@ -5,12 +5,12 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import groupby
 from typing import TypeAlias
 
-from ganforge.backend import BackendEntry, Precision, Session, StepInputs
-from ganforge.gan import Gan
-from ganforge.observing import TOLERANCES, Seen, difference, free_run, observe, observe_state
-from ganforge.parameters import State
-from ganforge.parity.kinks import undecided
+from ganforge.backend.contract import BackendEntry, Precision, Session, StepInputs
+from ganforge.backend.observing import TOLERANCES, Seen, difference, free_run, observe, observe_state
+from ganforge.parity.nondifferentiable import undecided
 from ganforge.parity.report import Mismatch, Place, Row
+from ganforge.spec.arrays import State
+from ganforge.spec.gan import Gan
 
 Inputs: TypeAlias = Callable[[int], StepInputs]
 """What step k, counted from 0, is fed."""

@@ -5,8 +5,8 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
-from ganforge.backend import Precision
-from ganforge.parameters import Array
+from ganforge.backend.contract import Precision
+from ganforge.spec.arrays import Array
 
 Verdict: TypeAlias = Literal["holds", "differs", "not defined"]
 

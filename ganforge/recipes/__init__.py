@@ -1,13 +1,33 @@
-"""The recipes that come with ganforge, one TOML file each."""
+"""Recipes: a data set, an architecture and a way of training in one TOML file."""
 
-from collections.abc import Iterable
-from pathlib import Path
+from ganforge.recipes.reading import apply_override, load_table, merge, parse, set_run_length, to_table
+from ganforge.recipes.schema import (
+    ArchitectureSettings,
+    DataSettings,
+    ImageSize,
+    Recipe,
+    RecipeEntry,
+    RunSettings,
+    Table,
+)
+from ganforge.recipes.shipped import shipped_recipes
+from ganforge.recipes.templates import Layers, Measures
 
-from ganforge.hookspecs import hookimpl
-from ganforge.recipe import RecipeEntry
-
-
-@hookimpl
-def ganforge_recipes() -> Iterable[RecipeEntry]:
-    """Every TOML file of this folder, by its name."""
-    return (RecipeEntry(name=path.stem, path=path) for path in sorted(Path(__file__).parent.glob("*.toml")))
+__all__ = [
+    "ArchitectureSettings",
+    "DataSettings",
+    "ImageSize",
+    "Layers",
+    "Measures",
+    "Recipe",
+    "RecipeEntry",
+    "RunSettings",
+    "Table",
+    "apply_override",
+    "load_table",
+    "merge",
+    "parse",
+    "set_run_length",
+    "shipped_recipes",
+    "to_table",
+]

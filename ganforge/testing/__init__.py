@@ -3,29 +3,38 @@
 The names below are imported when first used: a list of plugins must not wait for them.
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from ganforge._io.lazy import lazy_exports
 
 if TYPE_CHECKING:
     from ganforge.testing.backends import check_backend
     from ganforge.testing.datasets import check_dataset
     from ganforge.testing.findings import ConformanceError, Finding
-    from ganforge.testing.losses import check_loss
+    from ganforge.testing.losses import NUMPY_OPS, check_loss
     from ganforge.testing.plugin import REFERENCE
+    from ganforge.testing.reference import open_reference
 
 _HOMES = {
+    "NUMPY_OPS": "losses",
     "REFERENCE": "plugin",
     "ConformanceError": "findings",
     "Finding": "findings",
     "check_backend": "backends",
     "check_dataset": "datasets",
     "check_loss": "losses",
+    "open_reference": "reference",
 }
 
-__all__ = ["REFERENCE", "ConformanceError", "Finding", "check_backend", "check_dataset", "check_loss"]
+__all__ = [
+    "NUMPY_OPS",
+    "REFERENCE",
+    "ConformanceError",
+    "Finding",
+    "check_backend",
+    "check_dataset",
+    "check_loss",
+    "open_reference",
+]
 
-
-def __getattr__(name: str) -> object:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'ganforge.testing' has no attribute {name!r}")
-    return getattr(import_module(f"ganforge.testing.{_HOMES[name]}"), name)
+__getattr__, __dir__ = lazy_exports(__name__, _HOMES)

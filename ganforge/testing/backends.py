@@ -5,17 +5,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
-from ganforge.assembly import find_backend
 from ganforge.backend import BackendEntry, Precision, Session
 from ganforge.errors import PluginError
-from ganforge.gan import Gan
-from ganforge.parameters import State
 from ganforge.parity import compare, diagnose
-from ganforge.plugins import host
-from ganforge.testing.findings import ConformanceError, Finding
-from ganforge.testing.plugin import REFERENCE
-from ganforge.testing.promises import broken_promises
+from ganforge.plugins import default_host
+from ganforge.spec import Gan, State
+from ganforge.testing import REFERENCE, ConformanceError, Finding
+from ganforge.testing.session_contract import contract_breaches
 from ganforge.testing.tiny import FLOAT64_ONLY, TINY, inputs
+from ganforge.training import find_backend
 
 NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 PROMISED = ("labels", "residuals", "shared-average")
@@ -39,7 +37,7 @@ def check_backend(
         ConformanceError: what is wrong, where, and the known trap that gives the same numbers, if there is one.
         PluginError: no such backend, its framework is not installed, or autograd is not.
     """
-    entry = _on(find_backend(backend, host()) if isinstance(backend, str) else backend, device)
+    entry = _on(find_backend(backend, default_host()) if isinstance(backend, str) else backend, device)
     findings = list(_entry(entry))
     for precision in precisions:
         for name, gan in gans.items():
@@ -60,7 +58,7 @@ def check_gan(entry: BackendEntry, name: str, gan: Gan, precision: Precision) ->
             session = entry.open(gan, gan.initial_state(0), precision, "cpu")
             found += [
                 Finding(what=each.what, where=f"{where}, {each.where}" if each.where else where)
-                for each in broken_promises(session, gan, precision)
+                for each in contract_breaches(session, gan, precision)
             ]
         found += _numbers(entry, gan, precision, where)
     except Exception as error:  # whatever a stranger's backend raises is the finding

@@ -11,10 +11,10 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from ganforge.convert import convert
-from ganforge.dataset import DatasetEntry, ImageSet, Pixels
+from ganforge._io.convert import convert
+from ganforge.data.contract import DatasetEntry, ImageSet, Pixels
 from ganforge.errors import DataError
-from ganforge.plugins import host
+from ganforge.plugins.host import default_host
 from ganforge.testing.backends import NAME
 from ganforge.testing.findings import ConformanceError, Finding
 
@@ -36,7 +36,9 @@ def check_dataset(
         DataError: it is not there.
     """
     entry = (
-        host().find("ganforge_datasets", DatasetEntry, data_set, "data set") if isinstance(data_set, str) else data_set
+        default_host().find("ganforge_datasets", DatasetEntry, data_set, "data set")
+        if isinstance(data_set, str)
+        else data_set
     )
     given = options if isinstance(options, msgspec.Struct) else convert(dict(options or {}), entry.options, entry.name)
     place = None if path is None else Path(path)

@@ -5,10 +5,10 @@ from copy import copy
 from dataclasses import dataclass, field
 from itertools import tee
 
-from ganforge.backend import BackendEntry, Precision, StepInputs
-from ganforge.gan import Gan
-from ganforge.observing import Seen, difference, observe
-from ganforge.parameters import State
+from ganforge.backend.contract import BackendEntry, Precision, StepInputs
+from ganforge.backend.observing import Seen, difference, observe
+from ganforge.spec.arrays import State
+from ganforge.spec.gan import Gan
 from ganforge.testing.plugin import REFERENCE
 from ganforge.testing.traps import TRAPS, Trap, trapped
 

@@ -5,9 +5,8 @@ from dataclasses import dataclass, field
 from itertools import product
 from typing import Any, NamedTuple
 
-from ganforge.backend import Labels
-from ganforge.shapes import Node, Sides, pair
-from ganforge.spec import (
+from ganforge.spec.arrays import Labels
+from ganforge.spec.layers import (
     BatchNorm,
     Conv,
     ConvTranspose,
@@ -23,8 +22,9 @@ from ganforge.spec import (
     Sigmoid,
     Tanh,
 )
+from ganforge.spec.shapes import Node, Sides, pair
 from ganforge.testing.differentiable import Tensor, np, put, take
-from ganforge.testing.forms import Forms
+from ganforge.testing.semantics import Semantics
 
 
 class Statistics(NamedTuple):
@@ -45,7 +45,7 @@ class Pass:
     labels: Labels | None
     key: int | None
     """Of the pass's dropout masks; None: by running values, nothing dropped."""
-    forms: Forms
+    semantics: Semantics
     outputs: dict[str, Tensor] = field(default_factory=dict)
     """Of every node, in the order in which they are done."""
     statistics: dict[str, Statistics] = field(default_factory=dict)
@@ -55,14 +55,14 @@ class Pass:
 def forward(nodes: tuple[Node, ...], x: Tensor, run: Pass) -> Tensor:
     """The output of the last node for inputs `x`."""
     for node in nodes:
-        x = run.outputs[node.name] = _layer(run.forms.node(node), x, run)
+        x = run.outputs[node.name] = _layer(run.semantics.node(node), x, run)
     return x
 
 
 def _layer(node: Node, x: Tensor, run: Pass) -> Tensor:
     match node.layer:
         case Dense() as layer:
-            return _biased(run.forms.product(x, _kernel(node, run)), node, layer.bias, run)
+            return _biased(run.semantics.product(x, _kernel(node, run)), node, layer.bias, run)
         case Conv() as layer:
             result = _conv(x, _kernel(node, run), pair(layer.stride), node.padding, run)
             return _biased(result, node, layer.bias, run)
@@ -85,17 +85,19 @@ def _layer(node: Node, x: Tensor, run: Pass) -> Tensor:
         case Dropout(rate=rate):
             if run.key is None:
                 return x
-            return np.where(run.forms.kept(run.key, node.number, x.shape, rate), x * run.forms.growth(rate), 0.0 * x)
+            return np.where(
+                run.semantics.dropout_mask(run.key, node.number, x.shape, rate), x * run.semantics.growth(rate), 0.0 * x
+            )
         case Reshape() | Flatten():
-            return _reshape(x, node.output, run.forms.channels_first)
+            return _reshape(x, node.output, run.semantics.channels_first)
         case JoinLabel():
-            return run.forms.join(x, _one_hot(node, x, run.labels))
+            return run.semantics.join(x, _one_hot(node, x, run.labels))
         case Residual():
             return x + forward(node.body, x, run)
 
 
 def _kernel(node: Node, run: Pass) -> Tensor:
-    return run.forms.kernel(node.layer, run.arrays[f"{node.name}/kernel"])
+    return run.semantics.kernel(node.layer, run.arrays[f"{node.name}/kernel"])
 
 
 def _biased(x: Tensor, node: Node, bias: bool, run: Pass) -> Tensor:
@@ -118,7 +120,7 @@ def _conv(x: Tensor, kernel: Tensor, stride: tuple[int, int], padding: Sides, ru
     rows = (padded.shape[1] - kernel.shape[0]) // stride[0] + 1
     columns = (padded.shape[2] - kernel.shape[1]) // stride[1] + 1
     return sum(
-        run.forms.product(take(padded, met), take(kernel, place))
+        run.semantics.product(take(padded, met), take(kernel, place))
         for place, met in _places(kernel, stride, rows, columns)
     )
 
@@ -128,7 +130,7 @@ def _conv_transpose(x: Tensor, kernel: Tensor, stride: tuple[int, int], run: Pas
     height, width = (rows - 1) * stride[0] + kernel.shape[0], (columns - 1) * stride[1] + kernel.shape[1]
     full = (batch, height, width, kernel.shape[2])
     return sum(
-        put(run.forms.product(x, take(kernel, place).T), met, full)
+        put(run.semantics.product(x, take(kernel, place).T), met, full)
         for place, met in _places(kernel, stride, rows, columns)
     )
 
@@ -143,7 +145,7 @@ def _batch_norm(x: Tensor, node: Node, layer: BatchNorm, run: Pass) -> Tensor:
         mean, variance = run.arrays[f"{node.name}/mean"], run.arrays[f"{node.name}/variance"]
     else:
         mean = np.mean(x, axis=tuple(range(x.ndim - 1)))
-        variance = run.forms.variance(x, mean)
+        variance = run.semantics.variance(x, mean)
         run.statistics[node.name] = Statistics(mean, variance, x.size // x.shape[-1])
     result = (x - mean) / np.sqrt(variance + layer.epsilon)
     if layer.scale:

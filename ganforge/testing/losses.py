@@ -6,21 +6,21 @@ from dataclasses import replace
 import msgspec
 import numpy as np
 
-from ganforge.assembly import find_backend, missing_modules
-from ganforge.backend import BackendEntry
+from ganforge.backend.contract import BackendEntry
+from ganforge.backend.observing import Seen, difference, observe
 from ganforge.errors import PluginError, near_names
-from ganforge.gan import Gan
-from ganforge.losses import LossEntry, Ops, PenaltyEntry, Targets, Tensor
-from ganforge.observing import Seen, difference, observe
-from ganforge.parameters import Array
-from ganforge.plugins import host
-from ganforge.protocol import LossChoice, PenaltyChoice
-from ganforge.spec import Dense
+from ganforge.plugins.host import default_host
+from ganforge.spec.arrays import Array
+from ganforge.spec.gan import Gan
+from ganforge.spec.layers import Dense
+from ganforge.spec.losses import LossEntry, Ops, PenaltyEntry, Targets, Tensor
+from ganforge.spec.protocol import LossChoice, PenaltyChoice
 from ganforge.testing.findings import ConformanceError, Finding
-from ganforge.testing.forms import softplus
 from ganforge.testing.ops import NumpyOps
 from ganforge.testing.plugin import REFERENCE
+from ganforge.testing.semantics import softplus
 from ganforge.testing.tiny import TINY, inputs
+from ganforge.training.experiment import find_backend, missing_modules
 
 NUMPY_OPS: Ops = NumpyOps(softplus)
 """The reference's `Ops`, to call a loss by hand with plain arrays."""
@@ -47,7 +47,7 @@ def check_loss(loss: str | LossEntry | PenaltyEntry, *, backends: Sequence[str] 
         PluginError: no loss or backend of that name is installed, or autograd is not.
     """
     entry = _found(loss) if isinstance(loss, str) else loss
-    chosen = _installed() if backends is None else [find_backend(name, host()) for name in backends]
+    chosen = _installed() if backends is None else [find_backend(name, default_host()) for name in backends]
     findings = list(_declared(entry)) if isinstance(entry, LossEntry) else []
     # A step would only repeat in many words what is wrong with a single call.
     findings = findings or list(_differing(_gan(entry), chosen))
@@ -56,8 +56,8 @@ def check_loss(loss: str | LossEntry | PenaltyEntry, *, backends: Sequence[str] 
 
 
 def _found(name: str) -> LossEntry | PenaltyEntry:
-    losses = host().entries("ganforge_losses", LossEntry)
-    penalties = host().entries("ganforge_losses", PenaltyEntry)
+    losses = default_host().entries("ganforge_losses", LossEntry)
+    penalties = default_host().entries("ganforge_losses", PenaltyEntry)
     entries: dict[str, LossEntry | PenaltyEntry] = {name: each.entry for name, each in penalties.items()}
     entries |= {name: each.entry for name, each in losses.items()}
     if name not in entries:
@@ -66,7 +66,7 @@ def _found(name: str) -> LossEntry | PenaltyEntry:
 
 
 def _installed() -> list[BackendEntry]:
-    entries = (provided.entry for provided in host().entries("ganforge_backends", BackendEntry).values())
+    entries = (provided.entry for provided in default_host().entries("ganforge_backends", BackendEntry).values())
     return [entry for entry in entries if entry.name != REFERENCE.name and not missing_modules(entry)]
 
 

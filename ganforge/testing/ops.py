@@ -1,4 +1,4 @@
-"""The `Ops` of ganforge.losses over differentiable NumPy."""
+"""The `Ops` of ganforge.spec.losses over differentiable NumPy."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from ganforge.testing.differentiable import Tensor, elementwise_grad, np
 
 @dataclass(frozen=True)
 class NumpyOps:
-    """See `ganforge.losses.Ops`."""
+    """See `ganforge.spec.losses.Ops`."""
 
     softplus: Callable[[Tensor], Tensor]
 

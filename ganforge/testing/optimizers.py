@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from ganforge.parameters import Array, State
-from ganforge.protocol import SGD, Adam, Optimizer, RMSprop, Scale
+from ganforge.spec.arrays import Array, State
+from ganforge.spec.protocol import SGD, Adam, Optimizer, RMSprop, Scale
 
 
 def update(optimizer: Optimizer, weights: Array, gradient: Array, slots: State, scale: Scale) -> tuple[Array, State]:

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable
 
-from ganforge.backend import BackendEntry, Precision, Session
-from ganforge.gan import Gan
-from ganforge.hookspecs import hookimpl
-from ganforge.parameters import State
+from ganforge.backend.contract import BackendEntry, Precision, Session
+from ganforge.plugins.markers import hookimpl
+from ganforge.spec.arrays import State
+from ganforge.spec.gan import Gan
 
 
 def _open(gan: Gan, state: State, precision: Precision, device: str) -> Session:

@@ -8,25 +8,25 @@ from typing import Any
 
 import numpy as np
 
-from ganforge.backend import Labels, Precision, Scalars, StepInputs
+from ganforge.backend.contract import Precision, Scalars, StepInputs
 from ganforge.errors import PluginError
-from ganforge.gan import Gan, NetworkName
-from ganforge.parameters import Array, State
-from ganforge.protocol import Scale
-from ganforge.shapes import walk
-from ganforge.spec import BatchNorm
-from ganforge.testing.forms import Forms
+from ganforge.spec.arrays import Array, Labels, State
+from ganforge.spec.gan import Gan, NetworkName
+from ganforge.spec.layers import BatchNorm
+from ganforge.spec.protocol import Scale
+from ganforge.spec.shapes import walk
 from ganforge.testing.layers import Pass, Statistics, forward
+from ganforge.testing.semantics import Semantics
 from ganforge.testing.updates import Outcome, Updates
 
 
 class ReferenceSession:
-    """See `ganforge.backend.Session`."""
+    """See `ganforge.backend.contract.Session`."""
 
-    def __init__(self, gan: Gan, state: State, precision: Precision, forms: Forms) -> None:
+    def __init__(self, gan: Gan, state: State, precision: Precision, semantics: Semantics) -> None:
         self._gan = gan
-        self._forms = forms
-        self._updates = Updates(gan=gan, forms=forms, dtype=np.dtype(precision))
+        self._semantics = semantics
+        self._updates = Updates(gan=gan, semantics=semantics, dtype=np.dtype(precision))
         self.load_state(state)
 
     def step(self, inputs: StepInputs) -> Scalars:
@@ -39,7 +39,7 @@ class ReferenceSession:
             self._apply("discriminator", self._updates.gradients("discriminator", self._state, fed), fed.scale, outcome)
             scalars |= outcome.scalars
         for made in inputs.generator:
-            seen = self._state if self._forms.alternating else self._state | _only(judge, "discriminator/")
+            seen = self._state if self._semantics.alternating else self._state | _only(judge, "discriminator/")
             outcome = self._updates.generator(seen, self._trained("generator"), made)
             self._apply("generator", self._updates.gradients("generator", seen, made), made.scale, outcome)
             scalars |= outcome.scalars
@@ -59,12 +59,17 @@ class ReferenceSession:
         arrays = self._updates.arrays(self._state, "generator")
         if averaged:
             arrays |= self._updates.arrays(self._state, "averaged")
-            arrays |= self._running if self._forms.average_running else {}
+            arrays |= self._running if self._semantics.average_running else {}
         pictures = [
             forward(
                 self._gan.generator,
                 self._updates.cast(latents[i : i + 1]),
-                Pass(arrays=arrays, labels=None if labels is None else labels[i : i + 1], key=None, forms=self._forms),
+                Pass(
+                    arrays=arrays,
+                    labels=None if labels is None else labels[i : i + 1],
+                    key=None,
+                    semantics=self._semantics,
+                ),
             )
             for i in range(len(latents))
         ]
@@ -73,7 +78,7 @@ class ReferenceSession:
     def trace(self, network: NetworkName, inputs: Array, labels: Labels | None, *, key: int | None = None) -> State:
         """The output of every node."""
         arrays = self._updates.arrays(self._state, network)
-        run = Pass(arrays=arrays, labels=labels, key=key, forms=self._forms)
+        run = Pass(arrays=arrays, labels=labels, key=key, semantics=self._semantics)
         forward(self._gan.nodes(network), self._updates.cast(inputs), run)
         return run.outputs
 
@@ -98,7 +103,7 @@ class ReferenceSession:
         }
 
     def _apply(self, network: NetworkName, gradients: State, scale: Scale, outcome: Outcome) -> None:
-        optimizer = self._forms.protocol(self._gan.protocol).player(network).optimizer
+        optimizer = self._semantics.protocol(self._gan.protocol).player(network).optimizer
         for name, gradient in gradients.items():
             place, prefix = f"{network}/{name}", f"optimizer/{network}/"
             slots = {
@@ -106,25 +111,25 @@ class ReferenceSession:
                 for full, each in self._state.items()
                 if full.startswith(prefix) and full.removeprefix(prefix).partition("/")[2] == name
             }
-            self._state[place], slots = self._forms.update(optimizer, self._state[place], gradient, slots, scale)
+            self._state[place], slots = self._semantics.update(optimizer, self._state[place], gradient, slots, scale)
             self._state |= {f"{prefix}{slot}/{name}": each for slot, each in slots.items()}
         for moved, statistics in outcome.statistics:
             for node in walk(self._gan.nodes(moved)):
                 if node.name in statistics:
-                    self._move(f"{moved}/{node.name}", self._forms.node(node).layer, statistics[node.name])
+                    self._move(f"{moved}/{node.name}", self._semantics.node(node).layer, statistics[node.name])
 
     def _move(self, place: str, layer: Any, seen: Statistics) -> None:
         assert isinstance(layer, BatchNorm)
-        unbiased = seen.variance * self._forms.bessel(seen.values)
+        unbiased = seen.variance * self._semantics.bessel(seen.values)
         for name, value in ((f"{place}/mean", seen.mean), (f"{place}/variance", unbiased)):
             self._state[name] = layer.decay * self._state[name] + (1.0 - layer.decay) * value
 
     def _average(self, fraction: float) -> None:
         for name in _only(self._state, "averaged/"):
             weights = self._state[f"generator/{name.removeprefix('averaged/')}"]
-            self._state[name] = self._forms.average(self._state[name], weights, fraction)
+            self._state[name] = self._semantics.average(self._state[name], weights, fraction)
         for name, each in self._running.items():
-            self._running[name] = self._forms.average(each, self._state[f"generator/{name}"], fraction)
+            self._running[name] = self._semantics.average(each, self._state[f"generator/{name}"], fraction)
 
 
 def _only(state: State, prefix: str) -> State:
@@ -132,9 +137,14 @@ def _only(state: State, prefix: str) -> State:
 
 
 def open_reference(
-    gan: Gan, state: State, precision: Precision = "float64", device: str = "auto", *, forms: Forms | None = None
+    gan: Gan,
+    state: State,
+    precision: Precision = "float64",
+    device: str = "auto",
+    *,
+    semantics: Semantics | None = None,
 ) -> ReferenceSession:
-    """A session of the reference; `forms` to compute something wrong on purpose (`ganforge.testing.traps`).
+    """A session of the reference; `semantics` to compute something wrong on purpose (`ganforge.testing.traps`).
 
     Raises:
         PluginError: any device but the CPU.
@@ -142,4 +152,4 @@ def open_reference(
     """
     if device not in ("auto", "cpu"):
         raise PluginError(f"the NumPy reference has no device {device!r}; it runs on 'cpu'")
-    return ReferenceSession(gan, state, precision, Forms() if forms is None else forms)
+    return ReferenceSession(gan, state, precision, Semantics() if semantics is None else semantics)

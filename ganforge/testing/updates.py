@@ -9,23 +9,21 @@ from typing import Any
 
 import numpy
 
-from ganforge.backend import (
+from ganforge.backend.contract import (
     FAKE_PASS,
     GENERATOR_PASS,
     PENALTY_PASS,
     REAL_PASS,
     DiscriminatorInputs,
     GeneratorInputs,
-    Labels,
-    Pictures,
 )
-from ganforge.gan import Gan, NetworkName
-from ganforge.losses import Targets
-from ganforge.parameters import Array, State
+from ganforge.spec.arrays import Array, Images, Labels, State
+from ganforge.spec.gan import Gan, NetworkName
+from ganforge.spec.losses import Targets
 from ganforge.testing.differentiable import Tensor, getval, grad, np
-from ganforge.testing.forms import Forms
 from ganforge.testing.layers import Pass, Statistics, forward
 from ganforge.testing.ops import NumpyOps
+from ganforge.testing.semantics import Semantics
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,12 +41,12 @@ class Updates:
     """The losses of `gan` at given arrays."""
 
     gan: Gan
-    forms: Forms
+    semantics: Semantics
     dtype: Any
 
     def discriminator(self, state: State, weights: Mapping[str, Tensor], inputs: DiscriminatorInputs) -> Outcome:
         """The discriminator's loss; `weights`, its trained arrays, stand in for those of `state`."""
-        protocol = self.forms.protocol(self.gan.protocol)
+        protocol = self.semantics.protocol(self.gan.protocol)
         arrays = self.arrays(state, "discriminator") | dict(weights)
         run = self._runner("discriminator", inputs.key)
         fake = run(
@@ -63,19 +61,19 @@ class Updates:
             real_logits = run("discriminator", REAL_PASS, arrays, inputs.labels, real)
             fake_logits = run("discriminator", FAKE_PASS, arrays, inputs.labels, fake)
         targets = Targets(self.cast(inputs.real_targets), self.cast(inputs.fake_targets))
-        seen = self.forms.logits(real_logits), self.forms.logits(fake_logits)
+        seen = self.semantics.logits(real_logits), self.semantics.logits(fake_logits)
         real_term, fake_term = self.gan.loss.discriminator(self._ops, *seen, targets)
         loss = protocol.loss.discriminator_scale * (real_term + fake_term)
         scalars = {"d_loss_real": real_term, "d_loss_fake": fake_term}
         realness = self.gan.loss.realness
         scalars |= {"d_real": np.mean(realness(real_logits)), "d_fake": np.mean(realness(fake_logits))}
         if self.gan.penalty and protocol.penalty:
-            assert inputs.mix is not None, "a penalty was given no places to look at"
+            assert inputs.interpolation is not None, "a penalty was given no places to look at"
 
             def critic(x: Tensor) -> Tensor:
                 return run("discriminator", PENALTY_PASS, arrays, inputs.labels, x)
 
-            penalty = self.gan.penalty.penalty(self._ops, critic, real, fake, self.cast(inputs.mix))
+            penalty = self.gan.penalty.penalty(self._ops, critic, real, fake, self.cast(inputs.interpolation))
             loss = loss + protocol.penalty.weight * penalty
             scalars["d_penalty"] = penalty
         return Outcome(loss=loss, scalars={"d_loss": loss, **scalars}, statistics=run.moved)
@@ -85,11 +83,11 @@ class Updates:
         arrays, judge = self.arrays(state, "generator") | dict(weights), self.arrays(state, "discriminator")
         run = self._runner("generator", inputs.key)
         fake = run("generator", GENERATOR_PASS, arrays, inputs.labels, self.cast(inputs.latents))
-        fake_logits = self.forms.logits(run("discriminator", FAKE_PASS, judge, inputs.labels, fake))
+        fake_logits = self.semantics.logits(run("discriminator", FAKE_PASS, judge, inputs.labels, fake))
         real_logits = None
         if self.gan.loss.generator_sees_real:
             pictures = self.pictures(inputs.images)
-            real_logits = self.forms.logits(run("discriminator", REAL_PASS, judge, inputs.labels, pictures))
+            real_logits = self.semantics.logits(run("discriminator", REAL_PASS, judge, inputs.labels, pictures))
         targets = self.cast(inputs.targets)
         loss = self.gan.loss.generator(self._ops, real_logits, fake_logits, Targets(targets, targets))
         return Outcome(loss=loss, scalars={"g_loss": loss}, statistics=run.moved)
@@ -100,7 +98,7 @@ class Updates:
         parameters = {each.name: each for each in self.gan.parameters(network) if each.trained}
         weights = {name: state[f"{network}/{name}"] for name in parameters}
         found = grad(lambda trained: update(state, trained, inputs).loss)(weights)
-        return {name: self.forms.gradient(parameters[name], found[name]) for name in parameters}
+        return {name: self.semantics.gradient(parameters[name], found[name]) for name in parameters}
 
     def arrays(self, state: State, prefix: str) -> dict[str, Array]:
         """The arrays of one network, named without it."""
@@ -110,16 +108,16 @@ class Updates:
         """In the session's precision."""
         return numpy.asarray(x, self.dtype)
 
-    def pictures(self, images: Pictures) -> Array:
+    def pictures(self, images: Images) -> Array:
         """uint8 in the GAN's pixel range."""
-        return self.forms.pixels(images, self.gan.pixel_range[0], self.dtype)
+        return self.semantics.pixels(images, self.gan.pixel_range[0], self.dtype)
 
     @property
     def _ops(self) -> NumpyOps:
-        return NumpyOps(self.forms.softplus)
+        return NumpyOps(self.semantics.softplus)
 
     def _runner(self, updated: NetworkName, key: int) -> "_Runner":
-        return _Runner(gan=self.gan, forms=self.forms, updated=updated, key=key, found=[])
+        return _Runner(gan=self.gan, semantics=self.semantics, updated=updated, key=key, found=[])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,7 +125,7 @@ class _Runner:
     """Forward passes in one update; remembers the statistics of those that move running values."""
 
     gan: Gan
-    forms: Forms
+    semantics: Semantics
     updated: NetworkName
     key: int
     found: list[tuple[NetworkName, dict[str, Statistics]]]
@@ -136,10 +134,10 @@ class _Runner:
         self, network: NetworkName, number: int, arrays: Mapping[str, Tensor], labels: Labels | None, x: Tensor
     ) -> Tensor:
         place = (self.updated, number)
-        key = None if place in self.forms.by_running else self.forms.pass_key(self.key, number)
-        run = Pass(arrays=arrays, labels=labels, key=key, forms=self.forms)
+        key = None if place in self.semantics.by_running else self.semantics.pass_key(self.key, number)
+        run = Pass(arrays=arrays, labels=labels, key=key, semantics=self.semantics)
         result = forward(self.gan.nodes(network), x, run)
-        if place in self.forms.moving:
+        if place in self.semantics.moving:
             seen = {
                 name: each._replace(mean=getval(each.mean), variance=getval(each.variance))
                 for name, each in run.statistics.items()

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from ganforge.dataset import DatasetEntry, ImageSet, NoOptions
-from ganforge.hookspecs import hookimpl
+from ganforge.data import DatasetEntry, ImageSet, NoOptions
+from ganforge.plugins import hookimpl
 
 
 def open_anime(path: Path | None, options: NoOptions) -> ImageSet:
@@ -13,11 +13,10 @@ def open_anime(path: Path | None, options: NoOptions) -> ImageSet:
     Raises:
         DataError: there is no such folder, or no picture in it.
     """
-    from ganforge.folders import PictureFolder, list_pictures
-    from ganforge.locate import existing_folder
+    from ganforge.data import ImageFolder, existing_folder, list_images
 
     root = existing_folder(path, "pictures of drawn faces; `ganforge data crop` cuts them out of illustrations")
-    return PictureFolder(root=root, files=list_pictures(root))
+    return ImageFolder(root=root, files=list_images(root))
 
 
 @hookimpl

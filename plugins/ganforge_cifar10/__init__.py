@@ -6,8 +6,8 @@ from typing import Literal
 
 import msgspec
 
-from ganforge.dataset import DatasetEntry, Download, ImageSet
-from ganforge.hookspecs import hookimpl
+from ganforge.data import DatasetEntry, Download, ImageSet
+from ganforge.plugins import hookimpl
 
 Split = Literal["train", "test", "both"]
 

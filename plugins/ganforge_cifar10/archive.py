@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import IO, cast
 
+from ganforge.data import printable_name
 from ganforge.errors import DataError
-from ganforge.folders import printable
 
 LIMIT_BYTES = 384 << 20
 """Largest content that is read, unpacked: all of CIFAR-10 is 184 MB, pickled by Python 3 for Python 2 278 MB."""
@@ -71,7 +71,7 @@ def _members(file: IO[bytes], path: Path, wanted: Callable[[str], bool]) -> Iter
         padding = -size % _BLOCK
         if size < 0 or file.tell() + size + padding > LIMIT_BYTES:
             raise DataError(
-                f"{path}: {printable(header.name)}: {size:,} bytes by its header; "
+                f"{path}: {printable_name(header.name)}: {size:,} bytes by its header; "
                 f"more than {LIMIT_BYTES:,} in all are not read"
             )
         name = PurePosixPath(header.name).name
@@ -89,12 +89,12 @@ def _refuse_hostile(header: tarfile.TarInfo, path: Path) -> None:
     name = PurePosixPath(header.name)
     if name.is_absolute() or ".." in name.parts:
         raise DataError(
-            f"{path}: refused, because its member {printable(header.name)} leads out of the archive's folder"
+            f"{path}: refused, because its member {printable_name(header.name)} leads out of the archive's folder"
         )
     if header.type in _LINKS_AND_DEVICES:
-        kind = f"a link to {printable(header.linkname)}" if header.islnk() or header.issym() else "a device"
+        kind = f"a link to {printable_name(header.linkname)}" if header.islnk() or header.issym() else "a device"
         raise DataError(
-            f"{path}: refused, because its member {printable(header.name)} is {kind}, which is not followed"
+            f"{path}: refused, because its member {printable_name(header.name)} is {kind}, which is not followed"
         )
 
 

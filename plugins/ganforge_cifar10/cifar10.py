@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from ganforge.dataset import Pixels
+from ganforge.data import Pixels
 from ganforge.errors import DataError, near_names
 from ganforge_cifar10 import Options
 from ganforge_cifar10.batches import CLASSES, Batch, parse_batch

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from ganforge.data import existing_folder
 from ganforge.errors import DataError
-from ganforge.locate import existing_folder
 from ganforge_cifar10 import Split
 from ganforge_cifar10.archive import LIMIT_BYTES, is_archive, read_members
 

@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from ganforge.dataset import DatasetEntry, ImageSet, NoOptions
+from ganforge.data import DatasetEntry, ImageSet, NoOptions
 from ganforge.errors import DataError
-from ganforge.hookspecs import hookimpl
+from ganforge.plugins import hookimpl
 
 
 def open_digits(path: Path | None, options: NoOptions) -> ImageSet:

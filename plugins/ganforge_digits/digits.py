@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from ganforge.dataset import Pixels
+from ganforge.data import Pixels
 
 _TABLE = Path("datasets", "data", "digits.csv.gz")  # in scikit-learn: 64 pixels and the label in a line
 _BRIGHTEST = 16.0  # each pixel counts the inked ones among 4x4 of the scanned form

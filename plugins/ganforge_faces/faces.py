@@ -2,10 +2,8 @@
 
 from pathlib import Path
 
-from ganforge.dataset import ImageSet
+from ganforge.data import ImageFolder, ImageSet, by_subfolder, existing_folder, list_images
 from ganforge.errors import DataError
-from ganforge.folders import PictureFolder, by_subfolder, list_pictures
-from ganforge.locate import existing_folder
 from ganforge_faces import Options, Split
 from ganforge_faces.tables import read_column
 
@@ -20,7 +18,7 @@ def open_set(path: Path | None, options: Options) -> ImageSet:
         root = _part(root, options.part)
     inside = (root / _PICTURES, root / "Img" / _PICTURES)
     pictures = next((folder for folder in inside if folder.is_dir()), root)
-    files = list_pictures(pictures)
+    files = list_images(pictures)
     if options.split != "all":
         partition = read_column(root, "list_eval_partition", "partition")
         files = tuple(file for file in files if partition.of(file) == _PARTITION[options.split])
@@ -29,7 +27,7 @@ def open_set(path: Path | None, options: Options) -> ImageSet:
     if options.attribute is None:
         return by_subfolder(pictures, files, "auto")
     attribute = read_column(root, "list_attr_celeba", options.attribute)
-    return PictureFolder(
+    return ImageFolder(
         root=pictures,
         files=files,
         labels=tuple(int(attribute.of(file) > 0) for file in files),

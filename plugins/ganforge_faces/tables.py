@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
+from ganforge.data import ImageFile, printable_name
 from ganforge.errors import DataError, near_names
-from ganforge.folders import PictureFile, printable
 
 _LONGEST_LINE = 10_000  # CelebA's have a few hundred characters
 _FOLDERS = ("", "Anno", "Eval", "..")  # copied together; as the official folders have it; beside the pictures
@@ -24,7 +24,7 @@ class Column:
     values: Mapping[str, int]
     """By the picture's name without suffix, since there is a PNG version of the pictures with the same tables."""
 
-    def of(self, file: PictureFile) -> int:
+    def of(self, file: ImageFile) -> int:
         """The value of a picture's file.
 
         Raises:
@@ -32,7 +32,7 @@ class Column:
         """
         value = self.values.get(PurePath(file.name).stem)
         if value is None:
-            raise DataError(f"{self.table}: no row for the picture {printable(file.name)}")
+            raise DataError(f"{self.table}: no row for the picture {printable_name(file.name)}")
         return value
 
 

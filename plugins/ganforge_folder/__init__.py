@@ -6,8 +6,8 @@ from typing import Literal
 
 import msgspec
 
-from ganforge.dataset import DatasetEntry, ImageSet
-from ganforge.hookspecs import hookimpl
+from ganforge.data import DatasetEntry, ImageSet
+from ganforge.plugins import hookimpl
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -29,11 +29,10 @@ def open_folder(path: Path | None, options: Options) -> ImageSet:
     Raises:
         DataError: there is no such folder, no picture in it, or no class for a picture where classes are asked for.
     """
-    from ganforge.folders import by_subfolder, list_pictures
-    from ganforge.locate import existing_folder
+    from ganforge.data import by_subfolder, existing_folder, list_images
 
     root = existing_folder(path, "pictures")
-    return by_subfolder(root, list_pictures(root, options.pattern), options.labels)
+    return by_subfolder(root, list_images(root, options.pattern), options.labels)
 
 
 @hookimpl

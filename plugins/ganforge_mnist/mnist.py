@@ -8,9 +8,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from ganforge.dataset import Pixels
+from ganforge.data import Pixels, existing_folder
 from ganforge.errors import DataError
-from ganforge.locate import existing_folder
 from ganforge_mnist import Split
 from ganforge_mnist.idx import read_idx
 

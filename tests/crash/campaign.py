@@ -18,7 +18,7 @@ from PIL import Image
 from crash.ends import differences, end_of, left_over
 from crash.phases import Aim
 from crash.processes import HERE, Ended, Signal, Zygote, anew, zygote
-from ganforge import checkpoint
+from ganforge.training import checkpoint
 
 KILLS_OF_A_RUN = 9
 """About as many as a run is long in times between checkpoints; then it may end."""

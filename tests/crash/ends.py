@@ -7,7 +7,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from ganforge import checkpoint
+from ganforge.training import checkpoint
 
 
 def end_of(run: Path) -> dict[str, Any]:

@@ -18,15 +18,15 @@ PHASES = ("start", "load", "open", "step", "journal", "events", "samples", "gath
 such as drawing a step's inputs. 'end': Python's own, after the command."""
 
 WRAPPED = {
-    "load": ("ganforge.checkpoint.load",),
+    "load": ("ganforge.training.checkpoint.load",),
     "journal": (
-        "ganforge.default_plugins.journal.ganforge_run_started",
-        "ganforge.default_plugins.journal.ganforge_step_finished",
+        "ganforge.training.observers.journal.ganforge_run_started",
+        "ganforge.training.observers.journal.ganforge_step_finished",
     ),
-    "events": ("ganforge.events._append",),
-    "samples": ("ganforge.default_plugins.snapshots.real_pictures", "ganforge.sampling.save_grid"),
-    "save": ("ganforge.checkpoint.save",),
-    "remove": ("ganforge.checkpoint._discard",),
+    "events": ("ganforge.training.observers.event_file._append",),
+    "samples": ("ganforge.training.observers.snapshots.real_pictures", "ganforge.generation.sampling.save_grid"),
+    "save": ("ganforge.training.checkpoint.save",),
+    "remove": ("ganforge.training.checkpoint._discard",),
 }
 OPENERS = ("ganforge_torch.session", "ganforge_tensorflow.session")
 OF_SESSION = {"step": "step", "gather": "state"}
@@ -64,8 +64,8 @@ class Phases:
         for name in OPENERS:
             if name in sys.modules:
                 self._wrap(sys.modules[name], "open_session", "open")
-        run = importlib.import_module("ganforge.run")
-        trained = run.train
+        run = importlib.import_module("ganforge.training.run")
+        trained = run.train_steps
 
         @functools.wraps(trained)
         def train(gan: Any, session: Any, *args: Any, **kwargs: Any) -> Any:
@@ -74,7 +74,7 @@ class Phases:
             self._enter("rest")
             return trained(gan, session, *args, **kwargs)
 
-        run.train = train
+        run.train_steps = train
         self._enter("start")
 
     def end(self, moments: int) -> None:

@@ -12,7 +12,7 @@ import pytest
 from crash.campaign import pictures, train
 from crash.ends import differences, end_of, left_over
 from crash.processes import Ended, Zygote, zygote
-from ganforge import checkpoint
+from ganforge.training import checkpoint
 
 pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="tmpfs, and the timers of the zygote, are Linux's"),

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 from crash import stops
-from ganforge import checkpoint
-from ganforge.checkpoint import About, checkpoints, load, save
+from ganforge._io.files import append, sweep, write_whole
 from ganforge.errors import WriteError
-from ganforge.files import append, sweep, write_whole
-from ganforge.parameters import State
+from ganforge.spec.arrays import State
+from ganforge.training import checkpoint
+from ganforge.training.checkpoint import About, checkpoints, load, save
 
 # Python 3.12 warns of a fork beside other threads, which pytest may have; the child does nothing but write files.
 pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")

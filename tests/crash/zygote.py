@@ -22,8 +22,14 @@ IMPORTED = {
     "tensorflow": ("tensorflow", "ganforge_tensorflow.session"),
 }
 OF_A_RUN = (
-    *("ganforge.cli.main", "ganforge.api", "ganforge.sampling", "ganforge.images", "ganforge.events"),
-    *("ganforge.folders", "ganforge.pictures", "ganforge.testing.plugin"),
+    *(
+        "ganforge.cli.main",
+        "ganforge.training.api",
+        "ganforge.generation.sampling",
+        "ganforge.generation.grids",
+        "ganforge.training.observers.event_file",
+    ),
+    *("ganforge.data.folders", "ganforge.data.image_files", "ganforge.testing.plugin"),
     *("PIL.Image", "PIL.ImageDraw", "PIL.ImageFont", "PIL.PngImagePlugin", "rich.console", "rich.progress"),
 )
 

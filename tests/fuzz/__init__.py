@@ -1,7 +1,7 @@
 """Fuzzers of everything that ganforge reads and did not write itself.
 
 `readers/` holds one reader a `Target`: valid documents to begin with, and what is done with a document. `mutation` and
-`envelopes` make others of them, `judge` says whether what happened is allowed. `test_fuzz.py` is the short form, with
+`containers` make others of them, `judge` says whether what happened is allowed. `test_fuzz.py` is the short form, with
 the corpus of what was once found; the long form is guided by coverage:
 
     pip install -e '.[fuzz]'

@@ -24,13 +24,13 @@ def havoc(document: bytes, random: Random, words: tuple[bytes, ...] = ()) -> byt
 
 
 def change_of(target: Target, random: Random, inner: Change) -> Change:
-    """`inner` applied to a whole document, or to what is inside one of the target's envelopes."""
+    """`inner` applied to a whole document, or to what is inside one of the target's containers."""
 
     def change(document: bytes) -> bytes:
-        envelope = random.choice((None, *target.envelopes, *target.envelopes))
-        if envelope is not None:
+        container = random.choice((None, *target.containers, *target.containers))
+        if container is not None:
             try:
-                return envelope(document, inner)
+                return container(document, inner)
             except Exception:  # not to be opened any more: it is changed from outside
                 pass
         return inner(document)

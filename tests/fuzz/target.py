@@ -7,7 +7,7 @@ from pathlib import Path
 
 Change = Callable[[bytes], bytes]
 """Makes another document of a document."""
-Envelope = Callable[[bytes, Change], bytes]
+Container = Callable[[bytes, Change], bytes]
 """Opens a document, changes what is inside, and seals it again, so that checksums and lengths are right once more.
 
 Raises ValueError where there is nothing to open.
@@ -23,7 +23,7 @@ class Target:
     """Small documents that it takes."""
     read: Callable[[bytes, Path], None]
     """Everything that ganforge does with such a document; the folder is empty, and emptied afterwards."""
-    envelopes: tuple[Envelope, ...] = ()
+    containers: tuple[Container, ...] = ()
     words: tuple[bytes, ...] = ()
     """What the format is made of: put in at random."""
     longest: int = 4096

@@ -18,12 +18,12 @@ from ganforge_cifar10 import Options, open_cifar10
 from ganforge_cifar10.batches import parse_batch
 from ganforge_faces.tables import read_column
 
-from ganforge.assembly import assemble
 from ganforge.cli.ranges import RANGES
+from ganforge.data.folders import list_images
+from ganforge.data.image_files import read_image
 from ganforge.errors import DataError, GanforgeError, RecipeError, SpecError
-from ganforge.folders import list_pictures
-from ganforge.pictures import read_picture
-from ganforge.recipe import load_table, parse, put
+from ganforge.recipes.reading import apply_override, load_table, parse
+from ganforge.training.experiment import build_gan
 
 from .judge import peak
 from .readers.settings import core
@@ -59,9 +59,9 @@ def cheap(seconds: float = 5.0, mebibytes: int = 256) -> Iterator[None]:
 def test_sizes_that_no_machine_has_are_refused_before_any_memory_is_taken(
     recipe: str, assignment: str, said: str
 ) -> None:
-    table = put(load_table(recipe, core()) | {"channels": 3}, assignment)
+    table = apply_override(load_table(recipe, core()) | {"channels": 3}, assignment)
     with cheap(), pytest.raises(GanforgeError, match=said):
-        assemble(parse(table), core()).initial_state(0)
+        build_gan(parse(table), core()).initial_state(0)
 
 
 @pytest.mark.parametrize("depth", [1, 10, 18, 19, 20, 25, 50, 100, 200, 300, 330, 500, 900, 3000])
@@ -77,7 +77,7 @@ def test_residual_blocks_in_residual_blocks(depth: int) -> None:
         "discriminator": [{"kind": "flatten"}, {"kind": "dense", "units": 1}],
     }
     if depth <= 18:
-        assert assemble(parse(table), core()).shapes
+        assert build_gan(parse(table), core()).shapes
     else:
         with pytest.raises(RecipeError, match="nested too deeply"):
             parse(table)
@@ -151,7 +151,7 @@ HEADERS = {
 @pytest.mark.parametrize("form", HEADERS)
 def test_a_header_that_promises_60000x60000(form: str) -> None:
     with cheap(mebibytes=64), pytest.raises(DataError, match="too large to be read safely"):
-        read_picture(io.BytesIO(HEADERS[form] + bytes(100)), "it")
+        read_image(io.BytesIO(HEADERS[form] + bytes(100)), "it")
 
 
 def test_folders_in_folders_hundreds_deep(tmp_path: Path) -> None:
@@ -162,13 +162,13 @@ def test_folders_in_folders_hundreds_deep(tmp_path: Path) -> None:
     (folder / "a.png").touch()
     try:
         with cheap(10.0), pytest.raises(DataError, match="hundreds deep"):
-            list_pictures(tmp_path)
+            list_images(tmp_path)
     finally:
         subprocess.run(["rm", "-r", tmp_path / "x"], check=True)  # Python's own way is as deep as the folders
     with pytest.raises(DataError, match="may stand in it once"):
-        list_pictures(tmp_path, "**/**/*")
+        list_images(tmp_path, "**/**/*")
     with pytest.raises(DataError, match="hundreds deep"):
-        list_pictures(tmp_path, "x/" * 1500 + "*")
+        list_images(tmp_path, "x/" * 1500 + "*")
 
 
 def _pickle(items: bytes) -> bytes:
@@ -203,7 +203,7 @@ def test_a_line_of_a_table_without_end(tmp_path: Path) -> None:
         read_column(tmp_path, "list_attr_celeba", "Smiling")
 
 
-@pytest.mark.parametrize("read", [lambda content: np.asarray(read_picture(io.BytesIO(content), "it"))])
+@pytest.mark.parametrize("read", [lambda content: np.asarray(read_image(io.BytesIO(content), "it"))])
 def test_the_largest_picture_has_its_price(read: Callable[[bytes], np.ndarray]) -> None:
     """Eighty million pixels in ten kilobytes: what no header gives away costs at most this."""
     rows = zlib.compress(bytes(8900 * (1 + -(-8900 // 8))), 9)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from ganforge_loss_r3gan import discriminator, generator, penalty
 
-from ganforge.losses import Targets
-from ganforge.testing.losses import NUMPY_OPS, check_loss
+from ganforge.spec import Targets
+from ganforge.testing import NUMPY_OPS, check_loss
 
 REAL, FAKE = np.array([[2.0], [0.0]]), np.array([[1.0], [3.0]])
 NO_TARGETS = Targets(None, None)

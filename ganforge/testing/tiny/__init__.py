@@ -3,14 +3,14 @@
 Data, by name. Each is small enough for the reference to train it in milliseconds; none is meant to learn anything.
 """
 
-from ganforge import streams
-from ganforge.backend import StepInputs
-from ganforge.batches import draw_step
-from ganforge.gan import Gan
+from ganforge.backend.contract import StepInputs
+from ganforge.spec import streams
+from ganforge.spec.gan import Gan
 from ganforge.testing.tiny.dcgan import small_dcgan
 from ganforge.testing.tiny.layers import LAYERS
 from ganforge.testing.tiny.numbers import NUMBERS
 from ganforge.testing.tiny.training import TRAINING
+from ganforge.training.batches import draw_step
 
 __all__ = ["FLOAT64_ONLY", "KINKS", "TINY", "inputs", "small_dcgan"]
 

@@ -2,9 +2,9 @@
 
 from functools import cache, partial
 
-from ganforge.gan import Gan
-from ganforge.protocol import Adam, Latent, Player
-from ganforge.spec import BatchNorm, Conv, ConvTranspose, Dense, Flatten, LeakyRelu, Normal, Relu, Reshape, Tanh
+from ganforge.spec.gan import Gan
+from ganforge.spec.layers import BatchNorm, Conv, ConvTranspose, Dense, Flatten, LeakyRelu, Normal, Relu, Reshape, Tanh
+from ganforge.spec.protocol import Adam, Latent, Player
 from ganforge.testing.tiny.parts import gan
 
 

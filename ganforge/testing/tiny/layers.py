@@ -1,8 +1,7 @@
 """Tiny GANs for layers: every kind, padding, activation and join, and residual blocks in one another."""
 
-from ganforge.gan import Gan
-from ganforge.protocol import Latent, TargetChoice
-from ganforge.spec import (
+from ganforge.spec.gan import Gan
+from ganforge.spec.layers import (
     Dropout,
     Elu,
     Flatten,
@@ -16,6 +15,7 @@ from ganforge.spec import (
     Tanh,
     TruncatedNormal,
 )
+from ganforge.spec.protocol import Latent, TargetChoice
 from ganforge.testing.tiny.parts import LEAKY, ONE, conv, dense, gan, norm, spread
 
 LAYERS: dict[str, Gan] = {

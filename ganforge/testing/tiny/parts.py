@@ -3,10 +3,8 @@
 from functools import partial
 from typing import Any
 
-from ganforge.gan import Gan
-from ganforge.losses import LossEntry, PenaltyEntry, ganforge_losses
-from ganforge.protocol import Latent, LossChoice, Optimizer, PenaltyChoice, Player, Protocol
-from ganforge.spec import (
+from ganforge.spec.gan import Gan
+from ganforge.spec.layers import (
     BatchNorm,
     Conv,
     ConvTranspose,
@@ -20,6 +18,9 @@ from ganforge.spec import (
     Reshape,
     Tanh,
 )
+from ganforge.spec.loss_library import LOSSES
+from ganforge.spec.losses import LossEntry, PenaltyEntry
+from ganforge.spec.protocol import Latent, LossChoice, Optimizer, PenaltyChoice, Player, Protocol
 
 WIDE = Normal(std=0.4)
 conv = partial(Conv, kernel_init=WIDE, bias_init=WIDE)
@@ -43,7 +44,7 @@ def gan(
 ) -> Gan:
     """A GAN with 4 latents and, unless said otherwise, batches of 4."""
     settings: dict[str, Any] = {"batch_size": 4, "latent": Latent(size=4)} | protocol
-    entries = {entry.name: entry for entry in ganforge_losses()}
+    entries = {entry.name: entry for entry in LOSSES}
     loss_entry, penalty_entry = entries[loss], entries[penalty] if penalty else None
     assert isinstance(loss_entry, LossEntry)
     assert penalty_entry is None or isinstance(penalty_entry, PenaltyEntry)

@@ -1,8 +1,8 @@
 """Tiny GANs for training: every loss, penalty and optimizer, orders of updates, averages."""
 
-from ganforge.gan import Gan
-from ganforge.protocol import SGD, Adam, Average, Player, RMSprop, TargetChoice
-from ganforge.spec import Dropout, Elu, Flatten
+from ganforge.spec.gan import Gan
+from ganforge.spec.layers import Dropout, Elu, Flatten
+from ganforge.spec.protocol import SGD, Adam, Average, Player, RMSprop, TargetChoice
 from ganforge.testing.tiny.parts import JUDGE, LEAKY, MAKE, ONE, SMALL, conv, dense, gan, norm, players
 
 TRAINING: dict[str, Gan] = {

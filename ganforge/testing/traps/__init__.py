@@ -4,9 +4,9 @@ docs/parity.md has the table that a trap's number refers to. Adding a trap is ad
 catch it and its diagnosis name it, which tests/test_parity_traps.py makes sure of.
 """
 
-from ganforge.backend import BackendEntry, Precision, Session
-from ganforge.gan import Gan
-from ganforge.parameters import State
+from ganforge.backend.contract import BackendEntry, Precision, Session
+from ganforge.spec.arrays import State
+from ganforge.spec.gan import Gan
 from ganforge.testing.reference import open_reference
 from ganforge.testing.traps.layers import LAYER_TRAPS
 from ganforge.testing.traps.training import TRAINING_TRAPS
@@ -21,7 +21,7 @@ def trapped(trap: Trap) -> BackendEntry:
     """The reference with the trap in it, as a backend."""
 
     def opened(gan: Gan, state: State, precision: Precision, device: str) -> Session:
-        return open_reference(gan, state, precision, device, forms=trap.forms)
+        return open_reference(gan, state, precision, device, semantics=trap.semantics)
 
     return BackendEntry(
         name=trap.name, summary=trap.what, modules=("autograd",), install="ganforge[testing]", open=opened

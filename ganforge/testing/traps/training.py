@@ -7,22 +7,22 @@ from typing import Any
 import msgspec
 import numpy
 
-from ganforge.backend import FAKE_PASS, GENERATOR_PASS, PENALTY_PASS, Pictures
-from ganforge.parameters import Array, State
-from ganforge.protocol import SGD, Adam, Optimizer, Protocol, RMSprop, Scale
+from ganforge.backend.contract import FAKE_PASS, GENERATOR_PASS, PENALTY_PASS
+from ganforge.spec.arrays import Array, Images, State
+from ganforge.spec.protocol import SGD, Adam, Optimizer, Protocol, RMSprop, Scale
 from ganforge.testing import optimizers
 from ganforge.testing.differentiable import Tensor, np
-from ganforge.testing.forms import Forms
+from ganforge.testing.semantics import Semantics
 from ganforge.testing.traps.trap import Trap
 
-_TRUE = Forms()
+_TRUE = Semantics()
 
 
-def _pixels_float32(pictures: Pictures, low: float, dtype: Any) -> Array:
+def _pixels_float32(pictures: Images, low: float, dtype: Any) -> Array:
     return _TRUE.pixels(pictures, low, numpy.float32).astype(dtype)
 
 
-def _pixels_other_range(pictures: Pictures, low: float, dtype: Any) -> Array:
+def _pixels_other_range(pictures: Images, low: float, dtype: Any) -> Array:
     return _TRUE.pixels(pictures, -1.0 if low == 0.0 else 0.0, dtype)
 
 
@@ -35,14 +35,14 @@ def _softplus_threshold(x: Tensor) -> Tensor:
     return np.where(x > 20.0, x, np.logaddexp(np.zeros_like(x), np.where(x > 20.0, 0.0 * x, x)))
 
 
-def _formula(kind: type, change: Callable[..., tuple[Array, State]]) -> Forms:
+def _formula(kind: type, change: Callable[..., tuple[Array, State]]) -> Semantics:
     """Another formula for one kind of optimizer, from the gradient as it comes."""
 
     def update(optimizer: Optimizer, weights: Array, g: Array, slots: State, scale: Scale) -> tuple[Array, State]:
         form = change if isinstance(optimizer, kind) else _TRUE.update
         return form(optimizer, weights, g, slots, scale)
 
-    return Forms(update=update)
+    return Semantics(update=update)
 
 
 def _adam_epsilon_hat(optimizer: Any, weights: Array, g: Array, slots: State, scale: Scale) -> tuple[Array, State]:
@@ -112,167 +112,169 @@ TRAINING_TRAPS = (
         number=9,
         what="Adam adds epsilon to the uncorrected root (epsilon hat), as TensorFlow does",
         remedy=_OPTIMIZER,
-        forms=_formula(Adam, _adam_epsilon_hat),
+        semantics=_formula(Adam, _adam_epsilon_hat),
     ),
     Trap(
         name="adam-powers-float32",
         number=10,
         what="Adam's power of beta2 is rounded to float32",
         remedy="use Scale.root, computed on the host in float64",
-        forms=_formula(Adam, _adam_powers_float32),
+        semantics=_formula(Adam, _adam_powers_float32),
     ),
     Trap(
         name="adam-uncorrected",
         number=10,
         what="Adam's moments are not corrected for their start at zero",
         remedy="use Scale.rate and Scale.root",
-        forms=_formula(Adam, _adam_uncorrected),
+        semantics=_formula(Adam, _adam_uncorrected),
     ),
     Trap(
         name="scale-float32",
         number=10,
         what="the rate and the root of an update are rounded to float32",
         remedy=_FLOAT32,
-        forms=_formula(object, _scale_float32),
+        semantics=_formula(object, _scale_float32),
     ),
     Trap(
         name="rmsprop-epsilon-exchanged",
         number=11,
         what="RMSprop's epsilon stands on the other side of the root",
         remedy="follow epsilon_inside_sqrt",
-        forms=_formula(RMSprop, _rmsprop_exchanged),
+        semantics=_formula(RMSprop, _rmsprop_exchanged),
     ),
     Trap(
         name="momentum-includes-rate",
         number=12,
         what="the momentum buffer holds steps, not gradients",
         remedy="b = momentum b + g, then p -= rate * b",
-        forms=_formula(SGD, _sgd_rate_inside),
+        semantics=_formula(SGD, _sgd_rate_inside),
     ),
     Trap(
         name="probabilities-clipped",
         number=16,
         what="cross-entropy is taken of probabilities clipped to [1e-7, 1 - 1e-7], as in Keras",
         remedy="take losses of logits",
-        forms=Forms(logits=_clipped_probability),
+        semantics=Semantics(logits=_clipped_probability),
     ),
     Trap(
         name="softplus-threshold",
         number=17,
         what="softplus is the identity from 20 on, as in PyTorch",
         remedy="compute logaddexp(0, x)",
-        forms=Forms(softplus=_softplus_threshold),
+        semantics=Semantics(softplus=_softplus_threshold),
     ),
     Trap(
         name="pixels-float32",
         number=21,
         what="pictures become numbers in float32",
         remedy=_FLOAT32,
-        forms=Forms(pixels=_pixels_float32),
+        semantics=Semantics(pixels=_pixels_float32),
     ),
     Trap(
         name="pixels-other-range",
         number=21,
         what="pictures are in [0, 1] where the generator makes [-1, 1], or the other way round",
         remedy="follow Gan.pixel_range",
-        forms=Forms(pixels=_pixels_other_range),
+        semantics=Semantics(pixels=_pixels_other_range),
     ),
     Trap(
         name="batches-exchanged",
         number=22,
         what="real and fake pictures pass the discriminator jointly where they should separately, or the reverse",
         remedy="follow Protocol.batches",
-        forms=Forms(protocol=_batches_exchanged),
+        semantics=Semantics(protocol=_batches_exchanged),
     ),
     Trap(
         name="discriminator-moved-by-generator",
         number=23,
         what="the discriminator's running values move in the generator's update",
         remedy=_MOVING,
-        forms=Forms(moving=_TRUE.moving | {("generator", FAKE_PASS)}),
+        semantics=Semantics(moving=_TRUE.moving | {("generator", FAKE_PASS)}),
     ),
     Trap(
         name="generator-moved-by-discriminator",
         number=23,
         what="the generator's running values move when it makes fakes for the discriminator",
         remedy=_MOVING,
-        forms=Forms(moving=_TRUE.moving | {("discriminator", GENERATOR_PASS)}),
+        semantics=Semantics(moving=_TRUE.moving | {("discriminator", GENERATOR_PASS)}),
     ),
     Trap(
         name="moved-by-penalty",
         number=23,
         what="the discriminator's running values move in the penalty's pass",
         remedy="a penalty uses the batch's statistics but moves nothing",
-        forms=Forms(moving=_TRUE.moving | {("discriminator", PENALTY_PASS)}),
+        semantics=Semantics(moving=_TRUE.moving | {("discriminator", PENALTY_PASS)}),
     ),
     Trap(
         name="fakes-by-running-values",
         number=24,
         what="fakes for the discriminator are made by running values",
         remedy="make fakes in training mode",
-        forms=Forms(by_running=frozenset({("discriminator", GENERATOR_PASS)})),
+        semantics=Semantics(by_running=frozenset({("discriminator", GENERATOR_PASS)})),
     ),
     Trap(
         name="penalty-by-running-values",
         number=24,
         what="the penalty looks at the discriminator by running values",
         remedy="penalties make a pass of their own in training mode",
-        forms=Forms(by_running=frozenset({("discriminator", PENALTY_PASS)})),
+        semantics=Semantics(by_running=frozenset({("discriminator", PENALTY_PASS)})),
     ),
     Trap(
         name="simultaneous",
         number=25,
         what="the generator is judged by the discriminator of before its update",
         remedy="all updates of the discriminator come first",
-        forms=Forms(alternating=False),
+        semantics=Semantics(alternating=False),
     ),
     Trap(
         name="still-moves",
         number=26,
         what="biases that a batch norm cancels are given their rounding noise as a gradient",
-        remedy="set the gradient of every Parameter.still to zero",
-        forms=Forms(gradient=lambda parameter, values: values),
+        remedy="set the gradient of every Parameter.zero_gradient to zero",
+        semantics=Semantics(gradient=lambda parameter, values: values),
     ),
     Trap(
         name="average-swapped",
         number=27,
         what="the average keeps 1 - average of itself",
         remedy="averaged = average * averaged + (1 - average) * weights",
-        forms=Forms(average=lambda averaged, weights, fraction: (1.0 - fraction) * averaged + fraction * weights),
+        semantics=Semantics(
+            average=lambda averaged, weights, fraction: (1.0 - fraction) * averaged + fraction * weights
+        ),
     ),
     Trap(
         name="running-values-averaged",
         number=27,
         what="the averaged weights have averaged running values",
         remedy="average trained arrays only; the running values are the generator's own",
-        forms=Forms(average_running=True),
+        semantics=Semantics(average_running=True),
     ),
     Trap(
         name="clip-by-norm",
         number=28,
         what="gradients are clipped by their norm",
         remedy="clip every element to [-clip, clip]",
-        forms=_formula(object, _clip_by_norm),
+        semantics=_formula(object, _clip_by_norm),
     ),
     Trap(
         name="clip-forgotten",
         number=28,
         what="gradients are not clipped",
         remedy="clip every element to [-clip, clip] before anything else",
-        forms=_formula(object, _no_clip),
+        semantics=_formula(object, _no_clip),
     ),
     Trap(
         name="loss-unscaled",
         number=29,
         what="the discriminator's loss is not multiplied by discriminator_scale",
         remedy="discriminator_scale * (real term + fake term) + weight * penalty",
-        forms=Forms(protocol=_scale_forgotten),
+        semantics=Semantics(protocol=_scale_forgotten),
     ),
     Trap(
         name="penalty-scaled",
         number=29,
         what="discriminator_scale multiplies the penalty too",
         remedy="discriminator_scale * (real term + fake term) + weight * penalty",
-        forms=Forms(protocol=_penalty_scaled),
+        semantics=Semantics(protocol=_penalty_scaled),
     ),
 )

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from ganforge.testing.forms import Forms
+from ganforge.testing.semantics import Semantics
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,7 +15,7 @@ class Trap:
     what: str
     """What is computed instead, to follow "it looks as if"."""
     remedy: str
-    forms: Forms
+    semantics: Semantics
     """The reference with the piece exchanged."""
 
     def __str__(self) -> str:

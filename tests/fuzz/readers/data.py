@@ -20,13 +20,13 @@ from ganforge_mnist import Options as MnistOptions
 from ganforge_mnist import open_mnist
 from PIL import Image
 
-from ganforge import pictures
-from ganforge.dataset import ImageSet
-from ganforge.fitting import fit_picture
-from ganforge.folders import PictureFile
-from ganforge.pictures import read_picture
+from ganforge.data import image_files
+from ganforge.data.contract import ImageSet
+from ganforge.data.fitting import fit_image
+from ganforge.data.folders import ImageFile
+from ganforge.data.image_files import read_image
 
-from ..envelopes import gzipped, one_of, png, tar_content, tar_header
+from ..containers import gzipped, one_of, png, tar_content, tar_header
 from ..target import Target, bundle, unbundle
 
 
@@ -115,11 +115,11 @@ _PIXEL_LIMIT = 1_000_000
 
 
 def _read_picture(document: bytes, folder: Path) -> None:
-    with patch.object(pictures, "PIXEL_LIMIT", _PIXEL_LIMIT):
-        pixels = read_picture(io.BytesIO(document), "it")
+    with patch.object(image_files, "PIXEL_LIMIT", _PIXEL_LIMIT):
+        pixels = read_image(io.BytesIO(document), "it")
     for shape in ((8, 6, 3), (5, 8, 1)):
         for fit in ("cover", "stretch", "pad"):
-            assert fit_picture(pixels, shape, fit).shape == shape
+            assert fit_image(pixels, shape, fit).shape == shape
 
 
 def _encoded(picture: Image.Image, kind: str, **settings: object) -> bytes:
@@ -178,7 +178,7 @@ def _read_folder(document: bytes, folder: Path) -> None:
 def _read_table(document: bytes, folder: Path) -> None:
     (folder / "list_attr_celeba.txt").write_bytes(document)
     column = read_column(folder, "list_attr_celeba", "Smiling")
-    assert column.of(PictureFile(name="a/000001.png", size=1, changed=1)) in (-1, 0, 1, 2)
+    assert column.of(ImageFile(name="a/000001.png", size=1, changed=1)) in (-1, 0, 1, 2)
 
 
 _TABLE = b"2\nBald Smiling \n000001.jpg -1 1\n000002.jpg 1 -1\n"
@@ -190,7 +190,7 @@ TARGETS = (
         share=1.5,
         seeds=_idx_seeds,
         read=_read_idx,
-        envelopes=(one_of(2), one_of(2, gzipped())),
+        containers=(one_of(2), one_of(2, gzipped())),
         words=(struct.pack(">I", 2051), struct.pack(">I", 2049), b"\x1f\x8b\x08"),
     ),
     Target(
@@ -198,7 +198,7 @@ TARGETS = (
         longest=24576,
         seeds=_archives,
         read=_read_archive,
-        envelopes=(tar_content, tar_header, gzipped(), gzipped(tar_header), gzipped(tar_content)),
+        containers=(tar_content, tar_header, gzipped(), gzipped(tar_header), gzipped(tar_content)),
         words=(b"x", b"g", b"L", b"2", b"5", b"../", b"/etc", b"ustar", b"\x80" * 4),
     ),
     Target(
@@ -213,7 +213,7 @@ TARGETS = (
         name="picture",
         seeds=_pictures,
         read=_read_picture,
-        envelopes=(png,),
+        containers=(png,),
         words=(b"IHDR", b"tRNS", b"acTL", b"fcTL", b"PLTE", b"eXIf", b"Exif\0\0", b"P7", b"Pf", b"II*\0"),
     ),
     Target(

@@ -12,15 +12,15 @@ from unittest.mock import patch
 
 import numpy as np
 
-from ganforge import plugins
-from ganforge.assembly import open_data, settle
-from ganforge.dataset import DatasetEntry, Download
+from ganforge.data.contract import DatasetEntry, Download
+from ganforge.data.preparing import image_channels, prepare
 from ganforge.errors import DataError
-from ganforge.hookspecs import hookimpl
-from ganforge.pipeline import picture_channels, prepare
-from ganforge.recipe import parse
+from ganforge.plugins import host as plugins
+from ganforge.plugins.markers import hookimpl
+from ganforge.recipes.reading import parse
+from ganforge.training.experiment import open_data, resolve_recipe
 
-from ..envelopes import json_value
+from ..containers import json_value
 from ..target import Target, bundle, unbundle
 
 # Metadata of installed distributions
@@ -127,8 +127,8 @@ def _read_entry(document: bytes, folder: Path) -> None:
     for name in host.entries("ganforge_datasets", DatasetEntry):
         recipe = parse({"name": "x", "data": {"set": name, "path": "."}, "image_size": 8})
         image_set = open_data(recipe, host)
-        settle(recipe, image_set)
-        shape = (4, 4, picture_channels(image_set))
+        resolve_recipe(recipe, image_set)
+        shape = (4, 4, image_channels(image_set))
         prepared = prepare(image_set, name=name, shape=shape, cache=folder / "cache")
         assert prepared.images.shape[1:] == shape and len(prepared.images) > 0
         for skipped in prepared.skipped:
@@ -175,7 +175,7 @@ TARGETS = (
         name="entries",
         seeds=_entries,
         read=_read_entry,
-        envelopes=(json_value, _in_set, _in_set),
+        containers=(json_value, _in_set, _in_set),
         words=(
             *(
                 b"null",

@@ -13,18 +13,19 @@ import numpy as np
 from PIL import Image
 from safetensors.numpy import save as save_arrays
 
-from ganforge import checkpoint
-from ganforge.animations import progress
-from ganforge.assembly import assemble
-from ganforge.cache import Meta, open_entry
-from ganforge.curves import draw
-from ganforge.default_plugins import journal
-from ganforge.gan import Gan
-from ganforge.parameters import State
-from ganforge.recipe import Recipe, parse, to_table
-from ganforge.run import Run, newest_good, read_recipe
+from ganforge.data.cache import Meta, open_entry
+from ganforge.generation.animations import progress
+from ganforge.generation.curves import draw
+from ganforge.recipes.reading import parse, to_table
+from ganforge.recipes.schema import Recipe
+from ganforge.spec.arrays import State
+from ganforge.spec.gan import Gan
+from ganforge.training import checkpoint
+from ganforge.training.experiment import build_gan
+from ganforge.training.observers import journal
+from ganforge.training.run import Run, newest_good, read_recipe
 
-from ..envelopes import chosen, json_value, npy_header, one_of, png, safetensors_header
+from ..containers import chosen, json_value, npy_header, one_of, png, safetensors_header
 from ..target import Change, Target, bundle, unbundle
 from .settings import check, core
 
@@ -48,7 +49,7 @@ def _trained() -> tuple[Recipe, Gan]:
         "run": {"steps": 10, "backend": "torch"},
     }
     recipe = parse(table)
-    return recipe, assemble(recipe, core())
+    return recipe, build_gan(recipe, core())
 
 
 def _about(**changed: Any) -> checkpoint.About:
@@ -195,14 +196,14 @@ TARGETS = (
         name="checkpoint",
         seeds=_checkpoint_seeds,
         read=_read_checkpoint,
-        envelopes=(_in_checkpoint, _in_checkpoint, one_of(2)),
+        containers=(_in_checkpoint, _in_checkpoint, one_of(2)),
         words=(*_JSON_WORDS, b"data_offsets", b'"dtype":"F16"', b'"shape":[', b"BF16", b"F8_E4M3", b"BOOL", b"C64"),
     ),
     Target(
         name="run-json",
         seeds=lambda: [msgspec.json.encode(_about()), msgspec.json.encode(_about(recipe={"name": "x"}, seconds=0))],
         read=_read_about,
-        envelopes=(json_value,),
+        containers=(json_value,),
         words=_JSON_WORDS,
     ),
     Target(
@@ -221,13 +222,13 @@ TARGETS = (
         words=(*_JSON_WORDS, b'"d_loss":', b'{"step": 2}\n'),
     ),
     Target(
-        name="grids", seeds=lambda: [_grid()], read=_read_grids, envelopes=(png,), words=(b"IHDR", b"tRNS", b"GIF89a")
+        name="grids", seeds=lambda: [_grid()], read=_read_grids, containers=(png,), words=(b"IHDR", b"tRNS", b"GIF89a")
     ),
     Target(
         name="cache",
         seeds=_entries,
         read=_read_entry,
-        envelopes=(one_of(3), one_of(3, npy_header), one_of(3, json_value)),
+        containers=(one_of(3), one_of(3, npy_header), one_of(3, json_value)),
         words=(*_JSON_WORDS, b"'shape': (", b"'descr': '|O'", b"PK\x03\x04", b"\x80\x04", b"<i8", b"|u1", b"True"),
     ),
 )

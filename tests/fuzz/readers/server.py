@@ -7,8 +7,8 @@ import urllib.request
 from pathlib import Path
 from unittest.mock import patch
 
-from ganforge import fetching
-from ganforge.dataset import Download
+from ganforge.data import download
+from ganforge.data.contract import Download
 from ganforge.errors import DataError
 
 from ..target import Target, bundle, unbundle
@@ -70,7 +70,7 @@ def _read_answers(document: bytes, folder: Path) -> None:
         opener.add_handler(handler)
     try:
         with patch.object(urllib.request, "_opener", opener):
-            fetching.fetch(_DOWNLOAD, folder, attempts=3, pause=0.0)
+            download.fetch(_DOWNLOAD, folder, attempts=3, pause=0.0)
     except DataError:
         assert not (folder / "set.bin").exists()
         raise

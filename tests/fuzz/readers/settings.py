@@ -9,11 +9,12 @@ import click
 import msgspec
 import tomli_w
 
-from ganforge.assembly import assemble
 from ganforge.cli.ranges import RANGES, SPAN
 from ganforge.errors import RecipeError
-from ganforge.plugins import Host, new_host
-from ganforge.recipe import Recipe, load_table, parse, put, to_table
+from ganforge.plugins.host import Host, new_host
+from ganforge.recipes.reading import apply_override, load_table, parse, to_table
+from ganforge.recipes.schema import Recipe
+from ganforge.training.experiment import build_gan
 
 from ..target import Target
 
@@ -38,7 +39,7 @@ def check(recipe: Recipe) -> None:
     tomli_w.dumps(table).encode()
     assert parse(table) == recipe, "another recipe comes out of its own table"
     msgspec.json.encode(table)
-    assert assemble(_settled(recipe), core()).shapes
+    assert build_gan(_settled(recipe), core()).shapes
 
 
 def _read_recipe(document: bytes, folder: Path) -> None:
@@ -51,7 +52,7 @@ def _read_assignments(document: bytes, folder: Path) -> None:
     """Lines, each as it would come after `--set`."""
     table: dict[str, Any] = load_table("dcgan", core())
     for line in document.split(b"\n"):
-        table = put(table, os.fsdecode(line))
+        table = apply_override(table, os.fsdecode(line))
     check(parse(table))
 
 

@@ -1,0 +1,63 @@
+"""What a GAN is trained on: the contract with a data set, image files and folders, and the cache of prepared images."""
+
+from typing import TYPE_CHECKING
+
+from ganforge._io.lazy import lazy_exports
+
+if TYPE_CHECKING:
+    from ganforge.data.contract import DatasetEntry, Download, ImageSet, NoOptions, Pixels
+    from ganforge.data.download import fetch
+    from ganforge.data.face_cropping import crop_faces
+    from ganforge.data.fitting import Crop, Fit, fit_image
+    from ganforge.data.folders import ImageFile, ImageFolder, by_subfolder, list_images, printable_name
+    from ganforge.data.image_files import read_image
+    from ganforge.data.locate import existing_folder
+    from ganforge.data.preparing import Prepared, image_channels, prepare
+
+_HOMES = {
+    "Crop": "fitting",
+    "DatasetEntry": "contract",
+    "Download": "contract",
+    "Fit": "fitting",
+    "ImageFile": "folders",
+    "ImageFolder": "folders",
+    "ImageSet": "contract",
+    "NoOptions": "contract",
+    "Pixels": "contract",
+    "Prepared": "preparing",
+    "by_subfolder": "folders",
+    "crop_faces": "face_cropping",
+    "existing_folder": "locate",
+    "fetch": "download",
+    "fit_image": "fitting",
+    "image_channels": "preparing",
+    "list_images": "folders",
+    "prepare": "preparing",
+    "printable_name": "folders",
+    "read_image": "image_files",
+}
+
+__all__ = [
+    "Crop",
+    "DatasetEntry",
+    "Download",
+    "Fit",
+    "ImageFile",
+    "ImageFolder",
+    "ImageSet",
+    "NoOptions",
+    "Pixels",
+    "Prepared",
+    "by_subfolder",
+    "crop_faces",
+    "existing_folder",
+    "fetch",
+    "fit_image",
+    "image_channels",
+    "list_images",
+    "prepare",
+    "printable_name",
+    "read_image",
+]
+
+__getattr__, __dir__ = lazy_exports(__name__, _HOMES)

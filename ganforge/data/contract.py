@@ -1,0 +1,108 @@
+"""The contract with a data set: what a plugin hands over so that any recipe can train on its pictures.
+
+A plugin yields one frozen `DatasetEntry` from the hook `ganforge_datasets()`. Opening it gives an `ImageSet`: pictures
+of any size, decoded one at a time, with integer labels where there are any. Cropping, resizing, grey or colour, the
+cache and the batches are the core's (`ganforge.data.preparing`), done once and alike for every data set and backend.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from ganforge.errors import PluginError
+
+Pixels = npt.NDArray[np.uint8]
+"""One picture: uint8, (height, width, 1 or 3)."""
+
+
+class NoOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The options of a data set that has none."""
+
+
+class ImageSet(Protocol):
+    """An opened data set: random access to its pictures. Must be cheap to open; pictures are read when asked for."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Text that changes whenever a picture, a label or their order would: the key of the cache."""
+        ...
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Name of each label, in label order; empty for a set without labels."""
+        ...
+
+    def __len__(self) -> int:
+        """Number of pictures, readable or not."""
+        ...
+
+    def label(self, index: int) -> int:
+        """Label of picture `index`, in 0 .. len(class_names) - 1. Never called for a set without labels.
+
+        This and `read` may be called from several threads at once.
+        """
+        ...
+
+    def where(self, index: int) -> str:
+        """Where picture `index` comes from, as printable text: a path, or an archive's member and record number."""
+        ...
+
+    def read(self, index: int) -> Pixels:
+        """Picture `index`, upright: uint8 (height, width, 1 or 3), of any size.
+
+        Raises:
+            DataError: the picture cannot be decoded; it is then skipped and listed. The message may begin with
+                `where(index)` and a colon.
+        """
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Download:
+    """One file of a data set's official source."""
+
+    url: str
+    file: str
+    """Name under which it is kept: what `open` looks for in the folder."""
+    size: int
+    """In bytes."""
+    checksum: str
+    """As the source publishes it: 'sha256:' or 'md5:', then hexadecimal digits in lower case."""
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"[\w-][\w.-]*", self.file):
+            raise PluginError(f"download {self.url}: {self.file!r} is not the plain name of a file")
+        if not re.fullmatch(r"md5:[0-9a-f]{32}|sha256:[0-9a-f]{64}", self.checksum):
+            raise PluginError(f"download {self.url}: checksum {self.checksum!r} is neither 'md5:...' nor 'sha256:...'")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetEntry:
+    """A data set that can be asked for by name."""
+
+    name: str
+    """Name in recipes and on the command line: lower case, digits and hyphens."""
+    summary: str
+    """One line: what the pictures show, how many, how large."""
+    license: str
+    """Terms of the pictures, or 'your own'."""
+    source: str
+    """Where the official set comes from: an address or a citation."""
+    open: Callable[[Path | None, Any], ImageSet]
+    """`open(path, options)`: path given by the user (None: none given), options an instance of `options`.
+
+    Raises `DataError` when the set is not there, naming the path and what was looked for, or when it has no use for a
+    path and is given one.
+    """
+    options: type[msgspec.Struct] = field(default=NoOptions)
+    """Settings of its own, read from the recipe's [data] table; unknown keys are refused."""
+    needs_path: bool = True
+    """Whether the user must say where the pictures lie (`--data`)."""
+    downloads: tuple[Download, ...] = ()
+    """Files that `ganforge data fetch` puts into one folder, which `open` then takes as its path."""

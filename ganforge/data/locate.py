@@ -1,0 +1,36 @@
+"""Find what the user pointed at with `--data`, or say plainly what is there instead."""
+
+from difflib import get_close_matches
+from pathlib import Path
+
+from ganforge._io.files import expanded
+from ganforge.errors import DataError
+
+
+def existing_folder(path: Path | None, looked_for: str) -> Path:
+    """`path`, if it is a folder.
+
+    Args:
+        path: what the user gave; None where nothing was given.
+        looked_for: what the folder should hold, to end a sentence with.
+
+    Raises:
+        DataError: no path given, nothing there (with folders beside it that have a similar name), or a file.
+    """
+    if path is None:
+        raise DataError(f"a folder is needed (--data PATH) that holds {looked_for}")
+    path = expanded(path)
+    if path.is_dir():
+        return path
+    if path.exists():
+        raise DataError(f"{path}: a file, where a folder is needed that holds {looked_for}")
+    near = get_close_matches(path.name, _folders_in(path.parent), n=3, cutoff=0.55)
+    hint = f"; did you mean {' or '.join(str(path.parent / name) for name in near)}?" if near else ""
+    raise DataError(f"{path}: there is no such folder (looked for {looked_for}){hint}")
+
+
+def _folders_in(parent: Path) -> list[str]:
+    try:
+        return sorted(entry.name for entry in parent.iterdir() if entry.is_dir())
+    except (OSError, ValueError):  # ValueError: a zero byte
+        return []

@@ -1,0 +1,100 @@
+"""Where two correct backends may part: a ReLU's input so near to 0 that rounding decides on which side it falls.
+
+The derivative jumps there, so a gradient differs by far more than rounding though both are right. In float64 that does
+not happen in a lifetime; in float32 it does in some steps of a small network and in most of a large one.
+"""
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+
+from ganforge.backend.contract import (
+    FAKE_PASS,
+    GENERATOR_PASS,
+    PENALTY_PASS,
+    REAL_PASS,
+    DiscriminatorInputs,
+    GeneratorInputs,
+    Session,
+    StepInputs,
+)
+from ganforge.spec import streams
+from ganforge.spec.arrays import Array, Images, Labels, State
+from ganforge.spec.gan import Gan, NetworkName
+from ganforge.spec.layers import Elu, LeakyRelu, Relu
+from ganforge.spec.shapes import Node
+
+
+def undecided(a: Session, b: Session, gan: Gan, fed: StepInputs, before: State, after: State) -> int:
+    """How many inputs of ReLUs lie no further from 0 than twice what their layer differs by between `a` and `b`.
+
+    Twice, and no less than twice a rounding: a framework may round otherwise in a step than where it is looked at.
+
+    before, after: a state before the step, and the one that it led to; where a network has several updates, the later
+    ones are looked at as if they were the first. Leaves both sessions in another state.
+    """
+    judged = before | {name: each for name, each in after.items() if name.startswith("discriminator/")}
+    entering: list[list[Array]] = []
+    for session in (a, b):
+        session.load_state(before)
+        found = [x for update in fed.discriminator for x in _discriminator(session, gan, update)]
+        session.load_state(judged)
+        entering.append(found + [x for update in fed.generator for x in _generator(session, gan, update)])
+    return sum(_undecided(x, y) for x, y in zip(*entering, strict=True))
+
+
+def _undecided(x: Array, y: Array) -> int:
+    # Two that run the same code when they are looked at may agree to the last bit there, and only there.
+    rounding = np.finfo(x.dtype).eps * np.abs(x).max(initial=0.0)
+    near = np.abs(x) <= 2.0 * max(np.abs(x - y).max(initial=0.0), rounding)
+    # At 0 itself the derivative is defined.
+    return int((near & ((x != 0.0) | (y != 0.0))).sum())
+
+
+def _discriminator(session: Session, gan: Gan, fed: DiscriminatorInputs) -> Iterator[Array]:
+    fake, entering = _pass(session, gan, "generator", fed.latents, fed.labels, fed.key, GENERATOR_PASS)
+    yield from entering
+    real = _pixels(gan, fed.images, fake)
+    looks: list[tuple[Array, int]] = [(real, REAL_PASS), (fake, FAKE_PASS)]
+    labels = fed.labels
+    if gan.protocol.batches == "joint":
+        both = None if labels is None else np.concatenate([labels, labels])
+        yield from _pass(session, gan, "discriminator", np.concatenate([fake, real]), both, fed.key, REAL_PASS)[1]
+        looks = []
+    if fed.interpolation is not None:
+        interpolation = fed.interpolation.astype(real.dtype)
+        looks += [(real, PENALTY_PASS), (real * interpolation + fake * (1 - interpolation), PENALTY_PASS)]
+    for pictures, number in looks:
+        yield from _pass(session, gan, "discriminator", pictures, labels, fed.key, number)[1]
+
+
+def _generator(session: Session, gan: Gan, fed: GeneratorInputs) -> Iterator[Array]:
+    fake, entering = _pass(session, gan, "generator", fed.latents, fed.labels, fed.key, GENERATOR_PASS)
+    yield from entering
+    yield from _pass(session, gan, "discriminator", fake, fed.labels, fed.key, FAKE_PASS)[1]
+    if gan.loss.generator_sees_real:
+        real = _pixels(gan, fed.images, fake)
+        yield from _pass(session, gan, "discriminator", real, fed.labels, fed.key, REAL_PASS)[1]
+
+
+def _pass(
+    session: Session, gan: Gan, network: NetworkName, x: Array, labels: Labels | None, key: int, number: int
+) -> tuple[Array, list[Array]]:
+    """What comes out of a training pass, and what enters its ReLUs."""
+    own = int(streams.hash32(np.array([(key + number) & 0xFFFFFFFF], dtype=np.uint64))[0])
+    outputs = session.trace(network, x, labels, key=own)
+    nodes = gan.nodes(network)
+    return outputs[nodes[-1].name], list(_entering(nodes, x, outputs))
+
+
+def _entering(nodes: tuple[Node, ...], x: Array, outputs: Mapping[str, Array]) -> Iterator[Array]:
+    for node in nodes:
+        if isinstance(node.layer, Relu | LeakyRelu | Elu):
+            yield x
+        yield from _entering(node.body, x, outputs)
+        x = outputs[node.name]
+
+
+def _pixels(gan: Gan, pictures: Images, like: Array) -> Array:
+    x = pictures.astype(like.dtype)
+    return x / 255.0 if gan.pixel_range[0] == 0.0 else x / 127.5 - 1.0

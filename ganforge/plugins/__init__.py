@@ -1,0 +1,16 @@
+"""The plugin host and the hooks by which everything comes in, our own backends and data sets too."""
+
+from ganforge.plugins.host import Failure, Host, Loaded, Named, Provided, default_host, new_host
+from ganforge.plugins.markers import hookimpl, hookspec
+
+__all__ = [
+    "Failure",
+    "Host",
+    "Loaded",
+    "Named",
+    "Provided",
+    "default_host",
+    "hookimpl",
+    "hookspec",
+    "new_host",
+]

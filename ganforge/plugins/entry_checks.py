@@ -1,0 +1,59 @@
+"""What a registration hook gives, held to the hook's signature and to the types of the entry's own fields."""
+
+import re
+from collections.abc import Callable
+from dataclasses import Field, fields
+from types import UnionType
+from typing import Any, Literal, get_args, get_origin
+
+from ganforge.plugins import hookspecs
+
+
+def kinds_of(hook: str) -> list[str]:
+    """Names of the classes that a registration hook gives, as its signature says."""
+    return re.findall(r"\w+Entry", getattr(hookspecs, hook).__annotations__["return"])
+
+
+def check_entry(entry: Any, kinds: list[str]) -> None:
+    """Refuse what is no entry of these classes, and one that would fail later, away from the plugin that gave it.
+
+    Raises:
+        TypeError: it is of another class, or a field of another type than it says.
+        ValueError: a name that nobody could type.
+    """
+    home, _, _ = type(entry).__module__.partition(".")
+    if home != "ganforge" or type(entry).__name__ not in kinds:
+        raise TypeError(f"it gave {entry!r:.60}, which is no {' or '.join(kinds)}")
+    for field in fields(entry):
+        _check_field(entry, field)
+    if not re.fullmatch(r"[a-z0-9][a-z0-9_-]*", entry.name):
+        raise ValueError(f"the name {entry.name!r:.60} is not of lower case letters, digits and hyphens")
+
+
+def _check_field(entry: Any, field: "Field[Any]") -> None:
+    value = getattr(entry, field.name)
+    if not _fits(value, field.type):
+        raise TypeError(
+            f"{type(entry).__name__} {entry.name!r:.60}: its {field.name} is {value!r:.60}, not {_worded(field.type)}"
+        )
+
+
+def _worded(kind: Any) -> str:
+    if get_origin(kind) is Callable:
+        return "a function"
+    return f"of type {kind.__name__ if get_origin(kind) is None else kind}"
+
+
+def _fits(value: Any, kind: Any) -> bool:
+    origin = get_origin(kind) or kind
+    if origin is UnionType:
+        return any(_fits(value, each) for each in get_args(kind))
+    if origin is Callable:
+        return callable(value)
+    if origin is Literal:
+        return value in get_args(kind)
+    if origin is type:
+        return isinstance(value, type) and issubclass(value, get_args(kind)[0])
+    if origin is tuple:
+        return isinstance(value, tuple) and all(_fits(each, get_args(kind)[0]) for each in value)
+    return kind is Any or not isinstance(origin, type) or isinstance(value, origin)

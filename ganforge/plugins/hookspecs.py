@@ -1,0 +1,76 @@
+"""The hooks: every way into ganforge, for our own backends and data sets as for everybody else's.
+
+Registration hooks return iterables of frozen entries and must be light: no framework may be imported by them. Run
+events are called in the training process, one after another; docs/plugins.md has an example of each.
+"""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ganforge.plugins.markers import hookspec
+
+if TYPE_CHECKING:
+    import click
+
+    from ganforge.backend.contract import BackendEntry
+    from ganforge.data.contract import DatasetEntry
+    from ganforge.recipes.schema import RecipeEntry
+    from ganforge.spec.architectures import ArchitectureEntry
+    from ganforge.spec.losses import LossEntry, PenaltyEntry
+    from ganforge.training.run import Run
+
+
+@hookspec
+def ganforge_backends() -> "Iterable[BackendEntry]":  # type: ignore[empty-body]
+    """Frameworks that can build and train a GAN."""
+
+
+@hookspec
+def ganforge_datasets() -> "Iterable[DatasetEntry]":  # type: ignore[empty-body]
+    """Data sets that a recipe can name."""
+
+
+@hookspec
+def ganforge_architectures() -> "Iterable[ArchitectureEntry]":  # type: ignore[empty-body]
+    """Named builders of a generator and a discriminator for any picture size."""
+
+
+@hookspec
+def ganforge_recipes() -> "Iterable[RecipeEntry]":  # type: ignore[empty-body]
+    """Recipes: TOML files that name a data set, an architecture and a way of training."""
+
+
+@hookspec
+def ganforge_losses() -> "Iterable[LossEntry | PenaltyEntry]":  # type: ignore[empty-body]
+    """Losses and penalties, each written once over `Ops` and run by every backend."""
+
+
+@hookspec
+def ganforge_commands(cli: "click.Group") -> None:
+    """Add commands to the command line: `cli.add_command(...)`."""
+
+
+@hookspec
+def ganforge_run_started(run: "Run") -> None:
+    """A run starts or goes on, at `run.step`; its folder exists."""
+
+
+@hookspec
+def ganforge_step_finished(run: "Run", step: int, scalars: "Mapping[str, float] | None") -> None:
+    """Step `step` (counted from 1) is done; `scalars` on a logged step, None on the others."""
+
+
+@hookspec
+def ganforge_epoch_finished(run: "Run", epoch: int, means: "Mapping[str, float]", steps: int) -> None:
+    """Epoch `epoch` (counted from 1) ended within `run.step`; `means` of the scalars of its `steps` steps."""
+
+
+@hookspec
+def ganforge_checkpoint_saved(run: "Run", path: Path) -> None:
+    """A checkpoint stands complete at `path`."""
+
+
+@hookspec
+def ganforge_run_finished(run: "Run", error: BaseException | None) -> None:
+    """The run ends: at its last step (`error` is None), or by an error or an interruption."""

@@ -1,0 +1,296 @@
+"""The plugin host: finds plugins, checks each on its own, and keeps what is wrong with one from taking down the rest.
+
+Everything comes in by the same door, our own backends and data sets too: modules of the entry point group `ganforge`,
+and the default plugins below. GANFORGE_PLUGINS chooses among them (see `discovery.Choice`), GANFORGE_STRICT=1
+raises at the first thing wrong.
+"""
+
+import os
+import sys
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from functools import cache, partial
+from importlib import import_module
+from importlib.metadata import EntryPoint
+from typing import Any, Generic, Protocol, TypeVar
+
+import pluggy
+
+from ganforge._io.files import redirect_to_devnull
+from ganforge.errors import GanforgeError, PluginError, near_names
+from ganforge.plugins import discovery, hookspecs
+from ganforge.plugins.discovery import VARIABLE, Choice
+from ganforge.plugins.entry_checks import check_entry, kinds_of
+from ganforge.plugins.slow_plugins import Patience
+
+DEFAULT_PLUGINS = (
+    "ganforge.plugins.builtin",
+    "ganforge.testing.plugin",
+    "ganforge.training.observers.progress",
+    "ganforge.training.observers.journal",
+    "ganforge.training.observers.snapshots",
+    "ganforge.training.observers.tensorboard",
+    "ganforge.training.observers.watch",
+)
+
+_QUICK, _LONG = 10.0, 60.0
+"""Seconds that an import or a registration may take, and an event of a run, before its plugin is named."""
+
+
+class Named(Protocol):
+    """What every entry has."""
+
+    @property
+    def name(self) -> str:
+        """The name it is asked for by."""
+        ...
+
+
+E = TypeVar("E", bound=Named)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failure:
+    """A plugin, or one of its entries, that is left out, and why."""
+
+    plugin: str
+    distribution: str
+    reason: str
+
+    def __str__(self) -> str:
+        """One line for stderr."""
+        return self.said("is left out")
+
+    def said(self, what: str) -> str:
+        """One line: the plugin, what is with it, the reason."""
+        return f"{_named(self.plugin, self.distribution)} {what}: {self.reason}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Loaded:
+    """A plugin that works."""
+
+    name: str
+    distribution: str
+    """Name and version of the distribution it comes from."""
+    hooks: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Provided(Generic[E]):
+    """An entry and the plugin it comes from."""
+
+    entry: E
+    plugin: str
+
+
+def _to_stderr(line: str) -> None:
+    try:
+        print(line, file=sys.stderr)
+    except BrokenPipeError:  # nobody reads any more, which is no reason to stop a run
+        redirect_to_devnull(sys.stderr)
+
+
+@dataclass(kw_only=True)
+class Host:
+    """The plugins of this process."""
+
+    manager: pluggy.PluginManager
+    strict: bool = False
+    warn: Callable[[str], None] = _to_stderr
+    loaded: list[Loaded] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
+    patience: Patience = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.patience = Patience(say=lambda line: self.warn(line))  # what warns may be set later
+
+    def add(self, name: str, load: Callable[[], object], distribution: str = "") -> None:
+        """Load, register and check one plugin; a failure is kept and said, never raised unless strict."""
+        try:
+            with self._patient("the import", name, _QUICK, distribution):
+                hooks = self._register(name, load())
+        except PluginError as error:
+            self.fail(name, distribution, str(error), error)
+        except KeyboardInterrupt:
+            self.warn(f"ganforge: stopped at the import of {_named(name, distribution)}; {_without(name)}")
+            raise
+        except BaseException as error:  # a plugin may call sys.exit() at import
+            self.fail(name, distribution, _worded(error), error)
+        else:
+            self.loaded.append(Loaded(name=name, distribution=distribution, hooks=hooks))
+
+    def _register(self, name: str, plugin: object) -> tuple[str, ...]:
+        """Register a plugin whole or not at all; returns the names of its hooks."""
+        first = next((each for each in self.loaded if each.name == name), None)
+        if first is not None:
+            raise PluginError(f"{first.distribution or 'another one'} has a plugin of that name too; uninstall one")
+        if self.manager.is_registered(plugin):
+            raise PluginError(f"it is plugin {self.manager.get_name(plugin)!r} once more; remove one entry point")
+        try:
+            self.manager.register(plugin, name)
+            callers = sorted(self.manager.get_hookcallers(plugin) or (), key=lambda caller: caller.name)
+            if not callers:
+                raise PluginError("it implements no hook; mark its functions with @ganforge.hookimpl")
+            unknown = next((caller.name for caller in callers if not caller.has_spec()), "")
+            try:
+                self.manager.check_pending()
+            except pluggy.PluginValidationError as error:
+                known = [each for each in vars(hookspecs) if each.startswith("ganforge_")]
+                raise PluginError(f"no such hook as {unknown!r}; {near_names(unknown, known)}") from error
+        except BaseException:
+            if self.manager.get_plugin(name) is not None:
+                self.manager.unregister(name=name)
+            raise
+        return tuple(caller.name for caller in callers)
+
+    def fail(self, plugin: str, distribution: str, reason: str, error: BaseException | None = None) -> None:
+        """Keep and say that a plugin is left out."""
+        failure = Failure(plugin=plugin, distribution=distribution, reason=" ".join(reason.split()))
+        if self.strict:
+            raise PluginError(failure.said("is broken")) from error
+        self.failures.append(failure)
+        self.warn(f"ganforge: {failure}")
+
+    def entries(self, hook: str, kind: type[E]) -> dict[str, Provided[E]]:
+        """The entries of type `kind` that plugins give for a registration hook, by name.
+
+        Raises:
+            PluginError: two plugins give an entry of the same name; both are named.
+        """
+        found: dict[str, Provided[E]] = {}
+        for given in self.given(hook):
+            entry = given.entry
+            if not isinstance(entry, kind):
+                continue
+            if entry.name in found:
+                raise PluginError(
+                    f"{kind.__name__} {entry.name!r} is given by two plugins, {found[entry.name].plugin!r} and "
+                    f"{given.plugin!r}; uninstall one, or leave it out with GANFORGE_PLUGINS=-{given.plugin}"
+                )
+            found[entry.name] = Provided(entry=entry, plugin=given.plugin)
+        return found
+
+    def find(self, hook: str, kind: type[E], name: str, word: str) -> E:
+        """The entry of that name; `word` is what a user calls its kind. Raises as `provided`."""
+        return self.provided(hook, kind, name, word).entry
+
+    def provided(self, hook: str, kind: type[E], name: str, word: str) -> Provided[E]:
+        """The entry of that name and its plugin; `word` is what a user calls its kind.
+
+        Raises:
+            PluginError: there is none; the message suggests near names and names plugins that failed.
+        """
+        entries = self.entries(hook, kind)
+        if name not in entries:
+            broken = "".join(f"\n{failure}" for failure in self.failures)
+            raise PluginError(f"unknown {word} {name!r}; {near_names(name, entries)}{broken}")
+        return entries[name]
+
+    def given(self, hook: str) -> list[Provided[Named]]:
+        """All that plugins give for a registration hook; one that gives what the hook does not take is left out."""
+        kinds = kinds_of(hook)
+        found: list[Provided[Named]] = []
+        for implementation in getattr(self.manager.hook, hook).get_hookimpls():
+            name = implementation.plugin_name
+            try:
+                with self._patient(hook, name, _QUICK):
+                    entries = list(implementation.function())
+                    for entry in entries:
+                        check_entry(entry, kinds)
+                found += [Provided(entry=entry, plugin=name) for entry in entries]
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:
+                self._drop(implementation.plugin, name, f"its {hook} raised {_worded(error)}", error)
+        return found
+
+    def event(self, hook: str, **arguments: Any) -> None:
+        """Tell every plugin of an event of a run.
+
+        A plugin that raises is named, switched off, and the run goes on; unless it raises a `GanforgeError`, which
+        stops the run.
+        """
+        self._tell(hook, arguments, stopping=(GanforgeError, KeyboardInterrupt))
+
+    def extend(self, hook: str, **arguments: Any) -> None:
+        """Let every plugin add its part to what it is given; one that raises anything is named and left out."""
+        self._tell(hook, arguments, stopping=(KeyboardInterrupt,))
+
+    def _tell(self, hook: str, arguments: dict[str, Any], stopping: tuple[type[BaseException], ...]) -> None:
+        name = ""
+        with self.patience.during(_LONG, lambda: self._impatient(hook, name, _LONG)) as work:
+            for implementation in getattr(self.manager.hook, hook).get_hookimpls():
+                name = implementation.plugin_name
+                work.again()
+                try:
+                    implementation.function(*[arguments[each] for each in implementation.argnames])
+                except stopping:
+                    raise
+                except BaseException as error:
+                    self._drop(implementation.plugin, name, f"its {hook} raised {_worded(error)}", error)
+
+    def _patient(self, work: str, name: str, seconds: float, distribution: str = "") -> AbstractContextManager[object]:
+        """Say who it is if the work of a plugin takes longer."""
+        return self.patience.during(seconds, lambda: self._impatient(work, name, seconds, distribution))
+
+    def _impatient(self, work: str, name: str, seconds: float, distribution: str = "") -> str:
+        return (
+            f"ganforge: {work} of {_named(name, distribution or self._distribution(name))} "
+            f"has taken more than {seconds:g} s, and all else waits for it; {_without(name)}"
+        )
+
+    def _distribution(self, name: str) -> str:
+        return next((each.distribution for each in self.loaded if each.name == name), "")
+
+    def _drop(self, plugin: object, name: str, reason: str, error: BaseException) -> None:
+        distribution = self._distribution(name)
+        self.manager.unregister(plugin)
+        self.loaded[:] = [each for each in self.loaded if each.name != name]
+        self.fail(name, distribution, reason, error)
+
+
+def new_host(entries: Iterable[EntryPoint] | None = None, *, strict: bool = False) -> Host:
+    """A host with the default plugins and those of `entries` (default: what is installed)."""
+    manager = pluggy.PluginManager("ganforge")
+    manager.add_hookspecs(hookspecs)
+    host = Host(manager=manager, strict=strict)
+    found = sorted(_installed(host) if entries is None else entries, key=lambda entry: (entry.name, entry.value))
+    choice = Choice.of(os.environ.get(VARIABLE))
+    choice.refuse_unknown([entry.name for entry in found], DEFAULT_PLUGINS)
+    for name in DEFAULT_PLUGINS:
+        if name not in choice.without:
+            host.add(name, partial(import_module, name), "ganforge")
+    for entry in found:
+        if choice.wants(entry.name):
+            host.add(entry.name, partial(discovery.load, entry), discovery.called(entry.dist))
+    return host
+
+
+def _installed(host: Host) -> list[EntryPoint]:
+    return discovery.installed(
+        lambda name, error: host.fail("?", name, f"its entry points cannot be read: {error}", error)
+    )
+
+
+@cache
+def default_host() -> Host:
+    """The host of this process, made when first asked for."""
+    return new_host(strict=os.environ.get("GANFORGE_STRICT") == "1")
+
+
+def _named(plugin: str, distribution: str) -> str:
+    return f"plugin {plugin!r} ({distribution})" if distribution else f"plugin {plugin!r}"
+
+
+def _without(plugin: str) -> str:
+    return f"{VARIABLE}=-{plugin} leaves it out"
+
+
+def _worded(error: BaseException) -> str:
+    try:
+        text = str(error)
+    except Exception:  # its own __str__ is broken too
+        text = ""
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__

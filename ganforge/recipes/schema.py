@@ -1,0 +1,121 @@
+"""The types of a recipe: data set, architecture and way of training, each with its settings."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeAlias
+
+import msgspec
+from msgspec import Meta
+
+from ganforge.recipes.templates import Written
+from ganforge.spec.layers import Count
+from ganforge.spec.protocol import Protocol
+
+Table = dict[str, Any]
+"""A recipe, or a part of one, as TOML has it."""
+ImageSize: TypeAlias = int | str | tuple[Count, Count]
+"""Of a picture, as a recipe writes them: one number, "HEIGHTxWIDTH", or [height, width]."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecipeEntry:
+    """A recipe that can be asked for by name."""
+
+    name: str
+    path: Path
+    """Its TOML file."""
+
+
+class RunSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How long a run takes and what it leaves behind."""
+
+    steps: Count | None = None
+    """Steps in all; None: by `epochs`."""
+    epochs: Count | None = None
+    """Passes of the discriminator over the data set, where `steps` is not given."""
+    seed: Annotated[int, Meta(ge=0)] = 0
+    precision: Literal["float32", "float64", "bfloat16"] = "float32"
+    device: str = "auto"
+    backend: str | None = None
+    """None: the first whose framework is installed."""
+    log_every: Count = 50
+    sample_every: Count = 500
+    checkpoint_every: Count = 1000
+    keep: Count = 3
+    """Newest checkpoints that are kept."""
+    keep_every: Count | None = None
+    """Steps between checkpoints that are kept for good, beside the newest ones. None: none is."""
+
+
+class DataSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Where pictures come from. Keys beside these are the data set's own options."""
+
+    set: str = "digits"
+    path: str | None = None
+    fit: Literal["cover", "stretch", "pad"] = "cover"
+    """Fill the picture and cut what is over, ignore its proportions, or show all of it on black."""
+    crop: ImageSize | None = None
+    """Cut so much out of each picture's centre before it is fitted; None: fit all of it."""
+    max_bad: Annotated[int, Meta(ge=0)] = 10
+    """Pictures that may be unreadable, or smaller than `crop`, before that is an error."""
+    options: Table = {}
+    """The data set's own, as given; checked when it is opened."""
+
+    @property
+    def crop_size(self) -> tuple[int, int] | None:
+        """(height, width)."""
+        return None if self.crop is None else height_width(self.crop)
+
+
+class ArchitectureSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """A named architecture. Keys beside `name` are its own options."""
+
+    name: str = "dcgan"
+    options: Table = {}
+
+
+class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """All that decides what is trained, on what and how. One line each in the TOML file."""
+
+    name: str
+    summary: str = ""
+    image_size: ImageSize = 64
+    channels: Literal[1, 3] | None = None
+    """None: as the first picture of the data set."""
+    conditional: bool = False
+    """Whether both networks are given the label."""
+    class_names: tuple[str, ...] = ()
+    """Of a conditional recipe; filled in from the data set."""
+    data: DataSettings = DataSettings()
+    architecture: ArchitectureSettings | None = None
+    width: Count | None = None
+    """What layers that are written out may call `width`, as in `filters = "8 * width"`: all of them at once."""
+    layers: dict[str, Table] = {}
+    """By kind, settings of all written layers of that kind that do not say otherwise."""
+    generator: tuple[Written, ...] | None = None
+    """Its layers, written out instead of an architecture, as `ganforge.recipes.templates` reads them."""
+    discriminator: tuple[Written, ...] | None = None
+    training: Protocol = Protocol()
+    run: RunSettings = RunSettings()
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width)."""
+        return height_width(self.image_size)
+
+    @property
+    def written(self) -> dict[str, tuple[Written, ...]]:
+        """The layers of both networks, as far as they are written out."""
+        return {"generator": self.generator or (), "discriminator": self.discriminator or ()}
+
+
+def height_width(sides: ImageSize) -> tuple[int, int]:
+    """(height, width) of an image size as a recipe writes it."""
+    match sides:
+        case int(side):
+            return side, side
+        case str(text):
+            height, _, width = text.partition("x")
+            return int(height), int(width)
+        case both:
+            return both

@@ -1,0 +1,59 @@
+"""What a network costs: parameters by layer, and the arithmetic of a step."""
+
+from dataclasses import dataclass
+from math import prod
+
+from ganforge.spec.gan import Gan, NetworkName
+from ganforge.spec.layers import Conv, ConvTranspose, Dense, Shape
+from ganforge.spec.shapes import Node, layer_rows, pair, walk
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerCost:
+    """A row of the layer table."""
+
+    name: str
+    settings: str
+    output: Shape
+    parameters: int
+    """Trained elements; running statistics are not counted."""
+    products: int
+    """Multiplications of a forward pass for one picture, convolutions and dense layers only."""
+
+
+def network_costs(gan: Gan, network: NetworkName) -> tuple[LayerCost, ...]:
+    """The layer table of a network."""
+    nodes = gan.nodes(network)
+    sizes: dict[str, int] = {}
+    for parameter in gan.parameters(network):
+        if parameter.trained:
+            node = parameter.name.rpartition("/")[0]
+            sizes[node] = sizes.get(node, 0) + prod(parameter.shape)
+    return tuple(
+        LayerCost(name=name, settings=settings, output=output, parameters=sizes.get(name, 0), products=_products(node))
+        for node, (name, settings, output) in zip(walk(nodes), layer_rows(nodes), strict=True)
+    )
+
+
+def step_operations(gan: Gan) -> int:
+    """Floating-point operations of a step, a multiplication and an addition being two; penalties are not counted.
+
+    A backward pass costs two forward ones, one for the inputs and one for the weights. The discriminator's update makes
+    fakes (1 x G) and passes real and fake forward and back (6 x D); the generator's passes through both (3 x G, 2 x D).
+    """
+    g = sum(cost.products for cost in network_costs(gan, "generator"))
+    d = sum(cost.products for cost in network_costs(gan, "discriminator"))
+    updates = gan.protocol.discriminator.updates * (g + 6 * d) + gan.protocol.generator.updates * (3 * g + 2 * d)
+    return 2 * gan.protocol.batch_size * updates
+
+
+def _products(node: Node) -> int:
+    match node.layer:
+        case Dense():
+            return node.input[0] * node.output[0]
+        case Conv() as layer:
+            return prod(node.output) * prod(pair(layer.kernel)) * node.input[2]
+        case ConvTranspose() as layer:
+            return prod(node.input) * prod(pair(layer.kernel)) * layer.filters
+        case _:
+            return 0

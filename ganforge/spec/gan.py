@@ -1,0 +1,187 @@
+"""A GAN whole: two resolved networks, their arrays, and the way they are trained. What a backend builds from."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from math import prod
+from typing import Any, Literal
+
+import numpy as np
+
+from ganforge.errors import SpecError, StateError
+from ganforge.spec.arrays import State
+from ganforge.spec.layers import BatchNorm, Dropout, Network, Sigmoid
+from ganforge.spec.losses import LossEntry, PenaltyEntry
+from ganforge.spec.parameters import Parameter, initial, parameters
+from ganforge.spec.protocol import Protocol, slots
+from ganforge.spec.shapes import Node, resolve, walk
+
+NetworkName = Literal["generator", "discriminator"]
+_ELEMENTS = 10**11  # 400 GB in float32: no machine of today holds more, and a slip of the finger soon asks for it
+
+NETWORKS: tuple[NetworkName, NetworkName] = ("generator", "discriminator")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gan:
+    """Two networks that fit each other, and their protocol.
+
+    Raises:
+        SpecError: the networks do not fit each other, the latent, or the loss.
+    """
+
+    generator_network: Network
+    discriminator_network: Network
+    protocol: Protocol
+    loss: LossEntry
+    penalty: PenaltyEntry | None = None
+
+    def __post_init__(self) -> None:
+        for name in NETWORKS:
+            if not self.nodes(name):
+                raise SpecError(f"the {name} has no layers")
+        latent, made = (self.protocol.latent.size,), self.generator[-1].output
+        if self.generator_network.input != latent:
+            raise SpecError(f"the generator takes {self.generator_network.input}, but the latent is {latent}")
+        if self.discriminator_network.input != made:
+            raise SpecError(
+                f"the generator makes {made}, but the discriminator takes {self.discriminator_network.input}"
+            )
+        if self.generator_network.classes != self.discriminator_network.classes:
+            raise SpecError("generator and discriminator must have the same number of classes")
+        if self.discriminator[-1].output != (self.loss.outputs,):
+            raise SpecError(
+                f"the discriminator ends in {self.discriminator[-1].output}, but the loss {self.loss.name!r} takes "
+                f"({self.loss.outputs},) logits"
+            )
+        elements = self._elements
+        if elements > _ELEMENTS:
+            raise SpecError(f"the networks and their optimizers hold {elements:.1e} numbers; make them narrower")
+        largest = self.protocol.batch_size * max(
+            prod(node.output) for network in NETWORKS for node in walk(self.nodes(network))
+        )
+        if largest > _ELEMENTS:
+            raise SpecError(
+                f"a batch of {self.protocol.batch_size:,} makes {largest:.1e} numbers in one layer; make the pictures "
+                "or the batch smaller, or the networks narrower"
+            )
+        for name in NETWORKS:
+            for node in self.nodes(name):
+                if isinstance(node.layer, BatchNorm) and self.protocol.batch_size * int(np.prod(node.input[:-1])) < 2:
+                    raise SpecError(f"{name} layer {node.name}: batch norm over one value; take a larger batch_size")
+
+    @cached_property
+    def generator(self) -> tuple[Node, ...]:
+        """The generator's nodes."""
+        return resolve(self.generator_network)
+
+    @cached_property
+    def discriminator(self) -> tuple[Node, ...]:
+        """The discriminator's nodes."""
+        return resolve(self.discriminator_network)
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(height, width, channels) of a picture."""
+        height, width, channels = self.generator[-1].output
+        return height, width, channels
+
+    @property
+    def classes(self) -> int:
+        """Number of labels; 0: unconditional."""
+        return self.generator_network.classes
+
+    @property
+    def pixel_range(self) -> tuple[float, float]:
+        """The values that stand for black and white: what the generator's last layer can make."""
+        return (0.0, 1.0) if isinstance(self.generator[-1].layer, Sigmoid) else (-1.0, 1.0)
+
+    @property
+    def same_fakes_follow(self) -> bool:
+        """Whether the generator's first update would make the discriminator's last fakes once more.
+
+        The two passes have different keys, so not where masks would tell them apart.
+        """
+        masks = any(isinstance(node.layer, Dropout) for node in walk(self.generator))
+        return self.protocol.latents == "shared" and not masks
+
+    def nodes(self, network: NetworkName) -> tuple[Node, ...]:
+        """The nodes of one of the two."""
+        return self.generator if network == "generator" else self.discriminator
+
+    def parameters(self, network: NetworkName) -> tuple[Parameter, ...]:
+        """The arrays of one of the two."""
+        return self._parameters[network]
+
+    @cached_property
+    def _parameters(self) -> dict[NetworkName, tuple[Parameter, ...]]:
+        shifted = self.loss.shift_invariant and self.loss.outputs == 1
+        return {
+            "generator": parameters(self.generator),
+            "discriminator": parameters(self.discriminator, zero_last_bias=shifted),
+        }
+
+    @cached_property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Name and shape of every array of a state, in order.
+
+        `generator/03_conv/kernel` and so on for both networks; `averaged/...` the generator's trained arrays where the
+        protocol averages; `optimizer/generator/m/...` an optimizer's slots.
+        """
+        found: dict[str, tuple[int, ...]] = {}
+        for network in NETWORKS:
+            found |= {f"{network}/{each.name}": each.shape for each in self.parameters(network)}
+        if self.protocol.average:
+            found |= {f"averaged/{each.name}": each.shape for each in self.parameters("generator") if each.trained}
+        for network in NETWORKS:
+            for slot in slots(self.protocol.player(network).optimizer):
+                trained = (each for each in self.parameters(network) if each.trained)
+                found |= {f"optimizer/{network}/{slot}/{each.name}": each.shape for each in trained}
+        return found
+
+    @property
+    def _elements(self) -> int:
+        return sum(prod(shape) for shape in self.shapes.values())
+
+    def initial_state(self, seed: int) -> State:
+        """The state before the first step, float64: weights drawn from the seed, moments zero, average = weights.
+
+        Raises:
+            SpecError: it is larger than this machine's memory.
+        """
+        needed, memory = 8 * self._elements, os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        if needed > memory:
+            raise SpecError(
+                f"the networks and their optimizers hold {needed / 1e9:,.0f} GB in float64, in which they are drawn; "
+                f"this machine has {memory / 1e9:,.0f} GB. Make the networks narrower"
+            )
+        weights: State = {}
+        for network in NETWORKS:
+            weights |= initial(self.parameters(network), seed=seed, network=network)
+        averaged = {name: weights[f"generator/{name.removeprefix('averaged/')}"] for name in self._named("averaged/")}
+        zeros = {name: np.zeros(self.shapes[name]) for name in self._named("optimizer/")}
+        return weights | averaged | zeros
+
+    def _named(self, prefix: str) -> list[str]:
+        return [name for name in self.shapes if name.startswith(prefix)]
+
+    def check_state(self, state: Mapping[str, Any]) -> None:
+        """Whether `state` has just the arrays of this GAN.
+
+        Raises:
+            StateError: an array is missing, extra or misshapen; the message names it.
+        """
+        missing = [name for name in self.shapes if name not in state]
+        extra = [name for name in state if name not in self.shapes]
+        if missing or extra:
+            parts = [f"{word}: {_some(names)}" for word, names in (("missing", missing), ("extra", extra)) if names]
+            raise StateError(f"the state is not that of these networks; arrays {'; '.join(parts)}")
+        for name, shape in self.shapes.items():
+            if tuple(state[name].shape) != shape:
+                raise StateError(f"array {name} of the state has shape {tuple(state[name].shape)}, expected {shape}")
+
+
+def _some(names: list[str]) -> str:
+    shown = ", ".join(names[:3])
+    return shown if len(names) <= 3 else f"{shown} and {len(names) - 3} more"

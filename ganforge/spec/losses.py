@@ -1,0 +1,101 @@
+"""Losses and penalties, each written once over a small `Ops` namespace and run by every backend.
+
+All of them take logits, never probabilities: log(sigmoid(x)) is exact where log(p) is not. All of them are means over
+the batch. A third party's loss is a `LossEntry` from the hook `ganforge_losses()`; docs/write-a-loss.md shows one.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol, TypeAlias
+
+Tensor: TypeAlias = Any
+"""A backend's own array; `+ - * /`, unary minus and slicing work on it."""
+
+
+class Ops(Protocol):
+    """What a loss may do beside arithmetic: each backend has these, differentiable twice."""
+
+    def mean(self, x: Tensor) -> Tensor:
+        """Mean over all elements: a scalar."""
+        ...
+
+    def sum_each(self, x: Tensor) -> Tensor:
+        """Sum over all axes but the first: (batch, ...) -> (batch,)."""
+        ...
+
+    def square(self, x: Tensor) -> Tensor:
+        """x * x."""
+        ...
+
+    def sqrt(self, x: Tensor) -> Tensor:
+        """Square root; the caller keeps x above 0."""
+        ...
+
+    def relu(self, x: Tensor) -> Tensor:
+        """max(x, 0)."""
+        ...
+
+    def softplus(self, x: Tensor) -> Tensor:
+        """log(1 + exp(x)), exact for any x."""
+        ...
+
+    def log_softmax(self, x: Tensor) -> Tensor:
+        """Over the last axis."""
+        ...
+
+    def gradient(self, function: Callable[[Tensor], Tensor], at: Tensor) -> Tensor:
+        """Gradient of sum(function(at)) with respect to `at`, itself differentiable: the shape of `at`."""
+        ...
+
+
+class Targets(NamedTuple):
+    """What the logits are trained towards, smoothing, flips and noise included; each (batch, 1)."""
+
+    real: Tensor
+    fake: Tensor
+
+
+def _the_logit(logits: Tensor) -> Tensor:
+    return logits
+
+
+@dataclass(frozen=True, kw_only=True)
+class LossEntry:
+    """A loss that a recipe can name."""
+
+    name: str
+    summary: str
+    discriminator: Callable[[Ops, Tensor, Tensor, Targets], tuple[Tensor, Tensor]]
+    """`(ops, real logits, fake logits, targets) -> (real term, fake term)`; their sum is minimised.
+
+    A loss of pairs, which has one term, gives half of it twice.
+    """
+    generator: Callable[[Ops, Tensor, Tensor, Targets], Tensor]
+    """`(ops, real logits, fake logits, targets) -> scalar`; both targets are the real one, without noise.
+
+    The real logits are None unless `generator_sees_real`.
+    """
+    outputs: int = 1
+    """Logits per picture."""
+    realness: Callable[[Tensor], Tensor] = _the_logit
+    """`logits (batch, outputs) -> (batch, 1)`: how real each picture is taken to be, by + - * / and slices alone.
+
+    For people, who are shown its means and histograms; nothing is trained by it. By default the one logit there is.
+    """
+    uses_targets: bool = False
+    generator_sees_real: bool = False
+    shift_invariant: bool = False
+    """The discriminator's terms do not change when each output is shifted by a number of its own.
+
+    The bias of a single logit then has no gradient but rounding noise, and is left where it is.
+    """
+
+
+@dataclass(frozen=True, kw_only=True)
+class PenaltyEntry:
+    """A penalty on the discriminator that a recipe can name."""
+
+    name: str
+    summary: str
+    penalty: Callable[[Ops, Callable[[Tensor], Tensor], Tensor, Tensor, Tensor], Tensor]
+    """`(ops, critic, real, fake, mix) -> scalar`: `critic` maps pictures to logits, `mix` is U(0,1)."""

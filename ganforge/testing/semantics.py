@@ -1,0 +1,123 @@
+"""The places where frameworks differ without a word, each as one replaceable piece of the reference.
+
+`Semantics()` is what docs/semantics.md says. A trap (`ganforge.testing.traps`) is a `Semantics` with one piece
+exchanged, so that what a wrong backend computes can be computed too, and recognised.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy
+
+from ganforge.backend.contract import FAKE_PASS, GENERATOR_PASS, REAL_PASS
+from ganforge.spec import streams
+from ganforge.spec.arrays import Array, Images, State
+from ganforge.spec.gan import NetworkName
+from ganforge.spec.layers import Layer
+from ganforge.spec.parameters import Parameter
+from ganforge.spec.protocol import Optimizer, Protocol, Scale
+from ganforge.spec.shapes import Node
+from ganforge.testing import optimizers
+from ganforge.testing.differentiable import Tensor, np
+
+Passes: TypeAlias = frozenset[tuple[NetworkName, int]]
+"""Forward passes: (the network that is updated, number of the pass)."""
+
+
+def same(value: Any) -> Any:
+    """The value itself."""
+    return value
+
+
+def pixels(pictures: Images, low: float, dtype: Any) -> Array:
+    """uint8 as the numbers that the generator can make: [-1, 1], or [0, 1] where `low` is 0."""
+    x = pictures.astype(dtype)
+    return x / 255.0 if low == 0.0 else x / 127.5 - 1.0
+
+
+def kernel(layer: Layer, values: Tensor) -> Tensor:
+    """A kernel in its neutral layout."""
+    return values
+
+
+def join(x: Tensor, labels: Tensor) -> Tensor:
+    """One-hot labels at the end of the last axis."""
+    return np.concatenate([x, labels], axis=-1)
+
+
+def variance(x: Tensor, mean: Tensor) -> Tensor:
+    """Per channel: mean squared distance from the mean, in two passes."""
+    return np.mean((x - mean) ** 2, axis=tuple(range(x.ndim - 1)))
+
+
+def bessel(count: int) -> float:
+    """From the biased variance to the unbiased one."""
+    return count / (count - 1)
+
+
+def dropout_mask(key: int, number: int, shape: tuple[int, ...], rate: float) -> Any:
+    """A dropout mask, elements counted in batch, height, width, channels order."""
+    return streams.dropout_mask(key, number, int(numpy.prod(shape)), rate).reshape(shape)
+
+
+def growth(rate: float) -> float:
+    """What a kept element is multiplied by."""
+    return 1.0 / (1.0 - rate)
+
+
+def pass_key(key: int, number: int) -> int:
+    """Key of the dropout masks of one pass of an update."""
+    return int(streams.hash32(numpy.array([(key + number) & 0xFFFFFFFF], dtype=numpy.uint64))[0])
+
+
+def softplus(x: Tensor) -> Tensor:
+    """log(1 + exp(x))."""
+    return np.logaddexp(np.zeros_like(x), x)
+
+
+def gradient(parameter: Parameter, values: Array) -> Array:
+    """What an optimizer is given: zero where a batch norm cancels the array."""
+    return numpy.zeros_like(values) if parameter.zero_gradient else values
+
+
+def average(averaged: Array, weights: Array, fraction: float) -> Array:
+    """The exponential moving average after a step."""
+    return fraction * averaged + (1.0 - fraction) * weights
+
+
+@dataclass(frozen=True, kw_only=True)
+class Semantics:
+    """What the reference computes, in pieces."""
+
+    node: Callable[[Node], Node] = same
+    """Every node before it is computed: its paddings and its layer's numbers."""
+    protocol: Callable[[Protocol], Protocol] = same
+    pixels: Callable[[Images, float, Any], Array] = pixels
+    product: Callable[[Tensor, Tensor], Tensor] = np.dot
+    """(..., in) times (in, out)."""
+    kernel: Callable[[Layer, Tensor], Tensor] = kernel
+    channels_first: bool = False
+    """Whether a vector holds a picture channel by channel, not pixel by pixel."""
+    join: Callable[[Tensor, Tensor], Tensor] = join
+    variance: Callable[[Tensor, Tensor], Tensor] = variance
+    bessel: Callable[[int], float] = bessel
+    dropout_mask: Callable[[int, int, tuple[int, ...], float], Any] = dropout_mask
+    growth: Callable[[float], float] = growth
+    pass_key: Callable[[int, int], int] = pass_key
+    logits: Callable[[Tensor], Tensor] = same
+    """The logits as the loss sees them."""
+    softplus: Callable[[Tensor], Tensor] = softplus
+    gradient: Callable[[Parameter, Array], Array] = gradient
+    update: Callable[[Optimizer, Array, Array, State, Scale], tuple[Array, State]] = optimizers.update
+    average: Callable[[Array, Array, float], Array] = average
+    average_running: bool = False
+    """Whether the averaged weights bring averaged running values with them."""
+    moving: Passes = frozenset(
+        {("discriminator", REAL_PASS), ("discriminator", FAKE_PASS), ("generator", GENERATOR_PASS)}
+    )
+    """Passes that move running values."""
+    by_running: Passes = frozenset()
+    """Passes of an update that normalise by running values and drop nothing."""
+    alternating: bool = True
+    """Whether the generator meets the discriminator after its update, not before."""

@@ -1,0 +1,148 @@
+"""What step number k is fed: pictures, labels, latents, targets and keys, all of it a function of (seed, k)."""
+
+from collections.abc import Iterator
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+
+from ganforge.backend.contract import FULL_BATCH, DiscriminatorInputs, GeneratorInputs, Shard, StepInputs
+from ganforge.data.prefetch import ask, asks
+from ganforge.spec import streams
+from ganforge.spec.arrays import Array, Images, Labels
+from ganforge.spec.gan import Gan
+from ganforge.spec.protocol import Latent, Player, Protocol, TargetChoice, average_weight, scale
+
+_STEPS, _BYTES = 64, 1 << 20
+"""Steps drawn at a time, and of how many bytes of pictures together: at most."""
+_BLOCK = 4096
+"""Positions of a shuffle computed at a time: enough to make their cost per step vanish, too few to matter in memory."""
+_ROWS = 256
+"""Rows of latents that are drawn at a time: few, so that a worker need not draw all those before its own."""
+
+
+def draw_steps(
+    gan: Gan, images: Images, labels: Labels | None, *, seed: int, steps: range, shard: Shard = FULL_BATCH
+) -> Iterator[StepInputs]:
+    """What `draw_step` draws for each of `steps`, in order.
+
+    Steps of small pictures are drawn some at a time: a step drives all else out of the processor's caches, and drawing
+    after each would take three times as long. While a step of large ones is computed, the disk reads the next one's.
+    """
+    bytes_of_step = images[:1].nbytes * gan.protocol.batch_size * gan.protocol.discriminator.updates
+    together = 1 if asks(images) else max(1, min(_STEPS, _BYTES // bytes_of_step))
+    for first in steps[::together]:
+        following = min(first + together, steps.stop)
+        drawn = [draw_step(gan, images, labels, seed=seed, step=step, shard=shard) for step in range(first, following)]
+        if following < steps.stop:
+            _ask_for_step(gan, images, seed=seed, step=following, shard=shard)
+        yield from drawn
+
+
+def draw_step(
+    gan: Gan, images: Images, labels: Labels | None, *, seed: int, step: int, shard: Shard = FULL_BATCH
+) -> StepInputs:
+    """All inputs of step `step`, counted from 0: one worker's share of them.
+
+    images: (N, height, width, channels), N at least a batch; labels: (N,), for a conditional GAN.
+    """
+    protocol, batch = gan.protocol, gan.protocol.batch_size
+    rows = shard.rows(batch)
+    discriminator: list[DiscriminatorInputs] = []
+    for number in _updates(protocol.discriminator, step):
+        chosen = _chosen(protocol, len(images), number, seed=seed, shard=shard)
+        real_targets, fake_targets = _targets(protocol.targets, batch, seed=seed, number=number)
+        discriminator.append(
+            DiscriminatorInputs(
+                images=images[chosen],
+                labels=labels[chosen] if labels is not None and gan.classes else None,
+                latents=draw_latents(protocol.latent, rows, seed, "latent/discriminator", number),
+                real_targets=real_targets[rows],
+                fake_targets=fake_targets[rows],
+                interpolation=_mix(batch, seed=seed, number=number)[rows] if protocol.penalty else None,
+                key=streams.key(seed, "dropout/discriminator", number),
+                scale=scale(protocol.discriminator.optimizer, number),
+            )
+        )
+    last = discriminator[-1]
+    generator = tuple(
+        GeneratorInputs(
+            images=last.images,
+            labels=last.labels,
+            latents=last.latents
+            if protocol.latents == "shared"
+            else draw_latents(protocol.latent, rows, seed, "latent/generator", number),
+            targets=np.full((len(last.images), 1), protocol.targets.real),
+            key=streams.key(seed, "dropout/generator", number),
+            scale=scale(protocol.generator.optimizer, number),
+        )
+        for number in _updates(protocol.generator, step)
+    )
+    return StepInputs(
+        discriminator=tuple(discriminator), generator=generator, average=average_weight(protocol.average, step)
+    )
+
+
+def _ask_for_step(gan: Gan, images: Images, *, seed: int, step: int, shard: Shard) -> None:
+    """Have the disk read the pictures that `draw_step` will take for step `step`; does not wait for it."""
+    if asks(images):
+        for number in _updates(gan.protocol.discriminator, step):
+            ask(images, _chosen(gan.protocol, len(images), number, seed=seed, shard=shard))
+
+
+def _updates(player: Player, step: int) -> range:
+    return range(step * player.updates, (step + 1) * player.updates)
+
+
+def _chosen(protocol: Protocol, count: int, number: int, *, seed: int, shard: Shard) -> npt.NDArray[np.int64]:
+    shuffled = protocol.order == "shuffled"
+    return batch_indices(count, protocol.batch_size, number, seed=seed, shuffled=shuffled, shard=shard)
+
+
+def draw_latents(latent: Latent, rows: slice, seed: int, purpose: str, *counters: int) -> Array:
+    """(rows, latent size) in float64: the rows from `start` to `stop` of a batch of any size."""
+    blocks = range(rows.start // _ROWS, (rows.stop - 1) // _ROWS + 1)
+    drawn = []
+    for block in blocks:
+        stream = streams.generator(seed, purpose, *counters, *([block] if block else []))
+        size = (min(_ROWS, rows.stop - block * _ROWS), latent.size)
+        normal = latent.distribution == "normal"
+        drawn.append(stream.standard_normal(size) if normal else stream.uniform(latent.low, latent.high, size))
+    return np.concatenate(drawn)[rows.start - blocks[0] * _ROWS :]
+
+
+def batch_indices(
+    count: int, batch: int, number: int, *, seed: int, shuffled: bool, shard: Shard = FULL_BATCH
+) -> npt.NDArray[np.int64]:
+    """Indices of a share of batch `number` of `count` pictures: epoch after epoch, each without what is left over."""
+    epoch, place = divmod(number, count // batch)
+    rows = shard.rows(batch)
+    first, last = place * batch + rows.start, place * batch + rows.stop - 1
+    if not shuffled:
+        return np.arange(first, last + 1)
+    blocks = range(first // _BLOCK, last // _BLOCK + 1)
+    found = np.concatenate([_shuffled_block(seed, epoch, count, block) for block in blocks])
+    start = blocks[0] * _BLOCK
+    return found[first - start : last + 1 - start]
+
+
+@lru_cache(maxsize=4)
+def _shuffled_block(seed: int, epoch: int, count: int, block: int) -> npt.NDArray[np.int64]:
+    positions = np.arange(block * _BLOCK, min((block + 1) * _BLOCK, count))
+    return streams.shuffled(seed, epoch, count, positions)
+
+
+def _targets(choice: TargetChoice, batch: int, *, seed: int, number: int) -> tuple[Array, Array]:
+    """Targets of the real and of the fake pictures, (batch, 1) each: first some exchanged, then noise added."""
+    real, fake = np.full((batch, 1), choice.real), np.full((batch, 1), choice.fake)
+    if choice.flip:
+        flipped = streams.generator(seed, "flip", number).random((2, batch, 1)) < choice.flip
+        real, fake = np.where(flipped[0], choice.fake, real), np.where(flipped[1], choice.real, fake)
+    if choice.noise:
+        noise = choice.noise * streams.generator(seed, "target-noise", number).random((2, batch, 1))
+        real, fake = real + noise[0], fake + noise[1]
+    return real, fake
+
+
+def _mix(batch: int, *, seed: int, number: int) -> Array:
+    return streams.generator(seed, "mix", number).random((batch, 1, 1, 1))

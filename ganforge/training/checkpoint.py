@@ -1,0 +1,196 @@
+"""Checkpoints: a state and what it belongs to, written so that a crash at any moment leaves the last good one whole.
+
+`step-00012000/state.safetensors` holds the arrays, `run.json` beside it the step, the recipe and a checksum. A folder
+is written under a temporary name, flushed to the disk and renamed; one with its final name is therefore complete.
+
+Who changes what the files hold, be it a field of `About` with a default, or what the checksum is of, raises `FORMAT`,
+lets `load` turn every earlier format into today's `About` and `State`, and stores a small run of the new format in
+tests/stored: a test reads and resumes one of each.
+"""
+
+import json
+import os
+import shutil
+import struct
+from collections.abc import Callable
+from contextlib import suppress
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import safetensors
+from safetensors.numpy import load as load_arrays
+
+from ganforge._io.files import PARTIAL, flush, sweep
+from ganforge.errors import RunError, WriteError
+from ganforge.spec.arrays import State
+
+FORMAT = 1
+STATE, ABOUT = "state.safetensors", "run.json"
+_TYPES = {"float32": "F32", "float64": "F64"}
+"""Names that safetensors has for the types of a state's arrays."""
+
+
+class About(msgspec.Struct, frozen=True, kw_only=True):
+    """What stands in `run.json`."""
+
+    format: int
+    step: int
+    """Steps done."""
+    recipe: dict[str, Any]
+    """The resolved recipe's table."""
+    data: str
+    """Hash of the pictures (`assembly.picture_hash`), to tell another set on resuming."""
+    seconds: float
+    """Spent on training so far."""
+    sha256: str
+    """Of the state's file and of all values above."""
+
+
+class LaterFormat(RunError):
+    """A checkpoint that a later ganforge wrote. It is not damaged, so nothing may pass it by and write over it."""
+
+
+class _Head(msgspec.Struct, frozen=True):
+    """What every format of `run.json` begins with."""
+
+    format: int
+
+
+def save(folder: Path, state: State, about: About, *, keep: int, keep_every: int | None = None) -> Path:
+    """Write `state` as a checkpoint into `folder`; afterwards remove earlier ones.
+
+    The `keep` newest stay, and those of steps that `keep_every` divides.
+
+    Raises:
+        WriteError: it cannot be written; earlier checkpoints are untouched.
+    """
+    final = folder / f"step-{about.step:08d}"
+    partial = folder / f".{final.name}{PARTIAL}"
+    try:
+        sweep(folder)  # what a killed process left may be what the disk is full of
+        partial.mkdir(parents=True)
+        digest = sha256()
+        _write_state(partial / STATE, state, digest.update)
+        digest.update(_checked(about))
+        about = msgspec.structs.replace(about, sha256=digest.hexdigest())
+        _write(partial / ABOUT, msgspec.json.format(msgspec.json.encode(about)))
+        flush(partial)
+        partial.rename(final)
+        flush(folder)
+    except OSError as error:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise WriteError(
+            f"checkpoint {final} cannot be written: {error.strerror}; what was saved before is untouched"
+        ) from error
+    for old in checkpoints(folder)[:-keep]:
+        if keep_every is None or _step(old) % keep_every:
+            _discard(old)
+    return final
+
+
+def _discard(path: Path) -> None:
+    """Take a checkpoint away, all of it at once for whoever reads beside."""
+    hidden = path.with_name(f".{path.name}.old{PARTIAL}")
+    with suppress(OSError):  # it stays, then, and is tried again after the next one
+        path.rename(hidden)
+        shutil.rmtree(hidden)
+
+
+def set_aside(folder: Path, step: int) -> None:
+    """Give checkpoints later than `step` names that do not count; they are damaged, and a run goes on before them.
+
+    Under their own names they would push out good ones, and be in the way of those that the run will write.
+
+    Raises:
+        WriteError: they cannot be renamed.
+    """
+    for path in checkpoints(folder):
+        if _step(path) > step:
+            aside = path.with_name(f"{path.name}.damaged")
+            try:
+                shutil.rmtree(aside, ignore_errors=True)  # of an earlier time
+                path.rename(aside)
+            except OSError as error:
+                raise WriteError(f"{path} cannot be set aside: {error.strerror}") from error
+
+
+def checkpoints(folder: Path) -> list[Path]:
+    """The checkpoints of a folder, oldest first."""
+    while True:
+        named = [path for path in folder.glob("step-*") if path.name.removeprefix("step-").isdecimal()]
+        found = [path for path in named if path.is_dir()]
+        if all(map(os.path.lexists, named)):  # else one was removed beside us, and a newer one may have come unseen
+            return sorted(found, key=_step)
+
+
+def _step(path: Path) -> int:
+    return int(path.name.removeprefix("step-"))
+
+
+def load(path: Path) -> tuple[About, State]:
+    """A checkpoint, verified.
+
+    Raises:
+        LaterFormat: it needs a later ganforge.
+        RunError: a file is missing or damaged; the message names it.
+    """
+    try:
+        text, content = (path / ABOUT).read_bytes(), (path / STATE).read_bytes()
+        head = msgspec.json.decode(text, type=_Head)
+        if head.format > FORMAT:
+            raise LaterFormat(
+                f"checkpoint {path} has format {head.format}, this ganforge reads up to {FORMAT}; update ganforge, or "
+                "move that folder away to go on from the one before"
+            )
+        if head.format < 1:
+            raise RunError(f"checkpoint {path} is damaged: {ABOUT}: there is no format {head.format}")
+        about = msgspec.json.decode(text, type=About)
+    except OSError as error:
+        raise RunError(f"checkpoint {path} is damaged: {error.filename}: {error.strerror}") from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise RunError(f"checkpoint {path} is damaged: {ABOUT}: {error}") from error
+    digest = sha256(content)
+    digest.update(_checked(about))
+    if digest.hexdigest() != about.sha256:
+        raise RunError(f"checkpoint {path} is damaged: {STATE} or {ABOUT} does not have the checksum given there")
+    try:
+        return about, dict(sorted(load_arrays(content).items()))  # safetensors gives them in any order
+    except (safetensors.SafetensorError, KeyError, ValueError) as error:  # the latter two of types NumPy lacks
+        raise RunError(f"checkpoint {path} is damaged: {STATE}: {error}") from error
+
+
+def _checked(about: About) -> bytes:
+    """What the checksum covers beside the state's file."""
+    return msgspec.json.encode(msgspec.structs.replace(about, sha256=""))
+
+
+def _write_state(path: Path, state: State, hashed: Callable[[bytes | memoryview], object]) -> None:
+    """Write a file as safetensors defines it, array by array: all at once would take the memory a second time.
+
+    `hashed` is given all that is written.
+    """
+    header: dict[str, Any] = {}
+    end = 0
+    for name, array in state.items():
+        begin, end = end, end + array.nbytes
+        header[name] = {"dtype": _TYPES[array.dtype.name], "shape": array.shape, "data_offsets": (begin, end)}
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)  # arrays begin at a multiple of eight bytes
+    parts: list[bytes | memoryview] = [struct.pack("<Q", len(text)), text]
+    parts += (np.ascontiguousarray(array).reshape(-1).view(np.uint8).data for array in state.values())
+    with path.open("wb") as file:
+        for part in parts:
+            hashed(part)
+            file.write(part)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _write(path: Path, content: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())

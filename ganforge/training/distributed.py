@@ -1,0 +1,115 @@
+"""Several processes that train one GAN: what they agree on beside the numbers of a step, which are the backend's.
+
+All of it is sums of small arrays over all workers, and each of these waits until every worker has come. One that ends
+in the middle takes the others with it: their next sum raises.
+"""
+
+from collections.abc import Callable, Mapping
+from hashlib import sha256
+
+import numpy as np
+
+from ganforge.backend.contract import BackendEntry, Session, Shard, Workers
+from ganforge.errors import RunError
+from ganforge.plugins.host import Host
+from ganforge.recipes.schema import Recipe
+from ganforge.spec.arrays import Array, State
+from ganforge.spec.gan import NETWORKS, Gan
+from ganforge.spec.layers import BatchNorm
+from ganforge.spec.shapes import walk
+from ganforge.training.experiment import find_backend, find_opener
+
+SINGLE_PROCESS = Workers()
+
+
+def gather(backend: str, host: Host) -> Workers:
+    """Meet the other processes that the environment speaks of; `ALONE` where it speaks of none.
+
+    Raises:
+        RunError: what the environment says is broken, or means another backend; the others do not come.
+    """
+    support = find_backend(backend, host).distributed
+    if support is not None and support.started() > 1:
+        return support.join()
+    for name, provided in host.entries("ganforge_backends", BackendEntry).items():
+        other = provided.entry.distributed
+        if other is not None and name != backend and other.started() > 1:
+            raise RunError(
+                f"this process was started as one of {other.started()} workers of backend {name!r}, but is to train "
+                f"with {backend!r}; take --backend {name}, or see docs/scaling.md for how workers of {backend!r} are "
+                "started"
+            )
+    return SINGLE_PROCESS
+
+
+def open_shard(gan: Gan, state: State, recipe: Recipe, backend: str, host: Host, shard: Shard) -> Session:
+    """A session of `backend` that holds `state` and is fed `share` of every batch."""
+    entry = find_opener(recipe, backend, host)
+    support = entry.distributed if shard.count > 1 else None
+    return (support or entry).open(gan, state, recipe.run.precision, recipe.run.device)
+
+
+def check_batch_divides(gan: Gan, shard: Shard) -> None:
+    """Refuse a batch that workers cannot share.
+
+    Raises:
+        RunError: it has no equal shares, or a batch norm of the worker's own rows would see a single value.
+    """
+    batch, count = gan.protocol.batch_size, shard.count
+    if batch % count:
+        near = [size for size in (batch - batch % count, batch + count - batch % count) if size]
+        raise RunError(
+            f"{count} workers cannot share a batch of {batch} evenly; take --batch-size "
+            f"{' or '.join(map(str, near))}, or another number of workers"
+        )
+    if gan.protocol.batch_statistics == "global":
+        return
+    for name in NETWORKS:
+        for node in walk(gan.nodes(name)):
+            if isinstance(node.layer, BatchNorm) and batch // count * int(np.prod(node.input[:-1])) < 2:
+                raise RunError(
+                    f"{name} layer {node.name}: batch norm over the one value of a worker's {batch // count} rows; "
+                    "take a larger batch_size, or training.batch_statistics = 'global'"
+                )
+
+
+def anyone(workers: Workers, asked: bool) -> bool:
+    """Whether any worker asks."""
+    if workers.shard.count == 1:  # asked after every step, however short
+        return asked
+    return bool(workers.total(np.array([float(asked)]))[0])
+
+
+def wait_for_all(workers: Workers) -> None:
+    """Come back when every worker has come here."""
+    workers.total(np.zeros(1))
+
+
+def from_first(workers: Workers, make: Callable[[], str]) -> str:
+    """What `make` gives on worker 0, on every worker; the others do not call it."""
+    own = np.frombuffer(make().encode() if workers.shard.rank == 0 else b"", np.uint8).astype(np.float64)
+    length = int(workers.total(np.array([float(len(own))]))[0])
+    return _bytes(workers.total(np.pad(own, (0, length - len(own))))).decode()
+
+
+def check_same_facts(workers: Workers, facts: Mapping[str, str]) -> None:
+    """Refuse to train where workers would not train the same.
+
+    Raises:
+        RunError: a fact, such as 'recipe', is another one on some worker than on worker 0.
+    """
+    rank, count = workers.shard.rank, workers.shard.count
+    for name, fact in facts.items():
+        own = np.zeros((count, 32))
+        own[rank] = np.frombuffer(sha256(fact.encode()).digest(), np.uint8)
+        digests = workers.total(own)
+        other = np.flatnonzero((digests != digests[0]).any(axis=1))
+        if len(other):
+            raise RunError(
+                f"worker {other[0]} of {count} has another {name} than worker 0; start all of them with the same "
+                "command, on the same data and run folder"
+            )
+
+
+def _bytes(values: Array) -> bytes:
+    return values.astype(np.uint8).tobytes()
