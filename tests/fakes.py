@@ -18,9 +18,10 @@ from ganforge.plugins.host import Host
 from ganforge.plugins.markers import hookimpl
 from ganforge.spec.arrays import Array, Labels, State
 from ganforge.spec.gan import Gan
-from ganforge.spec.layers import BatchNorm, Conv, Dense, Elu, Flatten, LeakyRelu, Network, Relu, Reshape, Tanh
+from ganforge.spec.layers import BatchNorm, Conv, Dense, Elu, Flatten, LeakyRelu, Relu, Reshape, Tanh
 from ganforge.spec.loss_library import LOSSES
 from ganforge.spec.losses import LossEntry, PenaltyEntry
+from ganforge.spec.network import Network
 from ganforge.spec.protocol import Latent, Protocol
 from ganforge.training import api
 

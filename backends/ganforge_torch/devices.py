@@ -1,18 +1,16 @@
 """Which device a session's arrays lie on, and what makes its numbers repeatable there."""
 
-import ctypes
-import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
+from ganforge.spec import step_operations
+from ganforge.gan import Gan
 
 from ganforge.backend import Precision
 from ganforge.errors import PluginError, near_names
-from ganforge.spec import Gan, step_operations
 
 _SMALL_STEP = 10**9  # floating-point operations
-_TRIM_THRESHOLD, _MMAP_MAX = -1, -4  # glibc's malloc.h
 
 
 def find(name: str, precision: Precision) -> torch.device:
@@ -30,18 +28,6 @@ def find(name: str, precision: Precision) -> torch.device:
     if wanted == "mps" and precision == "float64":
         raise PluginError("device 'mps' has no float64; take precision float32 or device 'cpu'")
     return torch.device(wanted)
-
-
-def keep_freed_memory() -> None:
-    """Have the C library keep memory that is freed, for the next step, which wants as much again.
-
-    glibc hands large blocks back to the system at once and is given them anew as empty pages, which takes 2 to 8 % of a
-    step. So it is for the whole process; another C library does as it likes.
-    """
-    if platform.libc_ver()[0] == "glibc":
-        libc = ctypes.CDLL(None)
-        libc.mallopt(_MMAP_MAX, 0)
-        libc.mallopt(_TRIM_THRESHOLD, 2**31 - 1)
 
 
 def threads(gan: Gan) -> int | None:

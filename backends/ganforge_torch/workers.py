@@ -6,12 +6,11 @@ works by hooks on `backward`; a penalty differentiates twice, the two networks' 
 """
 
 import atexit
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,8 +19,8 @@ from torch import Tensor
 
 from ganforge.backend import Shard, Workers
 from ganforge.errors import RunError
-from ganforge.spec import Array, Gan, Ops
-from ganforge_torch import launch, ops
+from ganforge.spec import Array, Gan
+from ganforge_torch import launch
 
 # While the first worker prepares a large data set or draws pictures, the others wait.
 _PATIENCE = timedelta(days=1)
@@ -29,47 +28,31 @@ _PATIENCE = timedelta(days=1)
 
 @dataclass(frozen=True, kw_only=True)
 class Group:
-    """The workers, to a step. As it is: a process alone."""
+    """The workers that have met, as a step sees them: `ganforge.backend.Collective`."""
 
-    rank: int = 0
-    count: int = 1
-    one_batch: bool = True
-    """Whether a batch norm sees the whole batch, not this worker's rows alone."""
+    rank: int
+    count: int
+    one_batch: bool
 
-    def rows(self, own: int, parts: int) -> tuple[int, ...]:
-        """Where in the whole batch its `own` rows begin, which are those of `parts` batches one after another."""
-        if self.count == 1:
-            return (0,)
-        return tuple(own // parts * (part * self.count + self.rank) for part in range(parts))
-
-    @property
-    def ops(self) -> Ops:
-        """What a loss is given: of them all, the mean alone is over the batch, so here over all workers."""
-        if self.count == 1:
-            return cast(Ops, ops)
-        return cast(Ops, SimpleNamespace(**vars(ops) | {"mean": self._mean}))
-
-    def _mean(self, x: Tensor) -> Tensor:
-        return _total(x.mean()) / self.count
+    def mean(self, x: Tensor) -> Tensor:
+        """The mean over all workers."""
+        return _total(x) / self.count
 
     def gather(self, x: Tensor) -> Tensor:
         """(count, *x.shape): that of every worker, to be differentiated as often as one likes."""
         return _Gather.apply(x, self.rank, self.count)  # type: ignore[no-any-return, no-untyped-call]
 
-    def average(self, tensors: list[Tensor], like: list[Tensor]) -> list[Tensor]:
-        """The mean over all workers of each of `tensors`, in one message; they lie in memory as `like` do."""
-        if self.count == 1:
-            return tensors
-        message = torch.empty(sum(each.numel() for each in like), dtype=like[0].dtype, device=like[0].device)
-        places = torch.split(message, [each.numel() for each in like])
-        averaged = [place.as_strided(each.shape, each.stride()) for place, each in zip(places, like, strict=True)]
-        torch._foreach_copy_(averaged, tensors)
+    def average(self, tensors: Sequence[Tensor]) -> list[Tensor]:
+        """The mean over all workers of each of `tensors`, in one message; they lie in memory as they did."""
+        message = torch.empty(sum(each.numel() for each in tensors), dtype=tensors[0].dtype, device=tensors[0].device)
+        averaged = [
+            place.as_strided(each.shape, torch.empty_like(each, device="meta").stride())
+            for place, each in zip(torch.split(message, [each.numel() for each in tensors]), tensors, strict=True)
+        ]
+        torch._foreach_copy_(averaged, list(tensors))
         _sum(message)
         message.div_(self.count)
         return averaged
-
-
-ALONE = Group()
 
 
 def group(gan: Gan) -> Group:

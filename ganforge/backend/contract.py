@@ -11,7 +11,7 @@ from typing import Any, Literal, Protocol, SupportsFloat, TypeAlias
 
 from ganforge.spec.arrays import Array, Images, Labels, State
 from ganforge.spec.gan import Gan, NetworkName
-from ganforge.spec.protocol import Scale
+from ganforge.spec.optimizers import Scale
 
 Precision: TypeAlias = Literal["float32", "float64", "bfloat16"]
 """bfloat16: arrays as in float32; in a step, products and convolutions take and give numbers of 8 bits of fraction."""

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Meta
 
 from ganforge.recipes.templates import Written
-from ganforge.spec.layers import Count
+from ganforge.spec.layers.contract import Count
 from ganforge.spec.protocol import Protocol
 
 Table = dict[str, Any]

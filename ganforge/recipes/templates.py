@@ -17,7 +17,8 @@ import msgspec
 
 from ganforge._io.convert import convert
 from ganforge.errors import RecipeError, near_names
-from ganforge.spec.layers import JoinLabel, Layer, Residual
+from ganforge.spec.layers import JoinLabel, Residual
+from ganforge.spec.layers.contract import Layer
 
 Written: TypeAlias = dict[str, Any]
 """One layer as it stands in a recipe."""

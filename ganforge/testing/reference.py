@@ -13,8 +13,8 @@ from ganforge.errors import PluginError
 from ganforge.spec.arrays import Array, Labels, State
 from ganforge.spec.gan import Gan, NetworkName
 from ganforge.spec.layers import BatchNorm
-from ganforge.spec.protocol import Scale
-from ganforge.spec.shapes import walk
+from ganforge.spec.layers.chain import walk
+from ganforge.spec.optimizers import Scale
 from ganforge.testing.layers import Pass, Statistics, forward
 from ganforge.testing.semantics import Semantics
 from ganforge.testing.updates import Outcome, Updates

@@ -16,7 +16,7 @@ from ganforge.recipes.schema import Recipe
 from ganforge.spec.arrays import Array, State
 from ganforge.spec.gan import NETWORKS, Gan
 from ganforge.spec.layers import BatchNorm
-from ganforge.spec.shapes import walk
+from ganforge.spec.layers.chain import walk
 from ganforge.training.experiment import find_backend, find_opener
 
 SINGLE_PROCESS = Workers()

@@ -21,10 +21,9 @@ from ganforge.spec.architectures import ArchitectureEntry, ArchitectureRequest
 from ganforge.spec.arrays import State
 from ganforge.spec.checks import blamed, check_networks, checked_loss, checked_penalty
 from ganforge.spec.gan import Gan
-from ganforge.spec.layers import Network
 from ganforge.spec.losses import LossEntry, PenaltyEntry
+from ganforge.spec.network import Network, resolve
 from ganforge.spec.protocol import TargetChoice
-from ganforge.spec.shapes import resolve
 
 E = TypeVar("E", bound=Named)
 

@@ -1,0 +1,148 @@
+"""TensorFlow as the core's `Runtime`: variables, derivatives, and a step traced once into a graph."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from ganforge.backend import (
+    NO_FAST_FORMS,
+    Collective,
+    FastForms,
+    GanSession,
+    Precision,
+    Session,
+    SingleProcess,
+    Vjp,
+    plain_asked,
+)
+from ganforge.errors import PluginError
+from ganforge.spec import Array, Gan, State
+from ganforge_tensorflow import cpu, devices, native, workers
+from ganforge_tensorflow.fast import fast_forms
+from ganforge_tensorflow.ops import TensorFlowOps, gradients
+
+Tensors = dict[str, Any]
+
+
+def open_session(gan: Gan, state: State, precision: Precision, device: str) -> Session:
+    """A session that holds `state`.
+
+    Raises:
+        PluginError: TensorFlow sees no such device.
+        StateError: the state is not that of this GAN.
+    """
+    return _opened(gan, state, precision, devices.find(device), SingleProcess())
+
+
+def open_shared(gan: Gan, state: State, precision: Precision, device: str) -> Session:
+    """The same, of one of the workers that have met.
+
+    Raises:
+        PluginError: TensorFlow sees no such device, or it is not the one that the workers share.
+    """
+    found, shared = devices.find(device), workers.device()
+    if device != "auto" and found != shared:
+        raise PluginError(f"this worker computes on {shared}, not {found}; CUDA_VISIBLE_DEVICES decides it")
+    return _opened(gan, state, precision, shared, workers.group(gan))
+
+
+def _opened(gan: Gan, state: State, precision: Precision, device: str, replicas: Collective) -> Session:
+    gan.check_state(state)
+    # Grappler's arithmetic optimizer makes one AddN of a + b + c, which adds in an order that changes from run to run
+    # (see ops.gradients). It has no switch for one function, so this is set for TensorFlow as a whole.
+    tf.config.optimizer.set_experimental_options({"arithmetic_optimization": False})
+    tuned = "CPU" in device and not plain_asked()
+    ops = TensorFlowOps(replicas=replicas, forms=cpu.TUNED) if tuned else TensorFlowOps(replicas=replicas)
+    reduced = tf.as_dtype(precision)
+    runtime = TensorFlowRuntime(
+        device=device,
+        dtype=tf.float32 if reduced == tf.bfloat16 else reduced,
+        reduced_dtype=reduced,
+        ops=ops,
+        fast=NO_FAST_FORMS if plain_asked() else fast_forms(ops),
+        replicas=replicas,
+    )
+    return GanSession(gan, state, runtime, partial(native.build, gan))
+
+
+@dataclass(frozen=True, kw_only=True)
+class TensorFlowRuntime:
+    """See `ganforge.backend.Runtime`."""
+
+    device: str
+    dtype: tf.DType
+    reduced_dtype: tf.DType
+    ops: TensorFlowOps
+    fast: FastForms
+    replicas: Collective
+    fixed_shapes: bool = True
+    exact_batch: int = 16
+
+    def arrays(self, state: State) -> Tensors:
+        """A variable for every array."""
+        with tf.device(self.device):
+            return {
+                name: tf.Variable(array, dtype=self.dtype, trainable=False, name=name) for name, array in state.items()
+            }
+
+    def store(self, arrays: Tensors, changed: Tensors) -> None:
+        """Assign what was not changed in place."""
+        for name, value in changed.items():
+            if value is not arrays[name]:
+                arrays[name].assign(value)
+
+    def to_numpy(self, x: Any) -> Array:
+        """A copy on the host."""
+        return np.array(x.numpy())
+
+    def real(self, array: npt.NDArray[Any]) -> tf.Tensor:
+        """In the precision of a state."""
+        return tf.constant(np.asarray(array, self.dtype.as_numpy_dtype))
+
+    def reduced(self, array: npt.NDArray[Any]) -> tf.Tensor:
+        """In the precision of a step's networks."""
+        return tf.constant(np.asarray(array, self.reduced_dtype.as_numpy_dtype))
+
+    def integers(self, array: npt.NDArray[Any]) -> tf.Tensor:
+        """As they are."""
+        return tf.constant(array)
+
+    def numbers(self, values: Sequence[float]) -> tf.Tensor:
+        """One tensor, so that new numbers need no new trace."""
+        return self.real(np.array(values, np.float64))
+
+    def keys(self, values: Sequence[int]) -> tf.Tensor:
+        """One tensor, too."""
+        return tf.constant(np.array(values, np.uint32))
+
+    def vjp(self, function: Callable[[Tensors], tuple[tf.Tensor, Any]], arrays: Tensors) -> Vjp:
+        """By `tf.gradients`, within a trace."""
+        leaves = {name: tf.identity(each) for name, each in arrays.items()}
+        value, aux = function(leaves)
+
+        def pull(cotangent: tf.Tensor | None) -> Tensors:
+            return dict(zip(leaves, gradients(value, list(leaves.values()), cotangent), strict=True))
+
+        return Vjp(tf.stop_gradient(value), aux, pull)
+
+    def compile(self, function: Callable[..., tuple[Tensors, Any]], arrays: Tensors) -> Callable[..., Any]:
+        """Traced for every shape of its inputs."""
+
+        def traced(*inputs: Any) -> Any:
+            changed, result = function(arrays, *inputs)
+            self.store(arrays, changed)
+            return result
+
+        return tf.function(workers.together(self.replicas, traced), autograph=False)  # type: ignore[no-any-return]
+
+    @contextmanager
+    def context(self) -> Iterator[None]:
+        """On the session's device; that another worker has ended is a RunError."""
+        with tf.device(self.device), workers.heard(self.replicas.rank):
+            yield

@@ -1,0 +1,59 @@
+"""What an update does to the arrays of a network: the optimizer's formula, state that moved, the average."""
+
+from ganforge.backend.runtime import Runtime, Tensors, UpdatedList
+from ganforge.spec.gan import Gan, NetworkName
+from ganforge.spec.ops import Number
+from ganforge.spec.optimizers import Scale
+
+
+def apply_update(
+    runtime: Runtime,
+    gan: Gan,
+    network: NetworkName,
+    arrays: Tensors,
+    gradients: Tensors,
+    moved: Tensors,
+    scale: Scale,
+) -> Tensors:
+    """The network's arrays and its optimizer's after one update, by their names in a state."""
+    optimizer = gan.protocol.player(network).optimizer
+    weights = {name: arrays[f"{network}/{name}"] for name in gradients}
+    slots = {
+        slot: {name: arrays[f"optimizer/{network}/{slot}/{name}"] for name in gradients} for slot in optimizer.slots()
+    }
+    form = runtime.fast.optimizers.get(type(optimizer))
+    if form is not None:
+        found = form(optimizer, weights, gradients, slots, scale)
+    else:
+        found = _one_by_one(runtime, optimizer, weights, gradients, slots, scale)
+    if not runtime.replicas.one_batch:  # each worker has moved its running values by its own rows
+        moved = dict(zip(moved, runtime.replicas.average(list(moved.values())), strict=True))
+    changed = {f"{network}/{name}": each for name, each in (found.weights | moved).items()}
+    for slot, kept in found.slots.items():
+        changed |= {f"optimizer/{network}/{slot}/{name}": each for name, each in kept.items()}
+    return changed
+
+
+def _one_by_one(runtime, optimizer, weights, gradients, slots, scale) -> UpdatedList:
+    found = UpdatedList({}, {slot: {} for slot in slots})
+    for name, gradient in gradients.items():
+        if optimizer.clip is not None:
+            gradient = runtime.ops.clip(gradient, -optimizer.clip, optimizer.clip)
+        own = {slot: kept[name] for slot, kept in slots.items()}
+        updated = optimizer.update(runtime.ops, weights[name], gradient, own, scale)
+        found.weights[name] = updated.weight
+        for slot, value in updated.slots.items():
+            found.slots[slot][name] = value
+    return found
+
+
+def move_average(runtime: Runtime, arrays: Tensors, *, kept: Number, taken: Number) -> Tensors:
+    """The averaged weights after a step: kept * averaged + taken * weights, by their names in a state."""
+    prefix = "averaged/"
+    averaged = {name.removeprefix(prefix): each for name, each in arrays.items() if name.startswith(prefix)}
+    weights = {name: arrays[f"generator/{name}"] for name in averaged}
+    if runtime.fast.average is not None:
+        found = runtime.fast.average(averaged, weights, kept, taken)
+    else:
+        found = {name: kept * each + taken * weights[name] for name, each in averaged.items()}
+    return {f"{prefix}{name}": each for name, each in found.items()}
