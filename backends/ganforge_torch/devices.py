@@ -4,11 +4,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
-from ganforge.spec import step_operations
-from ganforge.gan import Gan
 
 from ganforge.backend import Precision
 from ganforge.errors import PluginError, near_names
+from ganforge.spec import Gan, step_operations
 
 _SMALL_STEP = 10**9  # floating-point operations
 

@@ -52,17 +52,17 @@ def read_toml(text: str) -> dict[str, Any]:
         raise ValueError("nested too deeply") from error
 
 
-def convert(table: object, kind: type[T], where: str) -> T:
+def convert(table: object, kind: type[T], where: str, within: str = "") -> T:
     """`table` as a `kind`.
 
     Raises:
         RecipeError: an unknown key or a wrong value; the message names `where`, its place there, and the near names.
     """
     try:
-        _refuse_extremes(table, where, "", _DEEPEST)
+        _refuse_extremes(table, where, within, _DEEPEST)
         return msgspec.convert(table, kind)
     except msgspec.ValidationError as error:
-        raise RecipeError(f"{where}: {_worded(str(error), kind)}") from error
+        raise RecipeError(f"{where}: {_worded(str(error), kind, within)}") from error
 
 
 def _refuse_extremes(value: object, where: str, place: str, deeper: int) -> None:
@@ -101,28 +101,29 @@ def _is_text(value: str) -> bool:
     return True
 
 
-def _worded(message: str, kind: type) -> str:
+def _worded(message: str, kind: type, within: str) -> str:
     """msgspec's message in a recipe's own words, with what may stand at the place and near names where it can say."""
     text, _, place = message.partition(" - at `")
-    place = place.rstrip("`").removeprefix("$").removeprefix(".")
-    inside = f" in [{place}]" if place else ""
+    path = place.rstrip("`").removeprefix("$")
+    place, shown = path.removeprefix("."), f"{within}{path}".removeprefix(".")
+    inside = f" in [{shown}]" if shown else ""
     if unknown := re.search(r"unknown field `(.*)`", text):
         keys = {field.encode_name for each in _types_at(kind, place) for field in _fields(each)}
         return f"unknown key {unknown[1]!r}{inside}; {near_names(unknown[1], keys)}"
     if wrong := re.search(r"Invalid (?:enum )?value '(.*)'", text):
-        return f"unknown value {wrong[1]!r} at {place}; {near_names(wrong[1], _values_at(kind, place))}"
+        return f"unknown value {wrong[1]!r} at {shown}; {near_names(wrong[1], _values_at(kind, place))}"
     if missing := re.search(r"missing required field `(.*)`", text):
         return f"key {missing[1]!r} is missing{inside}{_wanted(kind, f'{place}.{missing[1]}'.removeprefix('.'))}"
     if (wrong := re.fullmatch(r"Invalid enum value (.*)", text)) and (values := _values_at(kind, place)):
-        return f"{place} must be {_either(sorted(values))}, not {wrong[1]}"
+        return f"{shown} must be {_either(sorted(values))}, not {wrong[1]}"
     if wrong := re.fullmatch(r"Expected `([a-z| ]*)`(.*?)(?:, got `?([^`]*)`?)?", text):
         expected, bound, got = wrong.groups()
         words = _either(_WORDS.get(each, each) for each in expected.split(" | ") if each != "null")
         given = f", not {_GIVEN.get(got, got)}" if got else ""
         quotes = expected == "str" and got not in (None, "array", "list", "object", "dict")
         hint = "; put it in quotes" if quotes else ""
-        return f"{place or 'it'} must be {words}{bound.removesuffix('.0')}{given}{hint}"
-    return f"{text}{f', at {place}' if place else ''}"
+        return f"{shown or 'it'} must be {words}{bound.removesuffix('.0')}{given}{hint}"
+    return f"{text}{f', at {shown}' if shown else ''}"
 
 
 def _wanted(kind: type, place: str) -> str:

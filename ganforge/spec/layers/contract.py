@@ -7,7 +7,7 @@ docs/write-a-layer.md shows one.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from math import prod
-from typing import Annotated, Any, ClassVar, NamedTuple, Protocol, TypeAlias
+from typing import Annotated, Any, ClassVar, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 import msgspec
 from msgspec import Meta
@@ -161,6 +161,7 @@ class Pass:
         return Moments(mean, variance, self.replicas.count * count)
 
 
+@runtime_checkable
 class Layer(Protocol):
     """A kind of layer. `ganforge.testing.check_layer` tells whether one keeps this contract."""
 
