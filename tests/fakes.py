@@ -95,7 +95,7 @@ class FakeSession:
             if name.startswith((f"{network}/", f"optimizer/{network}/")):
                 self.arrays[name] = 0.9 * self.arrays[name] + 0.1 * np.sin(signal + number)
 
-    def generate(self, latents: Array, labels: Labels | None, *, averaged: bool = False) -> Array:
+    def generate(self, latents: Array, labels: Labels | None, *, averaged: bool = False, exact: bool = False) -> Array:
         """Bright where the latent's mean is; by its label where there is one; the weights tint it."""
         prefix = "averaged/" if averaged else "generator/"
         tint = np.tanh(sum(float(array.sum()) for name, array in self.arrays.items() if name.startswith(prefix)))

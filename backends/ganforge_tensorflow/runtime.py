@@ -133,13 +133,14 @@ class TensorFlowRuntime:
 
     def compile(self, function: Callable[..., tuple[Tensors, Any]], arrays: Tensors) -> Callable[..., Any]:
         """Traced for every shape of its inputs."""
+        # A partial, not a function of its own, since TensorFlow counts traces by the place in the source and warns.
+        run = workers.together(self.replicas, partial(self._run, function, arrays))
+        return tf.function(run, autograph=False)  # type: ignore[no-any-return]
 
-        def traced(*inputs: Any) -> Any:
-            changed, result = function(arrays, *inputs)
-            self.store(arrays, changed)
-            return result
-
-        return tf.function(workers.together(self.replicas, traced), autograph=False)  # type: ignore[no-any-return]
+    def _run(self, function: Callable[..., tuple[Tensors, Any]], arrays: Tensors, *inputs: Any) -> Any:
+        changed, result = function(arrays, *inputs)
+        self.store(arrays, changed)
+        return result
 
     @contextmanager
     def context(self) -> Iterator[None]:

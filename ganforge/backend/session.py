@@ -90,7 +90,11 @@ class GanSession:
 
     def _images(self, latents: Array, labels: Labels | None, averaged: bool, exact: bool) -> Array:
         runtime, count = self._runtime, len(latents)
-        size = runtime.exact_batch if exact else 1 << (count - 1).bit_length() if runtime.fixed_shapes else count
+        size = count
+        if exact or (runtime.fixed_shapes and count <= runtime.exact_batch):
+            size = runtime.exact_batch
+        elif runtime.fixed_shapes:  # two sizes in all, so that two are compiled
+            size = _BATCH
         rows = np.minimum(np.arange(size), count - 1)  # the last one again, so that the batch has its size
         with runtime.context():
             given = () if labels is None else (runtime.integers(labels[rows]),)

@@ -54,8 +54,8 @@ class ReferenceSession:
             f"discriminator/{name}": each for name, each in discriminator.items()
         }
 
-    def generate(self, latents: Array, labels: Labels | None, *, averaged: bool = False) -> Array:
-        """Pictures by running statistics, one by one, so that none can depend on another."""
+    def generate(self, latents: Array, labels: Labels | None, *, averaged: bool = False, exact: bool = False) -> Array:
+        """Images by running statistics, one by one, so that none can depend on another: always exact."""
         arrays = self._updates.arrays(self._state, "generator")
         if averaged:
             arrays |= self._updates.arrays(self._state, "averaged")
