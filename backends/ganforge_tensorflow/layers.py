@@ -25,11 +25,11 @@ from ganforge.spec import (
     Relu,
     Reshape,
     Residual,
+    Shape,
     Sigmoid,
     Tanh,
     pair,
 )
-from ganforge.spec.shapes import Shape
 from ganforge_tensorflow import dropout
 from ganforge_tensorflow.convolution import Lattice, convolve, convolve_transposed
 from ganforge_tensorflow.products import product

@@ -7,9 +7,11 @@ in the middle takes the others with it: their next sum raises.
 from collections.abc import Callable, Mapping
 from hashlib import sha256
 
+import msgspec
 import numpy as np
 
 from ganforge.backend.contract import BackendEntry, Session, Shard, Workers
+from ganforge.data.preparing import Prepared
 from ganforge.errors import RunError
 from ganforge.plugins.host import Host
 from ganforge.recipes.schema import Recipe
@@ -17,7 +19,7 @@ from ganforge.spec.arrays import Array, State
 from ganforge.spec.gan import NETWORKS, Gan
 from ganforge.spec.layers import BatchNorm
 from ganforge.spec.shapes import walk
-from ganforge.training.experiment import find_backend, find_opener
+from ganforge.training.experiment import find_backend, find_opener, images_hash
 
 SINGLE_PROCESS = Workers()
 
@@ -109,6 +111,23 @@ def check_same_facts(workers: Workers, facts: Mapping[str, str]) -> None:
                 f"worker {other[0]} of {count} has another {name} than worker 0; start all of them with the same "
                 "command, on the same data and run folder"
             )
+
+
+def check_same_inputs(workers: Workers, recipe: Recipe, data: Prepared, start: int) -> None:
+    """Refuse workers that would not train the same; before any of them writes.
+
+    Raises:
+        RunError: recipe, pictures or checkpoint are other ones on some worker than on worker 0.
+    """
+    facts = {"recipe": _common(recipe), "set of pictures": images_hash(data), "checkpoint": str(start)}
+    check_same_facts(workers, facts)
+
+
+def _common(recipe: Recipe) -> str:
+    """What workers on several machines must have in common of a recipe: not where its pictures lie, nor the device."""
+    data = msgspec.structs.replace(recipe.data, path=None)
+    run = msgspec.structs.replace(recipe.run, device="")
+    return msgspec.json.encode(msgspec.structs.replace(recipe, data=data, run=run)).decode()
 
 
 def _bytes(values: Array) -> bytes:
