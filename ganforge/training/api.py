@@ -69,7 +69,7 @@ def load_recipe(
 
 
 def plan(recipe: Recipe, backend: str | None = None) -> tuple[Recipe, Gan]:
-    """The settled recipe and its GAN, from the data set's first picture and its labels; nothing is decoded or built.
+    """The resolved recipe and its GAN, from the data set's first picture and its labels; nothing is decoded or built.
 
     `backend`: a name that must be known; its framework may be missing.
     """
@@ -289,7 +289,7 @@ def default_backend(host: Host) -> str:
 
 
 def prepared(recipe: Recipe, image_set: ImageSet, on_progress: OnProgress | None = None) -> Prepared:
-    """The pictures of a settled recipe's data set, decoded or from the cache."""
+    """The pictures of a resolved recipe's data set, decoded or from the cache."""
     assert recipe.channels is not None, "resolve the recipe first"
     return prepare(
         image_set,

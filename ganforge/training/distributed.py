@@ -25,7 +25,7 @@ SINGLE_PROCESS = Workers()
 
 
 def gather(backend: str, host: Host) -> Workers:
-    """Meet the other processes that the environment speaks of; `ALONE` where it speaks of none.
+    """Meet the other processes that the environment speaks of; `SINGLE_PROCESS` where it speaks of none.
 
     Raises:
         RunError: what the environment says is broken, or means another backend; the others do not come.

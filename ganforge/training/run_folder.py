@@ -70,12 +70,12 @@ def _next_number(parent: Path, name: str) -> Path:
 
 
 def write_recipe(folder: Path, recipe: Recipe) -> None:
-    """Write the settled recipe into a run's folder."""
+    """Write the resolved recipe into a run's folder."""
     write_whole(folder / RECIPE, tomli_w.dumps(to_table(recipe)).encode())
 
 
 def read_recipe(folder: Path) -> Recipe:
-    """The settled recipe of a run.
+    """The resolved recipe of a run.
 
     Raises:
         RunError: the folder is not that of a run, or its recipe is damaged.
