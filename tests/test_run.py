@@ -270,7 +270,7 @@ def test_no_folder_can_be_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.chdir(tmp_path)
     with pytest.raises(RunError, match="no folder for the run can be made: "):
         new_folder(recipe(), "torch", None)
-    with pytest.raises(RunError, match=r"no folder for the run can be made: |cannot be looked into"):
+    with pytest.raises(RunError, match=r"no folder for the run can be made: |cannot be read"):
         new_folder(recipe(), "torch", tmp_path / "runs" / "below")
 
 

@@ -1,7 +1,7 @@
-"""The hooks: every way into ganforge, for our own backends and data sets as for everybody else's.
+"""The hooks by which plugins extend ganforge. Our own backends and data sets use the same ones.
 
-Registration hooks return iterables of frozen entries and must be light: no framework may be imported by them. Run
-events are called in the training process, one after another; docs/plugins.md has an example of each.
+Registration hooks return iterables of frozen entries and must be cheap: they may not import a framework. Run events
+are called in the training process, one plugin after another; docs/plugins.md has an example of each.
 """
 
 from collections.abc import Iterable, Mapping
@@ -53,12 +53,12 @@ def ganforge_commands(cli: "click.Group") -> None:
 
 @hookspec
 def ganforge_run_started(run: RunView) -> None:
-    """A run starts or goes on, at `run.step`; its folder exists."""
+    """A run starts or is resumed, at `run.step`; its folder exists."""
 
 
 @hookspec
 def ganforge_step_finished(run: RunView, step: int, scalars: "Mapping[str, float] | None") -> None:
-    """Step `step` (counted from 1) is done; `scalars` on a logged step, None on the others."""
+    """Step `step` (counted from 1) is done; `scalars` are given on logged steps and None on the others."""
 
 
 @hookspec
@@ -68,7 +68,7 @@ def ganforge_epoch_finished(run: RunView, epoch: int, means: "Mapping[str, float
 
 @hookspec
 def ganforge_checkpoint_saved(run: RunView, path: Path) -> None:
-    """A checkpoint stands complete at `path`."""
+    """A checkpoint has been saved at `path`."""
 
 
 @hookspec

@@ -1,7 +1,7 @@
 """A recipe: data set, architecture and way of training in one TOML file; nothing about a system is code.
 
 Reading goes in four steps: find the file, lay it over the one that it extends, put `--set key.path=value` on top, and
-convert the result to types, where every unknown key and wrong value is refused with its place and the near names.
+convert the result to types, where every unknown key or wrong value is an error that names its place and the near names.
 """
 
 import re

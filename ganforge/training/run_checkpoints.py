@@ -44,10 +44,10 @@ def save_checkpoint(run: Run, step: int, data: str) -> Path:
 
 
 def newest_good(folder: Path, warn: Callable[[str], None]) -> tuple[checkpoint.About, State] | None:
-    """The newest checkpoint of a run that is whole; damaged ones are reported and passed by. None: it has none at all.
+    """The newest undamaged checkpoint of a run; damaged ones are reported and skipped. None: it has no checkpoints.
 
     Raises:
-        LaterFormat: the newest that is whole needs a later ganforge.
+        LaterFormat: the newest undamaged one needs a later ganforge.
         RunError: there are checkpoints, but all are damaged.
     """
     damaged: list[Path] = []
@@ -57,7 +57,7 @@ def newest_good(folder: Path, warn: Callable[[str], None]) -> tuple[checkpoint.A
         except checkpoint.LaterFormat:
             raise
         except RunError as error:
-            if paths[-1].exists():  # or else it was removed beside us, by a process that has saved newer ones
+            if paths[-1].exists():  # otherwise another process has removed it and saved newer ones
                 damaged.append(paths[-1])
                 warn(str(error))
     if damaged:

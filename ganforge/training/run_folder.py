@@ -22,25 +22,25 @@ RECIPE, CHECKPOINTS = "recipe.toml", "checkpoints"
 
 
 def check_folder_free(out: Path) -> None:
-    """Refuse a folder for a run that holds something already.
+    """Check that a new run can use a folder.
 
     Raises:
-        RunError: it does, or cannot be looked into.
+        RunError: it is not empty, or cannot be read.
     """
     try:
-        # What a process was about to write when it was killed is nothing to go on with.
+        # Partial files of a killed process do not count.
         taken = out.exists() and (not out.is_dir() or any(path.suffix != PARTIAL for path in out.iterdir()))
     except OSError as error:
-        raise RunError(f"{out} cannot be looked into: {error.strerror}") from error
+        raise RunError(f"{out} cannot be read: {error.strerror}") from error
     if taken:
         raise RunError(f"{out} is there already; choose another --out, or go on with it: ganforge resume {out}")
 
 
 def new_folder(recipe: Recipe, backend: str, out: Path | None) -> Path:
-    """An empty folder for a run: `out`, or the next number under `runs`.
+    """Make an empty folder for a run: `out`, or the next number under `runs`.
 
     Raises:
-        RunError: `out` is there already, or a folder cannot be made.
+        RunError: `out` is not empty, or the folder cannot be made.
     """
     try:
         if out is not None:
@@ -58,7 +58,7 @@ def new_folder(recipe: Recipe, backend: str, out: Path | None) -> Path:
 def _next_number(parent: Path, name: str) -> Path:
     numbers = [int(path.name[:5]) for path in parent.iterdir() if path.name[:5].isdecimal()]
     number = max(numbers, default=-1) + 1
-    while True:  # where there are no locks, another process may take the number first
+    while True:  # without locks another process may take the number first
         folder = parent / f"{number:05d}-{name}"
         try:
             if any(parent.glob(f"{number:05d}-*")):
