@@ -2,7 +2,7 @@
 
     python benchmarks/checkpoint_stall.py [--recipe dcgan] [--backend torch] [--times 7]
 
-`Run.save` of the recipe at full width, three channels and averaged weights: the state is gathered, looked at for
+`save_checkpoint` of the recipe at full width, three channels and averaged weights: the state is gathered, looked at for
 values that are not finite, hashed, written, flushed to the disk and put in its place. Printed: what is written, median
 wall and CPU seconds of one checkpoint, and the wall seconds as a share of a minute. Beside it the seconds that the disk
 alone takes for as many bytes, written and flushed.
@@ -22,6 +22,7 @@ from ganforge.data.preparing import Prepared
 from ganforge.plugins.host import default_host
 from ganforge.training import api
 from ganforge.training.run import Run
+from ganforge.training.run_checkpoints import save_checkpoint
 
 
 def main() -> None:
@@ -45,7 +46,7 @@ def main() -> None:
         run = Run(folder=Path(folder), recipe=model.recipe, model=model, data=pictures, host=default_host())
         for step in range(1, options.times + 1):
             begun, begun_cpu = perf_counter(), process_time()
-            run.save(step)
+            save_checkpoint(run, step, "")
             wall.append(perf_counter() - begun)
             cpu.append(process_time() - begun_cpu)
             disk.append(plain(Path(folder) / "plain", run.model.session.state()))

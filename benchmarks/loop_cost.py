@@ -20,6 +20,7 @@ import numpy as np
 from ganforge.backend.contract import Scalars, Session, StepInputs
 from ganforge.recipes.schema import Recipe
 from ganforge.training import api
+from ganforge.training.running import train_run
 
 WARM = 5
 COUNT, CLASSES = 2000, 10
@@ -91,7 +92,7 @@ def main() -> None:
             host=api.default_host(),
             stop=options.steps + WARM,
         )
-        run.go()
+        train_run(run)
     wall, cpu = np.array(timed.wall[WARM:]), np.array(timed.cpu[WARM:])
     inside = float(np.median(wall[:, 1] - wall[:, 0]))
     outside = float(np.median(wall[1:, 0] - wall[:-1, 1]))

@@ -29,6 +29,7 @@ from ganforge.data.prefetch import map_rows
 from ganforge.data.preparing import Prepared
 from ganforge.training import api
 from ganforge.training.batches import batch_indices, draw_step
+from ganforge.training.running import train_run
 
 LIMIT = 16 << 20
 """Bytes by which memory may grow, of what a framework and Python's own allocator keep for themselves."""
@@ -90,7 +91,7 @@ def train(backend: str, count: int, size: int, notes: tuple[int, ...]) -> dict[s
             folder=folder / "run", recipe=model.recipe, model=model, data=data, host=host, stop=notes[-1], quiet=True
         )
         run.folder.mkdir()
-        run.go()
+        train_run(run)
         begun = process_time()
         for step in range(WARM):
             draw_step(model.gan, data.images, data.labels, seed=0, step=step)

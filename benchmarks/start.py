@@ -42,7 +42,7 @@ def child(begun: float, backend: str, arguments: list[str]) -> None:
 
         return timed
 
-    def open_share(*given: Any) -> Any:
+    def open_shard(*given: Any) -> Any:
         over("networks, initial weights")
         import_module(backend)
         over("import of the framework")
@@ -56,21 +56,21 @@ def child(begun: float, backend: str, arguments: list[str]) -> None:
     from ganforge.cli.main import main as command
     from ganforge.plugins import host as plugins
     from ganforge.training import api
-    from ganforge.training.run import Run
+    from ganforge.training.run_events import RunEvents
 
     over("import of ganforge")
     plugins.default_host()
     over("plugins")
-    opened, told = ends("session", api.open_shard), Run.step_finished
+    opened, told = ends("session", api.open_shard), RunEvents.step_finished
     vars(api).update(
         load_recipe=ends("recipe", api.load_recipe),
         open_data=ends("data set opened", api.open_data),
         build_gan=ends("networks, initial weights", api.build_gan),
         prepared=ends("pictures from the cache", api.prepared),
-        open_shard=open_share,
+        open_shard=open_shard,
         write_recipe=ends("run's folder", api.write_recipe),
     )
-    Run.step_finished = finished  # type: ignore[method-assign, assignment]
+    RunEvents.step_finished = finished  # type: ignore[method-assign, assignment]
     sys.argv = ["ganforge", *arguments]
     command()
 

@@ -27,7 +27,8 @@ from ganforge.errors import DataError, GanforgeError, PluginError, RecipeError, 
 from ganforge.generation.model import Model
 from ganforge.spec.arrays import State
 from ganforge.training import api, checkpoint
-from ganforge.training.run import CHECKPOINTS, RECIPE, Run
+from ganforge.training.run import Run
+from ganforge.training.run_folder import CHECKPOINTS, RECIPE
 
 
 @pytest.fixture

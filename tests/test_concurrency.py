@@ -20,7 +20,8 @@ import ganforge
 from ganforge._io.locks import alone, in_turn
 from ganforge.errors import RunError
 from ganforge.training import checkpoint
-from ganforge.training.run import CHECKPOINTS, newest_good
+from ganforge.training.run_checkpoints import newest_good
+from ganforge.training.run_folder import CHECKPOINTS
 
 
 @pytest.fixture
@@ -105,7 +106,7 @@ NUMBERS = """
 import sys, time
 from pathlib import Path
 from ganforge.recipes.reading import parse
-from ganforge.training.run import new_folder
+from ganforge.training.run_folder import new_folder
 
 recipe = parse({"name": f"r{sys.argv[1]}", "image_size": 8})
 Path(f"ready-{sys.argv[1]}").touch()

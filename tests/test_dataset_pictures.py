@@ -65,7 +65,7 @@ def test_sixteen_bit_grey_is_scaled_not_clipped(form: str) -> None:
 @pytest.mark.parametrize("dtype", [np.float32, np.int32])
 def test_pixels_without_a_defined_white_are_refused(dtype: type) -> None:
     file = saved(Image.fromarray(np.full((4, 4), 1_000_000, dtype)), "TIFF")
-    with pytest.raises(DataError, match=r"deep\.tif.*white is not defined"):
+    with pytest.raises(DataError, match=r"deep\.tif.*white level is ambiguous"):
         read_image(file, "deep.tif")
 
 

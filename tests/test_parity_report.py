@@ -11,7 +11,7 @@ import pytest
 
 pytest.importorskip("autograd")
 from ganforge.backend.observing import TOLERANCES, Seen, difference, free_run
-from ganforge.parity import Place, Row, compare
+from ganforge.parity import Location, Row, compare
 from ganforge.testing import REFERENCE
 from ganforge.testing.reference import ReferenceSession
 from ganforge.testing.semantics import Semantics
@@ -169,7 +169,7 @@ def test_a_report_is_json():
 
 
 def test_places_and_verdicts():
-    assert str(Place(array="generator/00_dense", step=0, index=(1, 2))) == "generator/00_dense[1, 2]"
+    assert str(Location(array="generator/00_dense", step=0, index=(1, 2))) == "generator/00_dense[1, 2]"
     assert Row(what="x", difference=1.0, tolerance=None).verdict == "not defined"
     assert Row(what="x", difference=1.0, tolerance=1.0).verdict == "holds"
     assert Row(what="x", difference=np.inf, tolerance=1.0).verdict == "differs"

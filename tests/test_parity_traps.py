@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 pytest.importorskip("autograd")
-from ganforge.parity import compare, diagnose
+from ganforge.parity.comparison import compare
 from ganforge.testing import REFERENCE
-from ganforge.testing.diagnosis import Bench
+from ganforge.testing.diagnosis import Bench, diagnose
 from ganforge.testing.tiny import TINY, inputs
 from ganforge.testing.traps import TRAPS, trapped
 

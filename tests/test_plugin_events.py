@@ -72,9 +72,9 @@ def fail(error: BaseException) -> None:
 
 @pytest.mark.parametrize("hook", ["ganforge_step_finished", "ganforge_datasets", "the import"])
 def test_who_takes_too_long_is_named_while_it_does(hook: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(plugins, "_QUICK", 0.01)
-    monkeypatch.setattr(plugins, "_LONG", 0.01)
-    monkeypatch.setattr(slow_plugins, "_LOOKS", 0.01)
+    monkeypatch.setattr(plugins, "_SECONDS_TO_LOAD", 0.01)
+    monkeypatch.setattr(plugins, "_SECONDS_FOR_EVENT", 0.01)
+    monkeypatch.setattr(slow_plugins, "_INTERVAL", 0.01)
     host, lines = core_host(fakes_plugin())
     asked: list[bool] = []
 

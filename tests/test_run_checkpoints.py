@@ -11,13 +11,15 @@ from fakes import core_host
 
 from ganforge.errors import RunError
 from ganforge.training import checkpoint
-from ganforge.training.run import CHECKPOINTS, newest_good
+from ganforge.training.run_checkpoints import newest_good, save_checkpoint
+from ganforge.training.run_folder import CHECKPOINTS
+from ganforge.training.running import train_run
 
 
 def with_checkpoints(folder: Path, *steps: int) -> list[Path]:
     run = run_in(folder, core_host()[0])
     for step in steps:
-        run.save(step)
+        save_checkpoint(run, step, "")
     return checkpoint.checkpoints(folder / CHECKPOINTS)
 
 
@@ -51,7 +53,7 @@ def test_some_are_kept_for_good(tmp_path: Path) -> None:
     run = run_in(tmp_path, core_host()[0])
     settings = msgspec.structs.replace(run.recipe.run, steps=6, checkpoint_every=1, keep=1, keep_every=4)
     run.recipe = msgspec.structs.replace(run.recipe, run=settings)
-    run.go()
+    train_run(run)
     assert [path.name for path in checkpoint.checkpoints(tmp_path / CHECKPOINTS)] == ["step-00000004", "step-00000006"]
 
 
@@ -74,7 +76,7 @@ def test_what_plugins_wrote_reaches_the_disk_before_the_checkpoint(
     journal.write_text("{}")
     monkeypatch.setattr(os, "fsync", flushed)
     monkeypatch.setattr(checkpoint, "save", save)
-    run_in(tmp_path, core_host()[0]).save(1)
+    save_checkpoint(run_in(tmp_path, core_host()[0]), 1, "")
     assert order == ["journal", "checkpoint"]
 
 

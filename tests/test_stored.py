@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ganforge.training import api, checkpoint
-from ganforge.training.run import CHECKPOINTS
+from ganforge.training.run_folder import CHECKPOINTS
 
 STORED = Path(__file__).with_name("stored")
 FORMATS = range(1, checkpoint.FORMAT + 1)

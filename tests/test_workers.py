@@ -242,10 +242,11 @@ def test_one_tells_and_writes_all_train(room: Room, monkeypatch: pytest.MonkeyPa
 def test_one_is_asked_to_stop_and_all_do(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
     saved: list[tuple[str, Any]] = []
 
-    def asked(run: Any) -> bool:
+    def asked(events: Any) -> bool:
+        run = events.run
         return anyone(run.workers, run.workers.shard.rank == 1 and run.step == 4)
 
-    monkeypatch.setattr("ganforge.training.run.Run.stop_asked", asked)
+    monkeypatch.setattr("ganforge.training.run_events.RunEvents.stop_asked", asked)
     answers = train_in(room, monkeypatch, recorder(saved), out="out")
     assert [type(each) for each in answers] == [KeyboardInterrupt] * 2
     assert [what for kind, what in saved if kind == "saved"] == ["step-00000004", "step-00000005"]

@@ -23,7 +23,7 @@ from ganforge.plugins.host import default_host
 from ganforge.spec.arrays import State
 from ganforge.training import checkpoint
 from ganforge.training.batches import draw_step
-from ganforge.training.run import CHECKPOINTS
+from ganforge.training.run_folder import CHECKPOINTS
 
 pytestmark = pytest.mark.timeout(1200)  # seconds of work, but each process waits for the slowest
 BACKENDS = ("torch", "tensorflow")

@@ -42,7 +42,7 @@ def read_toml(text: str) -> dict[str, Any]:
     """TOML as plain data.
 
     Raises:
-        ValueError: it is none, or nested too deeply.
+        ValueError: invalid TOML, or nested too deeply.
     """
     if _DOTTED.search(text):  # for n of them tomllib takes memory and time that grow with the square of n
         raise ValueError(f"a key of more than {_DEEPEST} parts")

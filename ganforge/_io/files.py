@@ -88,7 +88,7 @@ def flush(path: Path) -> None:
 
 
 def redirect_to_devnull(stream: TextIO) -> None:
-    """Lead an output that nobody reads any more nowhere, with what is left in its buffer: else that fails at exit."""
+    """Redirect a closed stream to /dev/null: what is left in its buffer would fail at exit."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, stream.fileno())
     os.close(nowhere)

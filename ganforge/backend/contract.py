@@ -25,7 +25,7 @@ so the core asks on logged steps, and of other steps later, for the means of an 
 value must not change.
 """
 
-# Forward passes of one update, for the keys of their dropout masks: streams.mix(key + pass).
+# Forward passes of one update, for the keys of their dropout masks: streams.hash32(key + pass).
 GENERATOR_PASS, REAL_PASS, FAKE_PASS, PENALTY_PASS = 0, 1, 2, 3
 """A joint pass of the discriminator counts as the real one."""
 
@@ -131,7 +131,7 @@ class Session(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Shard:
-    """Which part of every batch a process takes: the `rank`-th of `count` equal ones, so many rows in a row."""
+    """The part of every batch that a process takes: the `rank`-th of `count` equal ones, in consecutive rows."""
 
     rank: int = 0
     count: int = 1
@@ -170,11 +170,11 @@ class DistributedSupport:
     join: Callable[[], Workers]
     """Meet the others; imports the framework. Called once in a process. Raises RunError: they do not come."""
     open: Callable[[Gan, State, Precision, str], Session]
-    """As the entry's, of a session whose steps all workers do together, each fed its `Share.rows` of every batch.
+    """As the entry's, of a session whose steps all workers do together, each fed its `Shard.rows` of every batch.
 
     What it computes is what one session would from the whole batch: losses and scalars, gradients, dropped elements
     and, unless the protocol's `batch_statistics` say otherwise, batch norms. Every worker calls `step` and `gradients`
-    alike; what else there is to call concerns its own process alone. Raises RunError in `step`: a worker has ended.
+    alike; other methods are local to the process. Raises RunError in `step`: a worker has ended.
     """
 
 

@@ -15,7 +15,7 @@ def history(run: Path, **paths: Path | None) -> None:
     from ganforge.generation.animations import progress
     from ganforge.generation.curves import draw
     from ganforge.training.observers.journal import read
-    from ganforge.training.run import read_recipe
+    from ganforge.training.run_folder import read_recipe
 
     to = Targets.of(paths, run / "losses.png")
     recipe = read_recipe(run)

@@ -10,7 +10,7 @@ from ganforge.cli.show import table
 
 if TYPE_CHECKING:
     from ganforge.backend.contract import BackendEntry
-    from ganforge.parity import Report
+    from ganforge.parity.report import Report
     from ganforge.parity.trial import Trial
 
 
@@ -45,7 +45,7 @@ def parity(
 ) -> None:
     """Compare backends on recipes: every layer, gradient, update, and whole runs. Exit code 1 if they differ."""
     from ganforge._io.files import write_whole
-    from ganforge.parity import compare
+    from ganforge.parity.comparison import compare
     from ganforge.parity.trial import find_backends, trial
     from ganforge.plugins.host import default_host
     from ganforge.training import api
@@ -102,7 +102,7 @@ def _explain(made: "Trial", report: "Report", entries: "list[BackendEntry]", sav
 
     from ganforge._io.files import write_whole
     from ganforge.errors import PluginError
-    from ganforge.parity import diagnose
+    from ganforge.testing.diagnosis import diagnose
 
     if report.mismatch is not None:
         click.echo(f"first difference: {report.mismatch.place}", err=True)

@@ -38,7 +38,7 @@ def table(rows: Sequence[Sequence[str]], *, head: Sequence[str]) -> str:
 
 
 def plan(recipe: "Recipe", gan: "Gan") -> str:
-    """The settled recipe, the layer table of both networks, and what a step costs."""
+    """The resolved recipe, the layer table of both networks, and what a step costs."""
     import tomli_w
 
     from ganforge.recipes.reading import to_table

@@ -24,7 +24,7 @@ from ganforge.cli.show import plan, preparing
 @click.option("--keep-every", type=click.IntRange(min=1), help="Steps between checkpoints that are kept for good.")
 @click.option("--out", type=click.Path(path_type=Path), help="The run's folder. [default: runs/NNNNN-recipe-backend]")
 @click.option("--set", "assignments", multiple=True, metavar="KEY.PATH=VALUE", help="Any value of the recipe.")
-@click.option("--dry-run", is_flag=True, help="Show the settled recipe, the layers and the cost, and stop.")
+@click.option("--dry-run", is_flag=True, help="Show the resolved recipe, the layers and the cost, and stop.")
 def train(
     recipe: str,
     backend: str | None,

@@ -101,7 +101,7 @@ def by_subfolder(root: Path, files: tuple[ImageFile, ...], labels: LabelSource) 
 
     Args:
         root: the folder.
-        files: of `list_pictures`.
+        files: from `list_images`.
         labels: 'subfolders': the first folder on the way to a picture is its class. 'none': no labels. 'auto': classes
             if every picture lies directly in a subfolder and there are at least two of them, otherwise no labels.
 

@@ -54,7 +54,7 @@ def read_image(source: Path | IO[bytes], where: str) -> Pixels:
 
     Raises:
         DataError: empty, no picture, of more than `PIXEL_LIMIT` pixels, cut short, damaged, or of a kind (floating
-            point, 32 bits) whose white is not defined.
+            point, 32 bits) whose white level is ambiguous.
     """
     return _eight_bits(_load(source, where), where)
 
@@ -101,7 +101,10 @@ def _eight_bits(picture: Image.Image, where: str) -> Pixels:
     if picture.mode.startswith("I"):
         return _from_sixteen_bits(picture, where)
     if picture.mode == "F":
-        raise DataError(f"{where}: floating-point pixels, whose white is not defined. Save it with 8 or 16 bits")
+        raise DataError(
+            f"{where}: floating-point images are not supported: their white level is ambiguous. "
+            "Save it with 8 or 16 bits"
+        )
     wanted = "L" if picture.mode in _GREY_MODES else "RGB"
     if picture.mode in _ALPHA_MODES or "transparency" in picture.info:
         opaque = Image.new("RGBA", picture.size, BACKGROUND)
@@ -121,6 +124,8 @@ def _from_sixteen_bits(picture: Image.Image, where: str) -> Pixels:
     """Grey of 16 bits, which Pillow holds as 16 or as 32: 65535 becomes 255, and nothing is cut off on the way."""
     values = np.asarray(picture)
     if values.min() < 0 or values.max() > 65535:
-        raise DataError(f"{where}: 32-bit pixels, whose white is not defined. Save it with 8 or 16 bits")
+        raise DataError(
+            f"{where}: 32-bit images are not supported: their white level is ambiguous. Save it with 8 or 16 bits"
+        )
     table = ((np.arange(65536) * 255 + 32767) // 65535).astype(np.uint8)
     return np.take(table, values)[..., np.newaxis]  # by a table, since a large picture of wide integers is larger still

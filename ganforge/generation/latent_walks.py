@@ -50,7 +50,7 @@ def traverse(
         span: the first and the last value; by default the range of a uniform latent, -3 to 3 of a normal one.
 
     Raises:
-        GanforgeError: an element or a label that there is not, no seed, or too few steps.
+        GanforgeError: an element or a label out of range, no seed, or too few steps.
     """
     latent = model.gan.protocol.latent
     wrong = next((dim for dim in dims if not 0 <= dim < latent.size), None)
@@ -80,7 +80,7 @@ def interpolate(
         steps: pictures in a strip with both ends, 2 or more.
 
     Raises:
-        GanforgeError: fewer than two seeds, too few steps, or a label that there is not.
+        GanforgeError: fewer than two seeds, too few steps, or a label out of range.
     """
     if len(seeds) < 2:
         raise GanforgeError("an interpolation goes from seed to seed: give two or more, as 3,8,21")
@@ -99,7 +99,7 @@ def sweep_labels(model: Model, *, seeds: Sequence[int], labels: Sequence[int]) -
     """For each seed a strip of all `labels` in turn, the latent held.
 
     Raises:
-        GanforgeError: an unconditional GAN, or a label that there is not.
+        GanforgeError: an unconditional GAN, or a label out of range.
     """
     return [
         Strip(name=f"seed {seed}", pictures=model.sample(seeds=[seed] * len(labels), labels=labels)) for seed in seeds

@@ -8,7 +8,7 @@ from typing import TypeAlias
 from ganforge.backend.contract import BackendEntry, Precision, Session, StepInputs
 from ganforge.backend.observing import TOLERANCES, Seen, difference, free_run, observe, observe_state
 from ganforge.parity.nondifferentiable import undecided
-from ganforge.parity.report import Mismatch, Place, Row
+from ganforge.parity.report import Location, Mismatch, Row
 from ganforge.spec.arrays import State
 from ganforge.spec.gan import Gan
 
@@ -136,7 +136,7 @@ class Pair:
                 continue
             found, index = difference(x, y)
             tolerance = x.tolerance
-            here = Place(array=x.name, step=x.step, index=index)
+            here = Location(array=x.name, step=x.step, index=index)
             if found > tolerance:
                 # Once something else differs, what follows needs no other reason.
                 count = self._undecided() if excused and x.derived and self.mismatch is None else 0

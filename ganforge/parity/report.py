@@ -12,7 +12,7 @@ Verdict: TypeAlias = Literal["holds", "differs", "not defined"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Place:
+class Location:
     """Where two backends differ: first, or most where they agree."""
 
     array: str
@@ -37,7 +37,7 @@ class Row:
     """The largest, relative to the largest number of its array; see docs/parity.md. Infinite: shapes differ, or NaN."""
     tolerance: float | None
     """None: beyond the horizon to which the numbers are determined."""
-    where: Place | None = None
+    where: Location | None = None
     """The first that differs too much; the largest difference where none does."""
     note: str = ""
 
@@ -53,7 +53,7 @@ class Row:
 class Mismatch:
     """The two arrays behind the first row that differs."""
 
-    place: Place
+    place: Location
     a: Array
     b: Array
 

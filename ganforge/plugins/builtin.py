@@ -1,4 +1,4 @@
-"""What comes with ganforge by the registration hooks: its losses, architectures and recipes."""
+"""The losses, architectures and recipes that come with ganforge, as a plugin."""
 
 from collections.abc import Iterable
 

@@ -1,4 +1,4 @@
-"""Which plugins there are: the entry points of the group `ganforge`, and those of them that GANFORGE_PLUGINS wants."""
+"""The installed plugins: entry points of the group `ganforge`, filtered by GANFORGE_PLUGINS."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ VARIABLE = "GANFORGE_PLUGINS"
 
 @dataclass(frozen=True, kw_only=True)
 class Choice:
-    """What GANFORGE_PLUGINS asks for."""
+    """The value of GANFORGE_PLUGINS, parsed."""
 
     only: frozenset[str] | None
     """The only entry points to load; None: all. The default plugins are loaded all the same."""

@@ -1,4 +1,4 @@
-"""What a registration hook gives, held to the hook's signature and to the types of the entry's own fields."""
+"""Checks that what a registration hook returns has the types that its signature and the entry's fields say."""
 
 import re
 from collections.abc import Callable
@@ -10,12 +10,12 @@ from ganforge.plugins import hookspecs
 
 
 def kinds_of(hook: str) -> list[str]:
-    """Names of the classes that a registration hook gives, as its signature says."""
+    """Names of the classes that a registration hook returns, from its signature."""
     return re.findall(r"\w+Entry", getattr(hookspecs, hook).__annotations__["return"])
 
 
 def check_entry(entry: Any, kinds: list[str]) -> None:
-    """Refuse what is no entry of these classes, and one that would fail later, away from the plugin that gave it.
+    """Raise where `entry` is not of these classes, or would fail later, when its plugin is no longer at hand.
 
     Raises:
         TypeError: it is of another class, or a field of another type than it says.

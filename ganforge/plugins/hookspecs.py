@@ -1,7 +1,7 @@
-"""The hooks: every way into ganforge, for our own backends and data sets as for everybody else's.
+"""The hooks by which plugins extend ganforge. Our own backends and data sets use the same ones.
 
-Registration hooks return iterables of frozen entries and must be light: no framework may be imported by them. Run
-events are called in the training process, one after another; docs/plugins.md has an example of each.
+Registration hooks return iterables of frozen entries and must be cheap: they may not import a framework. Run events
+are called in the training process, one plugin after another; docs/plugins.md has an example of each.
 """
 
 from collections.abc import Iterable, Mapping
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ganforge.plugins.markers import hookspec
+from ganforge.plugins.run_view import RunView
 
 if TYPE_CHECKING:
     import click
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from ganforge.recipes.schema import RecipeEntry
     from ganforge.spec.architectures import ArchitectureEntry
     from ganforge.spec.losses import LossEntry, PenaltyEntry
-    from ganforge.training.run import Run
 
 
 @hookspec
@@ -52,25 +52,25 @@ def ganforge_commands(cli: "click.Group") -> None:
 
 
 @hookspec
-def ganforge_run_started(run: "Run") -> None:
-    """A run starts or goes on, at `run.step`; its folder exists."""
+def ganforge_run_started(run: RunView) -> None:
+    """A run starts or is resumed, at `run.step`; its folder exists."""
 
 
 @hookspec
-def ganforge_step_finished(run: "Run", step: int, scalars: "Mapping[str, float] | None") -> None:
-    """Step `step` (counted from 1) is done; `scalars` on a logged step, None on the others."""
+def ganforge_step_finished(run: RunView, step: int, scalars: "Mapping[str, float] | None") -> None:
+    """Step `step` (counted from 1) is done; `scalars` are given on logged steps and None on the others."""
 
 
 @hookspec
-def ganforge_epoch_finished(run: "Run", epoch: int, means: "Mapping[str, float]", steps: int) -> None:
+def ganforge_epoch_finished(run: RunView, epoch: int, means: "Mapping[str, float]", steps: int) -> None:
     """Epoch `epoch` (counted from 1) ended within `run.step`; `means` of the scalars of its `steps` steps."""
 
 
 @hookspec
-def ganforge_checkpoint_saved(run: "Run", path: Path) -> None:
-    """A checkpoint stands complete at `path`."""
+def ganforge_checkpoint_saved(run: RunView, path: Path) -> None:
+    """A checkpoint has been saved at `path`."""
 
 
 @hookspec
-def ganforge_run_finished(run: "Run", error: BaseException | None) -> None:
+def ganforge_run_finished(run: RunView, error: BaseException | None) -> None:
     """The run ends: at its last step (`error` is None), or by an error or an interruption."""

@@ -1,8 +1,8 @@
-"""The plugin host: finds plugins, checks each on its own, and keeps what is wrong with one from taking down the rest.
+"""The plugin host: finds plugins, checks each on its own, and keeps a broken one from affecting the others.
 
-Everything comes in by the same door, our own backends and data sets too: modules of the entry point group `ganforge`,
-and the default plugins below. GANFORGE_PLUGINS chooses among them (see `discovery.Choice`), GANFORGE_STRICT=1
-raises at the first thing wrong.
+Everything is a plugin, our own backends and data sets too: modules of the entry point group `ganforge`, and the
+default plugins below. GANFORGE_PLUGINS chooses among them (see `discovery.Choice`), GANFORGE_STRICT=1
+raises at the first problem.
 """
 
 import os
@@ -22,7 +22,7 @@ from ganforge.errors import GanforgeError, PluginError, near_names
 from ganforge.plugins import discovery, hookspecs
 from ganforge.plugins.discovery import VARIABLE, Choice
 from ganforge.plugins.entry_checks import check_entry, kinds_of
-from ganforge.plugins.slow_plugins import Patience
+from ganforge.plugins.slow_plugins import Watchdog
 
 DEFAULT_PLUGINS = (
     "ganforge.plugins.builtin",
@@ -34,8 +34,8 @@ DEFAULT_PLUGINS = (
     "ganforge.training.observers.watch",
 )
 
-_QUICK, _LONG = 10.0, 60.0
-"""Seconds that an import or a registration may take, and an event of a run, before its plugin is named."""
+_SECONDS_TO_LOAD, _SECONDS_FOR_EVENT = 10.0, 60.0
+"""Time that an import or a registration, and an event of a run, may take before the user is warned."""
 
 
 class Named(Protocol):
@@ -52,7 +52,7 @@ E = TypeVar("E", bound=Named)
 
 @dataclass(frozen=True, kw_only=True)
 class Failure:
-    """A plugin, or one of its entries, that is left out, and why."""
+    """A plugin that is left out, and why."""
 
     plugin: str
     distribution: str
@@ -63,7 +63,7 @@ class Failure:
         return self.said("is left out")
 
     def said(self, what: str) -> str:
-        """One line: the plugin, what is with it, the reason."""
+        """One line: the plugin, `what` happened to it, the reason."""
         return f"{_named(self.plugin, self.distribution)} {what}: {self.reason}"
 
 
@@ -88,7 +88,7 @@ class Provided(Generic[E]):
 def _to_stderr(line: str) -> None:
     try:
         print(line, file=sys.stderr)
-    except BrokenPipeError:  # nobody reads any more, which is no reason to stop a run
+    except BrokenPipeError:  # a closed stderr is no reason to stop a run
         redirect_to_devnull(sys.stderr)
 
 
@@ -101,15 +101,15 @@ class Host:
     warn: Callable[[str], None] = _to_stderr
     loaded: list[Loaded] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
-    patience: Patience = field(init=False)
+    watchdog: Watchdog = field(init=False)
 
     def __post_init__(self) -> None:
-        self.patience = Patience(say=lambda line: self.warn(line))  # what warns may be set later
+        self.watchdog = Watchdog(warn=lambda line: self.warn(line))  # `warn` may be replaced later
 
     def add(self, name: str, load: Callable[[], object], distribution: str = "") -> None:
-        """Load, register and check one plugin; a failure is kept and said, never raised unless strict."""
+        """Load, register and check one plugin; a failure is recorded and printed, and raised only if strict."""
         try:
-            with self._patient("the import", name, _QUICK, distribution):
+            with self._watched("the import", name, _SECONDS_TO_LOAD, distribution):
                 hooks = self._register(name, load())
         except PluginError as error:
             self.fail(name, distribution, str(error), error)
@@ -146,7 +146,7 @@ class Host:
         return tuple(caller.name for caller in callers)
 
     def fail(self, plugin: str, distribution: str, reason: str, error: BaseException | None = None) -> None:
-        """Keep and say that a plugin is left out."""
+        """Record and print that a plugin is left out."""
         failure = Failure(plugin=plugin, distribution=distribution, reason=" ".join(reason.split()))
         if self.strict:
             raise PluginError(failure.said("is broken")) from error
@@ -189,13 +189,13 @@ class Host:
         return entries[name]
 
     def given(self, hook: str) -> list[Provided[Named]]:
-        """All that plugins give for a registration hook; one that gives what the hook does not take is left out."""
+        """All entries that plugins give for a registration hook; a plugin that gives anything else is left out."""
         kinds = kinds_of(hook)
         found: list[Provided[Named]] = []
         for implementation in getattr(self.manager.hook, hook).get_hookimpls():
             name = implementation.plugin_name
             try:
-                with self._patient(hook, name, _QUICK):
+                with self._watched(hook, name, _SECONDS_TO_LOAD):
                     entries = list(implementation.function())
                     for entry in entries:
                         check_entry(entry, kinds)
@@ -207,23 +207,24 @@ class Host:
         return found
 
     def event(self, hook: str, **arguments: Any) -> None:
-        """Tell every plugin of an event of a run.
+        """Call an event of a run in every plugin.
 
-        A plugin that raises is named, switched off, and the run goes on; unless it raises a `GanforgeError`, which
-        stops the run.
+        A plugin that raises is reported and switched off, and the run goes on. A `GanforgeError` stops the run.
         """
         self._tell(hook, arguments, stopping=(GanforgeError, KeyboardInterrupt))
 
     def extend(self, hook: str, **arguments: Any) -> None:
-        """Let every plugin add its part to what it is given; one that raises anything is named and left out."""
+        """Let every plugin add to what it is given; one that raises is reported and left out."""
         self._tell(hook, arguments, stopping=(KeyboardInterrupt,))
 
     def _tell(self, hook: str, arguments: dict[str, Any], stopping: tuple[type[BaseException], ...]) -> None:
         name = ""
-        with self.patience.during(_LONG, lambda: self._impatient(hook, name, _LONG)) as work:
+        with self.watchdog.watch(
+            _SECONDS_FOR_EVENT, lambda: self._slow_message(hook, name, _SECONDS_FOR_EVENT)
+        ) as work:
             for implementation in getattr(self.manager.hook, hook).get_hookimpls():
                 name = implementation.plugin_name
-                work.again()
+                work.restart()
                 try:
                     implementation.function(*[arguments[each] for each in implementation.argnames])
                 except stopping:
@@ -231,11 +232,11 @@ class Host:
                 except BaseException as error:
                     self._drop(implementation.plugin, name, f"its {hook} raised {_worded(error)}", error)
 
-    def _patient(self, work: str, name: str, seconds: float, distribution: str = "") -> AbstractContextManager[object]:
-        """Say who it is if the work of a plugin takes longer."""
-        return self.patience.during(seconds, lambda: self._impatient(work, name, seconds, distribution))
+    def _watched(self, work: str, name: str, seconds: float, distribution: str = "") -> AbstractContextManager[object]:
+        """Warn, naming the plugin, if its work takes longer than `seconds`."""
+        return self.watchdog.watch(seconds, lambda: self._slow_message(work, name, seconds, distribution))
 
-    def _impatient(self, work: str, name: str, seconds: float, distribution: str = "") -> str:
+    def _slow_message(self, work: str, name: str, seconds: float, distribution: str = "") -> str:
         return (
             f"ganforge: {work} of {_named(name, distribution or self._distribution(name))} "
             f"has taken more than {seconds:g} s, and all else waits for it; {_without(name)}"

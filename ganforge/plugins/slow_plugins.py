@@ -1,7 +1,7 @@
-"""Work that takes too long is named while it still goes on, by a thread of its own.
+"""A watchdog: warns about work that takes too long, from a thread of its own, while the work still goes on.
 
-Nothing is stopped: Python cannot stop a thread, and what is slow may be well. It is said, so that people can decide.
-Work that never lets go of the interpreter's lock keeps that thread from running too, and is not named.
+Nothing is stopped: Python cannot stop a thread, and slow is not necessarily broken. The user is told and can decide.
+Work that never releases the interpreter's lock also blocks the watchdog's thread, and is not reported.
 """
 
 from collections.abc import Callable
@@ -11,61 +11,61 @@ from threading import Thread
 from time import monotonic, sleep
 from weakref import ref
 
-_LOOKS = 0.25
-"""Seconds from one look to the next."""
+_INTERVAL = 0.25
+"""Seconds from one check to the next."""
 
 
 @dataclass(kw_only=True, eq=False, slots=True)
-class Work:
-    """Work that goes on while this is open. No generator: every step of a small GAN asks for one."""
+class WatchedWork:
+    """Work that is watched while this context is open. A class, not a generator: it is entered at every step."""
 
     seconds: float
-    line: Callable[[], str]
-    among: "set[Work]"
-    ends: float = 0.0
-    """When patience does, by the monotonic clock."""
+    message: Callable[[], str]
+    active: "set[WatchedWork]"
+    deadline: float = 0.0
+    """By the monotonic clock."""
 
-    def __enter__(self) -> "Work":
-        self.again()
+    def __enter__(self) -> "WatchedWork":
+        self.restart()
         return self
 
     def __exit__(self, *error: object) -> None:
-        self.among.discard(self)
+        self.active.discard(self)
 
-    def again(self) -> None:
-        """Another piece of work begins, which has as many seconds."""
-        self.ends = monotonic() + self.seconds
-        self.among.add(self)
+    def restart(self) -> None:
+        """The next piece of work begins and has the full time again."""
+        self.deadline = monotonic() + self.seconds
+        self.active.add(self)
 
 
 @dataclass(kw_only=True)
-class Patience:
-    """With work on any thread of this process. Costs a microsecond for each piece."""
+class Watchdog:
+    """Watches work on any thread of this process. Costs about a microsecond for each piece of work."""
 
-    say: Callable[[str], None]
-    """Takes a line meant for the user; called on another thread."""
-    _works: set[Work] = field(default_factory=set, init=False)
-    _looking_in: int | None = field(default=None, init=False)
-    """The process whose thread looks."""
+    warn: Callable[[str], None]
+    """Called with a line for the user, on the watchdog's thread."""
+    _active: set[WatchedWork] = field(default_factory=set, init=False)
+    _process: int | None = field(default=None, init=False)
+    """The process in which the thread runs."""
 
-    def during(self, seconds: float, line: Callable[[], str]) -> Work:
-        """Say `line()` once if a piece of what is done while this is open takes more than so many seconds."""
-        if self._looking_in != getpid():  # a fork of the process that the thread was begun in has none
-            self._looking_in = getpid()
-            Thread(target=_look, args=(ref(self),), name="ganforge-patience", daemon=True).start()
-        return Work(seconds=seconds, line=line, among=self._works)
+    def watch(self, seconds: float, message: Callable[[], str]) -> WatchedWork:
+        """Warn with `message()` once if a piece of the work in this context takes longer than `seconds`."""
+        if self._process != getpid():  # threads do not survive a fork
+            self._process = getpid()
+            Thread(target=_check_often, args=(ref(self),), name="ganforge-watchdog", daemon=True).start()
+        return WatchedWork(seconds=seconds, message=message, active=self._active)
 
-    def say_overdue(self) -> None:
-        """Say once what has taken too long."""
-        for work in list(self._works):
-            if monotonic() > work.ends:
-                self._works.discard(work)
-                self.say(work.line())
+    def check(self) -> None:
+        """Warn once about each piece of work past its deadline."""
+        for work in list(self._active):
+            if monotonic() > work.deadline:
+                self._active.discard(work)
+                self.warn(work.message())
 
 
-def _look(of: "ref[Patience]") -> None:
-    """Again and again, until nobody has that patience any more."""
-    while (patience := of()) is not None:
-        patience.say_overdue()
-        del patience  # it may go while this thread sleeps
-        sleep(_LOOKS)
+def _check_often(of: "ref[Watchdog]") -> None:
+    """Check until the watchdog is garbage-collected."""
+    while (watchdog := of()) is not None:
+        watchdog.check()
+        del watchdog  # it may be collected while this thread sleeps
+        sleep(_INTERVAL)

@@ -1,14 +1,14 @@
 """A recipe: data set, architecture and way of training in one TOML file; nothing about a system is code.
 
 Reading goes in four steps: find the file, lay it over the one that it extends, put `--set key.path=value` on top, and
-convert the result to types, where every unknown key and wrong value is refused with its place and the near names.
+convert the result to types, where every unknown key or wrong value is an error that names its place and the near names.
 """
 
 import re
 from collections.abc import Mapping
 from datetime import date, time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import msgspec
 
@@ -27,25 +27,35 @@ from ganforge.recipes.schema import (
 from ganforge.recipes.templates import fill, stand_in
 from ganforge.spec.gan import NETWORKS
 
-if TYPE_CHECKING:
-    from ganforge.plugins.host import Host
-
 _MOST_BYTES = 1 << 20  # a recipe is written by hand
 _MOST_EXTENDED = 20
 _LARGEST = 8192  # pixels on a side of what is trained on: 200 MB a picture
 
 
-def load_table(name: str, host: "Host") -> Table:
+class _Found(Protocol):
+    @property
+    def entry(self) -> RecipeEntry: ...
+
+
+class KnownRecipes(Protocol):
+    """Where recipes are looked up by name: the plugin host."""
+
+    def entries(self, hook: str, kind: type[RecipeEntry], /) -> Mapping[str, _Found]:
+        """By name, what plugins give for the hook `ganforge_recipes`."""
+        ...
+
+
+def load_table(name: str, known: KnownRecipes) -> Table:
     """The table of a recipe, by name or by the path of a TOML file, laid over those that it extends.
 
     Raises:
         RecipeError: no such recipe, no TOML, more than a person writes, or one that extends itself.
     """
-    return _load(name, host, Path(), ())
+    return _load(name, known, Path(), ())
 
 
-def _load(name: str, host: "Host", folder: Path, seen: tuple[str, ...]) -> Table:
-    path = _find(name, host, folder)
+def _load(name: str, known: KnownRecipes, folder: Path, seen: tuple[str, ...]) -> Table:
+    path = _find(name, known, folder)
     place = str(path.resolve())  # however it is reached
     if place in seen:
         raise RecipeError(f"recipe {path} extends itself, by way of {' -> '.join(seen)}")
@@ -65,17 +75,17 @@ def _load(name: str, host: "Host", folder: Path, seen: tuple[str, ...]) -> Table
         return table
     if not isinstance(extends, str):
         raise RecipeError(f"recipe {path}: extends must be the name of a recipe, not {extends!r}")
-    return merge(_load(extends, host, path.parent, (*seen, place)), table)
+    return merge(_load(extends, known, path.parent, (*seen, place)), table)
 
 
-def _find(name: str, host: "Host", folder: Path) -> Path:
+def _find(name: str, known: KnownRecipes, folder: Path) -> Path:
     """The file of a recipe; a relative path is meant from `folder`, that of the recipe which extends it."""
     if name.endswith(".toml") or "/" in name:
         path = folder / expanded(name)
         if not path.is_file():
             raise RecipeError(f"there is no recipe file {path}")
         return path
-    entries = host.entries("ganforge_recipes", RecipeEntry)
+    entries = known.entries("ganforge_recipes", RecipeEntry)
     if name not in entries:
         raise RecipeError(
             f"unknown recipe {name!r} (a file is given by its path, as ./{name}.toml); {near_names(name, entries)}"

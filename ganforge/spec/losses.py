@@ -61,4 +61,7 @@ class PenaltyEntry:
     name: str
     summary: str
     penalty: Callable[[Ops, Callable[[Tensor], Tensor], Tensor, Tensor, Tensor], Tensor]
-    """`(ops, critic, real, fake, mix) -> scalar`: `critic` maps pictures to logits, `mix` is U(0,1)."""
+    """`(ops, critic, real, fake, interpolation) -> scalar`.
+
+    `critic` maps images to logits; `interpolation`, (batch, 1, 1, 1), is drawn from U(0, 1).
+    """

@@ -37,7 +37,7 @@ class _Key(ISeedSequence):
 
 
 def key(seed: int, purpose: str, *counters: int) -> int:
-    """A 32-bit key for one purpose at one place, to be spread with `mix`."""
+    """A 32-bit key for one purpose at one place, to be spread with `hash32`."""
     label = f"{seed}/{purpose}/{'/'.join(map(str, counters))}".encode()
     return int.from_bytes(blake2b(label, digest_size=4).digest(), "little")
 
@@ -57,7 +57,7 @@ def dropout_mask(key: int, layer: int, count: int, rate: float) -> npt.NDArray[n
     """Which of `count` elements (in batch, height, width, channels order) a dropout layer keeps.
 
     `key` is that of the forward pass, `layer` the node's number. Element i is kept where
-    mix(mix(i) ^ mix(key + 0x9E3779B9 * (layer + 1))) >= floor(rate * 2^32).
+    hash32(hash32(i) ^ hash32(key + 0x9E3779B9 * (layer + 1))) >= floor(rate * 2^32).
     """
     place = hash32(np.array([(key + 0x9E3779B9 * (layer + 1)) & 0xFFFFFFFF], dtype=np.uint64))
     hashed = hash32(hash32(np.arange(count, dtype=np.uint64)) ^ place)

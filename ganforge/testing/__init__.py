@@ -10,6 +10,7 @@ from ganforge._io.lazy import lazy_exports
 if TYPE_CHECKING:
     from ganforge.testing.backends import check_backend
     from ganforge.testing.datasets import check_dataset
+    from ganforge.testing.diagnosis import Diagnosis, diagnose
     from ganforge.testing.findings import ConformanceError, Finding
     from ganforge.testing.losses import NUMPY_OPS, check_loss
     from ganforge.testing.plugin import REFERENCE
@@ -19,10 +20,12 @@ _HOMES = {
     "NUMPY_OPS": "losses",
     "REFERENCE": "plugin",
     "ConformanceError": "findings",
+    "Diagnosis": "diagnosis",
     "Finding": "findings",
     "check_backend": "backends",
     "check_dataset": "datasets",
     "check_loss": "losses",
+    "diagnose": "diagnosis",
     "open_reference": "reference",
 }
 
@@ -30,10 +33,12 @@ __all__ = [
     "NUMPY_OPS",
     "REFERENCE",
     "ConformanceError",
+    "Diagnosis",
     "Finding",
     "check_backend",
     "check_dataset",
     "check_loss",
+    "diagnose",
     "open_reference",
 ]
 

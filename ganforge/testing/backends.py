@@ -5,15 +5,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
-from ganforge.backend import BackendEntry, Precision, Session
+from ganforge.backend.contract import BackendEntry, Precision, Session
 from ganforge.errors import PluginError
-from ganforge.parity import compare, diagnose
-from ganforge.plugins import default_host
-from ganforge.spec import Gan, State
-from ganforge.testing import REFERENCE, ConformanceError, Finding
+from ganforge.parity.comparison import compare
+from ganforge.plugins.host import default_host
+from ganforge.spec.arrays import State
+from ganforge.spec.gan import Gan
+from ganforge.testing.diagnosis import diagnose
+from ganforge.testing.findings import ConformanceError, Finding
+from ganforge.testing.plugin import REFERENCE
 from ganforge.testing.session_contract import contract_breaches
 from ganforge.testing.tiny import FLOAT64_ONLY, TINY, inputs
-from ganforge.training import find_backend
+from ganforge.training.experiment import find_backend
 
 NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 PROMISED = ("labels", "residuals", "shared-average")

@@ -1,6 +1,6 @@
 """Who is wrong, and why: a backend against the reference, then against the reference with each known trap in it."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass, field
 from itertools import tee
@@ -85,6 +85,24 @@ class Bench:
         if entry.name not in self._kept:
             (self._kept[entry.name],) = tee(self._observe(entry, "cpu"), 1)
         return copy(self._kept[entry.name])
+
+
+def diagnose(
+    gan: Gan,
+    entries: Sequence[BackendEntry],
+    *,
+    inputs: Callable[[int], StepInputs],
+    state: State,
+    precision: Precision = "float64",
+    device: str = "cpu",
+) -> tuple[Diagnosis, ...]:
+    """Which of the backends disagree with the NumPy reference, and which known trap gives their numbers.
+
+    Raises:
+        PluginError: autograd is not installed.
+    """
+    bench = Bench(gan=gan, inputs=inputs, state=state, precision=precision)
+    return tuple(bench.diagnose(entry, device) for entry in entries)
 
 
 def _first_apart(found: Iterable[Seen], expected: Iterator[Seen]) -> int | None:

@@ -15,11 +15,12 @@ from ganforge.data.preparing import Prepared, prepare
 from ganforge.errors import PluginError, RunError
 from ganforge.generation.model import Model
 from ganforge.plugins.host import Host, default_host
+from ganforge.recipes.differences import differences
 from ganforge.recipes.reading import apply_override, load_table, merge, parse, to_table
 from ganforge.recipes.schema import Recipe
 from ganforge.spec.gan import Gan
 from ganforge.training import checkpoint
-from ganforge.training.distributed import check_batch_divides, from_first, gather, open_shard
+from ganforge.training.distributed import check_batch_divides, check_same_inputs, from_first, gather, open_shard
 from ganforge.training.experiment import (
     build_gan,
     images_hash,
@@ -29,17 +30,10 @@ from ganforge.training.experiment import (
     resolve_recipe,
     steps_in_all,
 )
-from ganforge.training.run import (
-    CHECKPOINTS,
-    Run,
-    check_folder_free,
-    check_same_inputs,
-    differences,
-    new_folder,
-    newest_good,
-    read_recipe,
-    write_recipe,
-)
+from ganforge.training.run import Run
+from ganforge.training.run_checkpoints import newest_good
+from ganforge.training.run_folder import CHECKPOINTS, check_folder_free, new_folder, read_recipe, write_recipe
+from ganforge.training.running import train_run
 
 DEFAULT_RECIPE = "digits"
 OnProgress = Callable[[int, int], None]
@@ -75,7 +69,7 @@ def load_recipe(
 
 
 def plan(recipe: Recipe, backend: str | None = None) -> tuple[Recipe, Gan]:
-    """The settled recipe and its GAN, from the data set's first picture and its labels; nothing is decoded or built.
+    """The resolved recipe and its GAN, from the data set's first picture and its labels; nothing is decoded or built.
 
     `backend`: a name that must be known; its framework may be missing.
     """
@@ -143,7 +137,7 @@ def train(
             check_folder_free(run.folder)  # another process may have trained in it between that look and this lock
             sweep(run.folder)
             write_recipe(run.folder, resolved)
-        run.go()
+        train_run(run)
     return run
 
 
@@ -178,7 +172,7 @@ def resume(
             sweep(folder)
         run = _taken_up(folder, recipe, chosen, on_progress, workers)
         run.quiet = quiet
-        run.go()
+        train_run(run)
     return run
 
 
@@ -295,7 +289,7 @@ def default_backend(host: Host) -> str:
 
 
 def prepared(recipe: Recipe, image_set: ImageSet, on_progress: OnProgress | None = None) -> Prepared:
-    """The pictures of a settled recipe's data set, decoded or from the cache."""
+    """The pictures of a resolved recipe's data set, decoded or from the cache."""
     assert recipe.channels is not None, "resolve the recipe first"
     return prepare(
         image_set,

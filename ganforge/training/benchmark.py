@@ -101,8 +101,8 @@ class Ready:
             wrong = next((name for name, value in scalars.items() if not isfinite(value)), None)
             if wrong is not None:
                 raise BenchError(
-                    f"no speed is told of wrong numbers: {wrong} of recipe {self.model.recipe.name!r} is "
-                    f"{scalars[wrong]} in step {number}; try lower rates, or another precision"
+                    f"benchmark aborted: {wrong} of recipe {self.model.recipe.name!r} is {scalars[wrong]} in step "
+                    f"{number}; try lower rates, or another precision"
                 )
             yield scalars
 
@@ -135,7 +135,7 @@ def check(recipe: Recipe, backend: str | None) -> float:
         if share <= 1.0:
             return share
     raise BenchError(
-        f"no speed is told of wrong numbers: {worst} of recipe {recipe.name!r} in {recipe.run.precision} differs from "
+        f"benchmark aborted: {worst} of recipe {recipe.name!r} in {recipe.run.precision} differs from "
         f"the plain computation by {share:.3g} times what is allowed, in the last of {_ATTEMPTS} draws; "
         f"`ganforge parity` finds where"
     )

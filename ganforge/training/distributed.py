@@ -1,15 +1,17 @@
-"""Several processes that train one GAN: what they agree on beside the numbers of a step, which are the backend's.
+"""Several processes that train one GAN: starting together, sharing a value, stopping together.
 
-All of it is sums of small arrays over all workers, and each of these waits until every worker has come. One that ends
-in the middle takes the others with it: their next sum raises.
+The sums inside a step are the backend's. Everything here is a sum of a small array over all workers, which returns when
+every worker has called it. When a worker dies, the next sum of the others raises.
 """
 
 from collections.abc import Callable, Mapping
 from hashlib import sha256
 
+import msgspec
 import numpy as np
 
 from ganforge.backend.contract import BackendEntry, Session, Shard, Workers
+from ganforge.data.preparing import Prepared
 from ganforge.errors import RunError
 from ganforge.plugins.host import Host
 from ganforge.recipes.schema import Recipe
@@ -17,16 +19,17 @@ from ganforge.spec.arrays import Array, State
 from ganforge.spec.gan import NETWORKS, Gan
 from ganforge.spec.layers import BatchNorm
 from ganforge.spec.layers.chain import walk
-from ganforge.training.experiment import find_backend, find_opener
+from ganforge.training.experiment import find_backend, find_opener, images_hash
 
 SINGLE_PROCESS = Workers()
+"""A process that trains by itself."""
 
 
 def gather(backend: str, host: Host) -> Workers:
-    """Meet the other processes that the environment speaks of; `ALONE` where it speaks of none.
+    """Connect to the other processes that the environment names; `SINGLE_PROCESS` if it names none.
 
     Raises:
-        RunError: what the environment says is broken, or means another backend; the others do not come.
+        RunError: the environment is malformed or meant for another backend, or the others cannot be reached.
     """
     support = find_backend(backend, host).distributed
     if support is not None and support.started() > 1:
@@ -43,17 +46,17 @@ def gather(backend: str, host: Host) -> Workers:
 
 
 def open_shard(gan: Gan, state: State, recipe: Recipe, backend: str, host: Host, shard: Shard) -> Session:
-    """A session of `backend` that holds `state` and is fed `share` of every batch."""
+    """A session of `backend` that holds `state` and is fed `shard` of every batch."""
     entry = find_opener(recipe, backend, host)
     support = entry.distributed if shard.count > 1 else None
     return (support or entry).open(gan, state, recipe.run.precision, recipe.run.device)
 
 
 def check_batch_divides(gan: Gan, shard: Shard) -> None:
-    """Refuse a batch that workers cannot share.
+    """Check that workers can share a batch evenly.
 
     Raises:
-        RunError: it has no equal shares, or a batch norm of the worker's own rows would see a single value.
+        RunError: they cannot, or a batch norm over one worker's rows would see a single value.
     """
     batch, count = gan.protocol.batch_size, shard.count
     if batch % count:
@@ -74,29 +77,29 @@ def check_batch_divides(gan: Gan, shard: Shard) -> None:
 
 
 def anyone(workers: Workers, asked: bool) -> bool:
-    """Whether any worker asks."""
+    """Whether `asked` is true on any worker."""
     if workers.shard.count == 1:  # asked after every step, however short
         return asked
     return bool(workers.total(np.array([float(asked)]))[0])
 
 
 def wait_for_all(workers: Workers) -> None:
-    """Come back when every worker has come here."""
+    """Return when every worker has called this."""
     workers.total(np.zeros(1))
 
 
 def from_first(workers: Workers, make: Callable[[], str]) -> str:
-    """What `make` gives on worker 0, on every worker; the others do not call it."""
+    """The result of `make()` on worker 0, on every worker; the others do not call it."""
     own = np.frombuffer(make().encode() if workers.shard.rank == 0 else b"", np.uint8).astype(np.float64)
     length = int(workers.total(np.array([float(len(own))]))[0])
     return _bytes(workers.total(np.pad(own, (0, length - len(own))))).decode()
 
 
 def check_same_facts(workers: Workers, facts: Mapping[str, str]) -> None:
-    """Refuse to train where workers would not train the same.
+    """Check that all workers have the same facts.
 
     Raises:
-        RunError: a fact, such as 'recipe', is another one on some worker than on worker 0.
+        RunError: a fact, such as 'recipe', differs on some worker from worker 0.
     """
     rank, count = workers.shard.rank, workers.shard.count
     for name, fact in facts.items():
@@ -109,6 +112,23 @@ def check_same_facts(workers: Workers, facts: Mapping[str, str]) -> None:
                 f"worker {other[0]} of {count} has another {name} than worker 0; start all of them with the same "
                 "command, on the same data and run folder"
             )
+
+
+def check_same_inputs(workers: Workers, recipe: Recipe, data: Prepared, start: int) -> None:
+    """Check that all workers train the same run. Called before any of them writes a file.
+
+    Raises:
+        RunError: recipe, images or checkpoint differ on some worker from worker 0.
+    """
+    facts = {"recipe": _common(recipe), "set of pictures": images_hash(data), "checkpoint": str(start)}
+    check_same_facts(workers, facts)
+
+
+def _common(recipe: Recipe) -> str:
+    """The part of a recipe that must be the same on all workers: all but the path of the data and the device."""
+    data = msgspec.structs.replace(recipe.data, path=None)
+    run = msgspec.structs.replace(recipe.run, device="")
+    return msgspec.json.encode(msgspec.structs.replace(recipe, data=data, run=run)).decode()
 
 
 def _bytes(values: Array) -> bytes:

@@ -68,7 +68,7 @@ def resolve_recipe(recipe: Recipe, image_set: ImageSet) -> Recipe:
 
 
 def build_gan(recipe: Recipe, host: Host) -> Gan:
-    """The GAN that a settled recipe describes.
+    """The GAN that a resolved recipe describes.
 
     Raises:
         PluginError: no architecture, loss or penalty of that name. RecipeError: a setting without effect, or unknown.

@@ -1,4 +1,4 @@
-"""The training loop: no framework, no files, no printing. What happens beside a step is the events' business."""
+"""The training loop: no framework, no files, no printing. Everything beside the steps is done by `Events`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,11 +12,11 @@ from ganforge.spec.gan import Gan
 from ganforge.training.batches import draw_steps
 
 _UNREAD = 64
-"""Steps whose scalars are kept unread: at most."""
+"""The most steps whose scalars are kept unread."""
 
 
 class Events(Protocol):
-    """What the loop tells, and asks, whoever runs it."""
+    """What the loop calls beside its steps."""
 
     def step_finished(self, step: int, scalars: Mapping[str, float] | None) -> None:
         """Step `step` (counted from 1) is done; scalars on logged steps, None on the others."""
@@ -98,7 +98,7 @@ def train_steps(
     """Train until `schedule.stop` or until asked to stop; returns the number of steps done in all.
 
     images: uint8 (N, height, width, channels), labels: int64 (N,) for a conditional GAN.
-    share: what the session is fed of every batch.
+    shard: the part of every batch that the session is fed.
 
     Raises:
         RunError: a loss is no longer finite; nothing is saved after that.

@@ -232,7 +232,7 @@ LAYER_TRAPS = (
         name="dropout-one-key",
         number=19,
         what="all passes of an update share the update's dropout key",
-        remedy="pass p hashes with mix((key + p) mod 2^32)",
+        remedy="pass p hashes with hash32((key + p) mod 2^32)",
         semantics=Semantics(pass_key=lambda key, number: key),
     ),
     Trap(

@@ -6,20 +6,17 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ganforge._io.files import append, write_whole
 from ganforge.errors import RunError
 from ganforge.plugins.markers import hookimpl
-
-if TYPE_CHECKING:
-    from ganforge.training.run import Run
+from ganforge.plugins.run_view import RunView
 
 NAME = "journal.jsonl"
 
 
 @hookimpl
-def ganforge_run_started(run: "Run") -> None:
+def ganforge_run_started(run: RunView) -> None:
     """Cut off lines of steps that a killed process did after its last checkpoint: they will be done again."""
     path = run.folder / NAME
     if not path.exists():
@@ -34,7 +31,7 @@ def ganforge_run_started(run: "Run") -> None:
 
 
 @hookimpl
-def ganforge_step_finished(run: "Run", step: int, scalars: Mapping[str, float] | None) -> None:
+def ganforge_step_finished(run: RunView, step: int, scalars: Mapping[str, float] | None) -> None:
     """Add a line on logged steps."""
     if scalars is None:
         return

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 from ganforge._io.files import redirect_to_devnull
 from ganforge.errors import WriteError
 from ganforge.plugins.markers import hookimpl
+from ganforge.plugins.run_view import RunView
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress, TaskID
 
-    from ganforge.training.run import Run
 
 SHORT, PAUSE = 0.5, 10.0
 MOVE = 0.1
@@ -44,7 +44,7 @@ class _Progress:
         self.display: _Display | None = None
 
     @hookimpl
-    def ganforge_run_started(self, run: "Run") -> None:
+    def ganforge_run_started(self, run: RunView) -> None:
         """Say what is trained on what, and where it will be."""
         if run.quiet:
             return
@@ -68,7 +68,7 @@ class _Progress:
         bar.start()
 
     @hookimpl
-    def ganforge_step_finished(self, run: "Run", step: int, scalars: Mapping[str, float] | None) -> None:
+    def ganforge_step_finished(self, run: RunView, step: int, scalars: Mapping[str, float] | None) -> None:
         """Move the bar, some times a second; on a logged step show the losses."""
         if self.display is None:
             return
@@ -79,7 +79,7 @@ class _Progress:
             self.display.moved = run.seconds
 
     @hookimpl
-    def ganforge_epoch_finished(self, run: "Run", epoch: int, means: Mapping[str, float], steps: int) -> None:
+    def ganforge_epoch_finished(self, run: RunView, epoch: int, means: Mapping[str, float], steps: int) -> None:
         """The epoch's means; not of every short one."""
         if self.display is None:
             return
@@ -90,7 +90,7 @@ class _Progress:
         self.display.ended = run.seconds
 
     @hookimpl
-    def ganforge_run_finished(self, run: "Run", error: BaseException | None) -> None:
+    def ganforge_run_finished(self, run: RunView, error: BaseException | None) -> None:
         """Say what there is now, or how to go on."""
         if self.display is None:
             return
@@ -126,7 +126,7 @@ def _console() -> "Console":
     return Patient(highlight=False, soft_wrap=True)
 
 
-def _show(display: _Display, run: "Run", step: int, scalars: Mapping[str, float]) -> None:
+def _show(display: _Display, run: RunView, step: int, scalars: Mapping[str, float]) -> None:
     display.bar.update(display.task, completed=step, losses=_worded(_losses(scalars)))
     if not display.console.is_terminal:
         display.console.print(
@@ -158,7 +158,7 @@ def _worded(scalars: Mapping[str, float]) -> str:
     return "  ".join(f"{name} {value:.3f}" for name, value in scalars.items())
 
 
-def _introduce(console: "Console", run: "Run") -> None:
+def _introduce(console: "Console", run: RunView) -> None:
     from ganforge.spec.costs import network_costs
 
     count, height, width, channels = run.data.images.shape

@@ -11,19 +11,19 @@ import numpy as np
 import numpy.typing as npt
 
 from ganforge.plugins.markers import hookimpl
+from ganforge.plugins.run_view import RunView
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from ganforge.spec.arrays import Images
-    from ganforge.training.run import Run
 
 _CLASSES = 10  # rows at most, so that the grid stays readable with hundreds of classes
 _OF_A_CLASS, _OF_ALL, _COLUMNS = 10, 64, 8
 
 
 @hookimpl
-def ganforge_run_started(run: "Run") -> None:
+def ganforge_run_started(run: RunView) -> None:
     """Draw the real pictures, unless an earlier process has."""
     path = run.folder / "samples" / "real.png"
     if path.exists():
@@ -38,7 +38,7 @@ def ganforge_run_started(run: "Run") -> None:
 
 
 @hookimpl
-def ganforge_step_finished(run: "Run", step: int, scalars: Mapping[str, float] | None) -> None:
+def ganforge_step_finished(run: RunView, step: int, scalars: Mapping[str, float] | None) -> None:
     """Draw a grid every `sample_every` steps and after the last."""
     if step % run.recipe.run.sample_every and step != run.stop:
         return
@@ -50,12 +50,12 @@ def ganforge_step_finished(run: "Run", step: int, scalars: Mapping[str, float] |
     save_grid(run.model, seeds, labels, path_of(run, step), caption)
 
 
-def path_of(run: "Run", step: int) -> "Path":
+def path_of(run: RunView, step: int) -> "Path":
     """Where the grid of a step lies."""
     return run.folder / "samples" / f"step-{step:08d}.png"
 
 
-def real_pictures(run: "Run") -> "list[tuple[int | None, Images]]":
+def real_pictures(run: RunView) -> "list[tuple[int | None, Images]]":
     """Real pictures for each row of a conditional grid, with its label; for the whole of another one, with None.
 
     Spread evenly over the data set; some more than once where there are too few. A class without any has no row.

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ganforge.plugins.markers import hookimpl
+from ganforge.plugins.run_view import RunView
 from ganforge.training.observers import event_file
 from ganforge.training.observers.snapshots import path_of, real_pictures
 
 if TYPE_CHECKING:
     from ganforge.spec.arrays import Array, Labels
-    from ganforge.training.run import Run
 
 _TOGETHER = 16  # pictures that the discriminator looks at: a trace hands out every layer's output
 
@@ -31,7 +31,7 @@ class _TensorBoard:
         self.path = Path()
 
     @hookimpl
-    def ganforge_run_started(self, run: "Run") -> None:
+    def ganforge_run_started(self, run: RunView) -> None:
         """Begin a file; steps that a killed process did after its last checkpoint, and that are done again, go."""
         from ganforge.recipes.reading import to_table
 
@@ -41,7 +41,7 @@ class _TensorBoard:
         event_file.write(self.path, run.start, [event_file.hyperparameters(dict(_flat(to_table(run.recipe))))])
 
     @hookimpl
-    def ganforge_step_finished(self, run: "Run", step: int, scalars: Mapping[str, float] | None) -> None:
+    def ganforge_step_finished(self, run: RunView, step: int, scalars: Mapping[str, float] | None) -> None:
         """Add what there is of this step."""
         values = [event_file.scalar(_tag(name), value) for name, value in (scalars or {}).items()]
         if step % run.recipe.run.sample_every == 0 or step == run.stop:
@@ -65,7 +65,7 @@ def _grid(path: Path) -> Iterator[event_file.Value]:
         yield event_file.image("samples", path.read_bytes(), width, height)
 
 
-def _histograms(run: "Run") -> Iterator[event_file.Value]:
+def _histograms(run: RunView) -> Iterator[event_file.Value]:
     from ganforge.generation.model import latents_of
 
     model, rows = run.model, real_pictures(run)
@@ -80,7 +80,7 @@ def _histograms(run: "Run") -> Iterator[event_file.Value]:
     yield event_file.histogram("D(G(z))", _logits(run, made, labels))
 
 
-def _logits(run: "Run", images: "Array", labels: "Labels | None") -> "Array":
+def _logits(run: RunView, images: "Array", labels: "Labels | None") -> "Array":
     """How real the discriminator takes each picture to be, as its loss reads the logits."""
     found = []
     for first in range(0, len(images), _TOGETHER):

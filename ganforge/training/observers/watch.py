@@ -211,12 +211,12 @@ class _Watch:
     def _say(self, run: "Run", kind: str, words: str, remedies: Sequence[Assignments]) -> None:
         if self.silence[kind] > 0:
             return
-        from ganforge.training.run import RECIPE
+        from ganforge.training.run_folder import RECIPE
 
         self.silence[kind] = SILENCE
         lines = "".join(f"\n    {' '.join(f'--set {each}' for each in remedy)}" for remedy in fitting(run, remedies))
         again = f"ganforge train --recipe {run.folder / RECIPE}"
-        run.host.warn(f"ganforge: step {run.step:,}: {words}. Another run may do better:\n{again} with one of{lines}")
+        run.warn(f"ganforge: step {run.step:,}: {words}. Another run may do better:\n{again} with one of{lines}")
 
 
 _watch = _Watch()

@@ -23,7 +23,9 @@ from ganforge.spec.gan import Gan
 from ganforge.training import checkpoint
 from ganforge.training.experiment import build_gan
 from ganforge.training.observers import journal
-from ganforge.training.run import Run, newest_good, read_recipe
+from ganforge.training.run import Run
+from ganforge.training.run_checkpoints import newest_good
+from ganforge.training.run_folder import read_recipe
 
 from ..containers import chosen, json_value, npy_header, one_of, png, safetensors_header
 from ..target import Change, Target, bundle, unbundle

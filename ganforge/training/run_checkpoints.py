@@ -1,0 +1,65 @@
+"""The checkpoints of a run: saving one, and finding the newest that is whole."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from ganforge._io.files import flush_files
+from ganforge.errors import RunError
+from ganforge.recipes.reading import to_table
+from ganforge.spec.arrays import State
+from ganforge.training import checkpoint
+from ganforge.training.run import Run
+from ganforge.training.run_folder import CHECKPOINTS
+
+
+def save_checkpoint(run: Run, step: int, data: str) -> Path:
+    """Save the run's state, which is that after `step` steps; returns the checkpoint's folder.
+
+    data: hash of the images that it trains on.
+
+    Raises:
+        WriteError: it cannot be written; earlier checkpoints are untouched.
+        RunError: the weights are no longer finite.
+    """
+    state = run.model.session.state()
+    wrong = next((name for name, array in state.items() if not np.isfinite(array).all()), None)
+    if wrong is not None:
+        raise RunError(
+            f"step {step}: {wrong} holds values that are not finite, so no checkpoint is saved; what was "
+            "saved before is untouched. Try lower rates or a clip"
+        )
+    about = checkpoint.About(
+        format=checkpoint.FORMAT,
+        step=step,
+        recipe=to_table(run.recipe),
+        data=data,
+        seconds=run.seconds,
+        sha256="",
+    )
+    flush_files(run.folder)  # what plugins wrote of steps up to this one lasts as long as the checkpoint
+    settings = run.recipe.run
+    return checkpoint.save(run.folder / CHECKPOINTS, state, about, keep=settings.keep, keep_every=settings.keep_every)
+
+
+def newest_good(folder: Path, warn: Callable[[str], None]) -> tuple[checkpoint.About, State] | None:
+    """The newest undamaged checkpoint of a run; damaged ones are reported and skipped. None: it has no checkpoints.
+
+    Raises:
+        LaterFormat: the newest undamaged one needs a later ganforge.
+        RunError: there are checkpoints, but all are damaged.
+    """
+    damaged: list[Path] = []
+    while paths := [path for path in checkpoint.checkpoints(folder / CHECKPOINTS) if path not in damaged]:
+        try:
+            return checkpoint.load(paths[-1])
+        except checkpoint.LaterFormat:
+            raise
+        except RunError as error:
+            if paths[-1].exists():  # otherwise another process has removed it and saved newer ones
+                damaged.append(paths[-1])
+                warn(str(error))
+    if damaged:
+        raise RunError(f"all {len(damaged)} checkpoints of {folder} are damaged; nothing is left to go on from")
+    return None

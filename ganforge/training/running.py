@@ -1,0 +1,54 @@
+"""Training a run from where it stands to its last step."""
+
+from time import perf_counter
+
+from ganforge.training.distributed import wait_for_all
+from ganforge.training.experiment import images_hash
+from ganforge.training.loop import Schedule, train_steps
+from ganforge.training.run import Run
+from ganforge.training.run_events import RunEvents
+from ganforge.training.stop_request import StopRequest
+
+
+def train_run(run: Run) -> None:
+    """Train to the last step, or until SIGINT or SIGTERM asks to stop; a checkpoint is saved either way.
+
+    Raises:
+        KeyboardInterrupt: stopped when asked to; everything up to `run.saved` is saved.
+        RunError: training diverged, or a file could not be written.
+    """
+    settings = run.recipe.run
+    schedule = Schedule(
+        seed=settings.seed,
+        start=run.start,
+        stop=run.stop,
+        log_every=settings.log_every,
+        checkpoint_every=settings.checkpoint_every,
+    )
+    run.began = perf_counter()
+    stop_request = StopRequest()
+    events = RunEvents(run=run, stop_request=stop_request, data=images_hash(run.data))
+    error: BaseException | None = None
+    ended = False
+    try:
+        with stop_request.listening():
+            events.started()
+            done = train_steps(
+                run.model.gan,
+                run.model.session,
+                run.data.images,
+                run.data.labels,
+                schedule,
+                events,
+                shard=run.workers.shard,
+            )
+            ended = True
+            if done < run.stop:
+                raise KeyboardInterrupt
+    except BaseException as raised:
+        error = raised
+        raise
+    finally:
+        events.finished(error)
+        if ended:  # a launcher ends workers that are left behind, and the first may still be writing
+            wait_for_all(run.workers)
