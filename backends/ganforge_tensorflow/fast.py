@@ -1,7 +1,7 @@
 """TensorFlow's faster ways to the core's numbers: one operation for a batch norm, updates of variables in one pass."""
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from functools import cache, partial
 from math import prod
 from typing import Any, TypeAlias
@@ -17,12 +17,12 @@ from ganforge.spec import (
     ConvTranspose,
     JoinLabel,
     Node,
-    Ops,
     Optimizer,
     Pass,
     RMSprop,
     Scale,
 )
+from ganforge_tensorflow.ops import TensorFlowOps
 
 Variables: TypeAlias = dict[str, tf.Variable]
 
@@ -62,15 +62,15 @@ def _batch_norm(node: Node, x: tf.Tensor, run: Pass) -> tf.Tensor | None:
 # Optimizers ----------------------------------------------------------------------------------------------------------
 
 
-def optimizers(ops: Ops) -> dict[type[Optimizer], Callable[..., UpdatedList]]:
+def optimizers(ops: TensorFlowOps) -> dict[type[Optimizer], Callable[..., UpdatedList]]:
     """Updates of variables in place, an array at a time."""
     update = partial(_update, ops)
     return {Adam: update, RMSprop: update, SGD: update}
 
 
 def _update(
-    ops: Ops,
-    optimizer: Optimizer,
+    ops: TensorFlowOps,
+    optimizer: Any,
     weights: Variables,
     gradients: dict[str, tf.Tensor],
     slots: Mapping[str, Variables],
@@ -102,13 +102,13 @@ def _compiles(variable: tf.Variable) -> bool:
 
 
 @cache
-def _compiled(function: Callable[..., None], *fixed: Any) -> Callable[..., None]:
+def _compiled(function: Callable[..., None], *fixed: Hashable) -> Callable[..., None]:
     """For variables of equal shapes it is compiled once."""
-    return tf.function(partial(function, *fixed), autograph=False, jit_compile=True)  # type: ignore[no-any-return]
+    return tf.function(partial(function, *fixed), autograph=False, jit_compile=True)
 
 
 def _by_formula(
-    ops: Ops,
+    ops: TensorFlowOps,
     optimizer: Optimizer,
     variable: tf.Variable,
     slots: Mapping[str, tf.Variable],
@@ -159,7 +159,7 @@ def _mix(averaged: tf.Variable, weights: tf.Variable, kept: tf.Tensor, taken: tf
 _label = label_as_bias(_LABEL_WORTH)
 
 
-def fast_forms(ops: Ops) -> FastForms:
+def fast_forms(ops: TensorFlowOps) -> FastForms:
     """All of them."""
     return FastForms(
         layers={BatchNorm: _batch_norm},

@@ -135,7 +135,7 @@ class TensorFlowRuntime:
         """Traced for every shape of its inputs."""
         # A partial, not a function of its own, since TensorFlow counts traces by the place in the source and warns.
         run = workers.together(self.replicas, partial(self._run, function, arrays))
-        return tf.function(run, autograph=False)  # type: ignore[no-any-return]
+        return tf.function(run, autograph=False)
 
     def _run(self, function: Callable[..., tuple[Tensors, Any]], arrays: Tensors, *inputs: Any) -> Any:
         changed, result = function(arrays, *inputs)

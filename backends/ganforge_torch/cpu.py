@@ -45,7 +45,7 @@ def conv(x: Tensor, kernel: Tensor, bias: Tensor | None, stride: Size, padding: 
         return product(_rows(x), _rows(kernel).t(), bias)[:, :, None, None]
     lattice = Lattice((x.shape[2], x.shape[3]), stride, margin)
     if _few(kernel, stride) or _many(kernel):
-        return _Gather.apply(x, kernel, bias, lattice)  # type: ignore[no-any-return, no-untyped-call]
+        return _Gather.apply(x, kernel, bias, lattice)
     return _gather(x, kernel, bias, lattice)
 
 
@@ -63,7 +63,7 @@ def conv_transpose(x: Tensor, kernel: Tensor, bias: Tensor | None, stride: Size,
     )
     lattice = Lattice((whole[0], whole[1]), stride, margin)
     if _few(kernel, stride) or _many(kernel):
-        x = _Scatter.apply(x, kernel, bias, lattice)  # type: ignore[no-untyped-call]
+        x = _Scatter.apply(x, kernel, bias, lattice)
     else:
         x = _scatter(x, kernel, bias, lattice)
     return cropped(x, top, left, size)
@@ -77,7 +77,7 @@ class _Gather(torch.autograd.Function):
         return _gather(large, kernel, bias, lattice)
 
     @staticmethod
-    def backward(ctx: Any, small: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None, None]:  # type: ignore[override]
+    def backward(ctx: Any, small: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None, None]:
         large, kernel = ctx.saved_tensors
         return (
             _scatter(small, kernel, None, ctx.lattice) if ctx.needs_input_grad[0] else None,
@@ -95,7 +95,7 @@ class _Scatter(torch.autograd.Function):
         return _scatter(small, kernel, bias, lattice)
 
     @staticmethod
-    def backward(ctx: Any, large: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None, None]:  # type: ignore[override]
+    def backward(ctx: Any, large: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None, None]:
         small, kernel = ctx.saved_tensors
         return (
             _gather(large, kernel, None, ctx.lattice) if ctx.needs_input_grad[0] else None,
@@ -131,7 +131,7 @@ def _tie(large: Tensor, small: Tensor, kernel: Tensor, lattice: Lattice) -> Tens
         _, found, _ = torch.ops.aten.convolution_backward(
             small, large, kernel, None, stride, margin, (1, 1), False, (0, 0), 1, wanted
         )
-        return found  # type: ignore[no-any-return]
+        return found
     height, width = kernel.shape[2:]
     (down, right), (step_down, step_right) = lattice.margin, lattice.stride
     wide = F.pad(large, (right, right, down, down)).permute(0, 2, 3, 1)
@@ -193,7 +193,7 @@ torch's own."""
 def product(a: Tensor, b: Tensor, bias: Tensor | None = None) -> Tensor:
     """(m, k), (k, n) -> (m, n), with `bias`, (n,), added to every row."""
     if _goes_to_onednn(a, b):
-        return _Product.apply(a, b, bias)  # type: ignore[no-any-return, no-untyped-call]
+        return _Product.apply(a, b, bias)
     return a @ b if bias is None else torch.addmm(bias, a, b)
 
 
@@ -206,7 +206,7 @@ class _Product(torch.autograd.Function):
         return multiply(a, b.t(), bias, "none", [], "")
 
     @staticmethod
-    def backward(ctx: Any, c: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None]:  # type: ignore[override]
+    def backward(ctx: Any, c: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
         # Of differentiable operations, for penalties, which differentiate a gradient.
         a, b = ctx.saved_tensors
         return (
@@ -227,7 +227,7 @@ def _onednn() -> Callable[..., Tensor] | None:
     if not torch.backends.mkldnn.is_available():
         return None
     try:
-        return torch.ops.mkldnn._linear_pointwise  # type: ignore[no-any-return]
+        return torch.ops.mkldnn._linear_pointwise
     except AttributeError:  # not in this build of torch
         return None
 

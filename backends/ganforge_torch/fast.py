@@ -4,7 +4,7 @@ torch's `_foreach` operations do for a list of tensors what the method of that n
 Python; they stand in this module alone.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TypeAlias
 
 import torch
@@ -49,7 +49,7 @@ def _normalised(node: Node, x: Tensor, run: Pass) -> Tensor | None:
         return None
     layer, moves = node.layer, run.training and run.moving
     assert isinstance(layer, BatchNorm)
-    mean, variance = run.array(node, "mean"), run.array(node, "variance")
+    mean, variance = run.arrays[f"{node.name}/mean"], run.arrays[f"{node.name}/variance"]
     if moves:  # torch moves them in place
         mean, variance = mean.clone(), variance.clone()
         run.moved[f"{node.name}/mean"], run.moved[f"{node.name}/variance"] = mean, variance
@@ -73,14 +73,14 @@ def _fresh(node: Node, x: Tensor, run: Pass) -> Tensor | None:
         case BatchNorm():
             return _normalised(node, x, run)
         case Dense():
-            return run.ops.forms.product(x, *run.weights(node, x))  # type: ignore[attr-defined, no-any-return]
+            return run.ops.forms.product(x, *run.weights(node, x))  # type: ignore[attr-defined]
     kernel, bias = run.weights(node, x)
     x, kernel, forms = to_nchw(x), to_oihw(kernel), run.ops.forms  # type: ignore[attr-defined]
     if isinstance(layer, Conv):
-        return forms.conv(x, kernel, bias, pair(layer.stride), node.padding)  # type: ignore[no-any-return]
+        return forms.conv(x, kernel, bias, pair(layer.stride), node.padding)
     assert isinstance(layer, ConvTranspose)
     size = image_size(node.output)
-    return forms.conv_transpose(x, kernel, bias, pair(layer.stride), node.padding, size)  # type: ignore[no-any-return]
+    return forms.conv_transpose(x, kernel, bias, pair(layer.stride), node.padding, size)
 
 
 def _with_relu(first: Node, second: Node, x: Tensor, run: Pass) -> Tensor | None:
@@ -107,9 +107,11 @@ def _adam(adam: Adam, weights: Named, gradients: Named, slots: Mapping[str, Name
         for g, w in zip(clipped, weights.values(), strict=True)
     ]
     count = torch.full((), 1e12, device=alike[0].device)
-    listed = (weights.values(), alike, slots["m"].values(), slots["v"].values())
     torch._fused_adam_(
-        *([_as_it_lies(each) for each in tensors] for tensors in listed),
+        _as_they_lie(weights.values()),
+        _as_they_lie(alike),
+        _as_they_lie(slots["m"].values()),
+        _as_they_lie(slots["v"].values()),
         [],
         [count] * len(alike),
         lr=scale.rate * scale.root,
@@ -123,9 +125,9 @@ def _adam(adam: Adam, weights: Named, gradients: Named, slots: Mapping[str, Name
     return UpdatedList(weights, slots)
 
 
-def _as_it_lies(tensor: Tensor) -> Tensor:
-    """A flat view in the order of memory: the fused form takes three times as long over what is permuted."""
-    return tensor if tensor.is_contiguous() else tensor.as_strided((tensor.numel(),), (1,))
+def _as_they_lie(tensors: Iterable[Tensor]) -> list[Tensor]:
+    """Flat views in the order of memory: the fused form takes three times as long over what is permuted."""
+    return [each if each.is_contiguous() else each.as_strided((each.numel(),), (1,)) for each in tensors]
 
 
 def _rmsprop(

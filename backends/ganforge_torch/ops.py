@@ -1,5 +1,8 @@
-"""The core's operations in torch. Tensors are (batch, height, width, channels) to the core; torch convolves views of them
-as (batch, channels, height, width), which lie in memory as torch's `channels_last`."""
+"""The core's operations in torch.
+
+Images are (batch, height, width, channels) to the core. torch convolves views of them as (batch, channels, height,
+width), which lie in memory as torch's `channels_last`.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,6 +16,7 @@ from ganforge.backend import Collective
 from ganforge.spec import dropped_below
 from ganforge_torch.convolution import PLAIN, Convolutions
 
+_torch: Any = torch  # of an operation with overloads, mypy would take one
 _WORD = 0xFFFFFFFF
 
 
@@ -24,31 +28,31 @@ class TorchOps:
     forms: Convolutions = PLAIN
     """How products and convolutions are computed."""
 
-    square = staticmethod(torch.square)
-    sqrt = staticmethod(torch.sqrt)
-    rsqrt = staticmethod(torch.rsqrt)
-    exp = staticmethod(torch.exp)
-    expm1 = staticmethod(torch.expm1)
-    log = staticmethod(torch.log)
-    tanh = staticmethod(torch.tanh)
-    sigmoid = staticmethod(torch.sigmoid)
+    square = staticmethod(_torch.square)
+    sqrt = staticmethod(_torch.sqrt)
+    rsqrt = staticmethod(_torch.rsqrt)
+    exp = staticmethod(_torch.exp)
+    expm1 = staticmethod(_torch.expm1)
+    log = staticmethod(_torch.log)
+    tanh = staticmethod(_torch.tanh)
+    sigmoid = staticmethod(_torch.sigmoid)
     relu = staticmethod(F.relu)
     leaky_relu = staticmethod(F.leaky_relu)
-    where = staticmethod(torch.where)
-    clip = staticmethod(torch.clamp)
-    stack = staticmethod(torch.stack)
-    concat = staticmethod(torch.cat)
-    zeros_like = staticmethod(torch.zeros_like)
-    mean_over = staticmethod(torch.mean)
-    sum_over = staticmethod(torch.sum)
-    max_over = staticmethod(torch.amax)
-    reshape = staticmethod(torch.reshape)
-    transpose = staticmethod(torch.permute)
-    broadcast = staticmethod(torch.broadcast_to)
+    where = staticmethod(_torch.where)
+    clip = staticmethod(_torch.clamp)
+    stack = staticmethod(_torch.stack)
+    concat = staticmethod(_torch.cat)
+    zeros_like = staticmethod(_torch.zeros_like)
+    mean_over = staticmethod(_torch.mean)
+    sum_over = staticmethod(_torch.sum)
+    max_over = staticmethod(_torch.amax)
+    reshape = staticmethod(_torch.reshape)
+    transpose = staticmethod(_torch.permute)
+    broadcast = staticmethod(_torch.broadcast_to)
 
     def softplus(self, x: Tensor) -> Tensor:
         """log(1 + exp(x))."""
-        # Beyond the threshold torch takes x itself: exact from 40 on, where exp(-x) is 4e-18, but not from its default, 20.
+        # Beyond the threshold torch takes x itself: exact from 40 on, where exp(-x) is 4e-18, not from its default, 20.
         return F.softplus(x, threshold=40.0)
 
     def minimum(self, x: Tensor, limit: float) -> Tensor:

@@ -1,7 +1,7 @@
 """What a framework provides so that the core can build and train a GAN in it: operations, arrays, compilation.
 
-A backend writes one class that keeps `Runtime`; `ganforge.backend.GanSession` makes a session of it. docs/write-a-backend.md
-goes through one.
+A backend writes one class that keeps `Runtime`; `ganforge.backend.GanSession` makes a session of it.
+docs/write-a-backend.md goes through one.
 """
 
 import os
@@ -115,13 +115,30 @@ class Vjp(NamedTuple):
 class Runtime(Protocol):
     """A framework on one device in one precision."""
 
-    ops: Ops
-    fast: FastForms
-    replicas: Collective
-    fixed_shapes: bool
-    """Whether a function is compiled anew for every batch size."""
-    exact_batch: int
-    """How many images are drawn at a time so that each is the same, bit for bit, in any company."""
+    @property
+    def ops(self) -> Ops:
+        """Its operations."""
+        ...
+
+    @property
+    def fast(self) -> FastForms:
+        """Its fast forms."""
+        ...
+
+    @property
+    def replicas(self) -> Collective:
+        """The processes that train together."""
+        ...
+
+    @property
+    def fixed_shapes(self) -> bool:
+        """Whether a function is compiled anew for every batch size."""
+        ...
+
+    @property
+    def exact_batch(self) -> int:
+        """How many images are drawn at a time so that each is the same, bit for bit, in any company."""
+        ...
 
     def arrays(self, state: State) -> Tensors:
         """The session's own arrays, in the state's precision, by their names there."""

@@ -51,7 +51,8 @@ def step(model: Model, arrays: Tensors, feed: StepFeed) -> tuple[Tensors, Tensor
     gan, ops = model.gan, model.runtime.ops
     keys, numbers = ops.unstack(feed.keys), ops.unstack(feed.numbers)
     scales = [Scale(*numbers[2 * update : 2 * update + 2]) for update in range(len(keys))]
-    now, scalars, count = dict(arrays), {}, len(feed.discriminator)
+    now, count = dict(arrays), len(feed.discriminator)
+    scalars: Tensors = {}
     made: Vjp | None = None
     for number, (batch, key, scale) in enumerate(zip(feed.discriminator, keys, scales, strict=False), start=1):
         if number == count and gan.same_fakes_follow:
@@ -114,7 +115,8 @@ def discriminator_loss_and_gradients(
     targets = Targets(batch.real_targets, batch.fake_targets)
 
     def loss(learned: Tensors) -> tuple[Tensor, tuple[Tensors, Tensors]]:
-        own, moved = weights | learned, {}
+        own = weights | learned
+        moved: Tensors = {}
 
         def judge(images: Tensor, labels: Tensor | None, number: int, *, parts: int = 1) -> Tensor:
             logits, run = forward(

@@ -1,9 +1,11 @@
 """What an update does to the arrays of a network: the optimizer's formula, state that moved, the average."""
 
+from collections.abc import Mapping
+
 from ganforge.backend.runtime import Runtime, Tensors, UpdatedList
 from ganforge.spec.gan import Gan, NetworkName
 from ganforge.spec.ops import Number
-from ganforge.spec.optimizers import Scale
+from ganforge.spec.optimizers import Optimizer, Scale
 
 
 def apply_update(
@@ -16,7 +18,7 @@ def apply_update(
     scale: Scale,
 ) -> Tensors:
     """The network's arrays and its optimizer's after one update, by their names in a state."""
-    optimizer = gan.protocol.player(network).optimizer
+    optimizer: Optimizer = gan.protocol.player(network).optimizer
     weights = {name: arrays[f"{network}/{name}"] for name in gradients}
     slots = {
         slot: {name: arrays[f"optimizer/{network}/{slot}/{name}"] for name in gradients} for slot in optimizer.slots()
@@ -34,7 +36,14 @@ def apply_update(
     return changed
 
 
-def _one_by_one(runtime, optimizer, weights, gradients, slots, scale) -> UpdatedList:
+def _one_by_one(
+    runtime: Runtime,
+    optimizer: Optimizer,
+    weights: Tensors,
+    gradients: Tensors,
+    slots: Mapping[str, Tensors],
+    scale: Scale,
+) -> UpdatedList:
     found = UpdatedList({}, {slot: {} for slot in slots})
     for name, gradient in gradients.items():
         if optimizer.clip is not None:

@@ -109,7 +109,8 @@ class _Filler:
     def layer(self, table: Any, place: str) -> Layer:
         if isinstance(table, Mapping):
             table = self.filled(table, place)
-        return convert(table, Union[tuple(self.kinds.values())], self.where, place)  # type: ignore[return-value] # noqa: UP007
+        known: Any = Union[tuple(self.kinds.values())]  # noqa: UP007
+        return convert(table, known, self.where, place)  # type: ignore[no-any-return]
 
     def filled(self, table: Mapping[str, Any], place: str) -> Written:
         filled = {**self.shared.get(str(table.get("kind")), {}), **table}

@@ -27,3 +27,21 @@ LAYERS: tuple[type[Layer], ...] = (
     Residual,
 )
 """The kinds that come with ganforge."""
+
+__all__ = [
+    "LAYERS",
+    "BatchNorm",
+    "Conv",
+    "ConvTranspose",
+    "Dense",
+    "Dropout",
+    "Elu",
+    "Flatten",
+    "JoinLabel",
+    "LeakyRelu",
+    "Relu",
+    "Reshape",
+    "Residual",
+    "Sigmoid",
+    "Tanh",
+]

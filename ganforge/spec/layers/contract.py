@@ -72,8 +72,8 @@ class Moments(NamedTuple):
     mean: Tensor
     variance: Tensor
     """Biased: the mean squared distance from the mean."""
-    count: int
-    """Values behind each."""
+    values: int
+    """How many elements each is of."""
 
 
 class Replicas(Protocol):

@@ -38,12 +38,12 @@ class BatchNorm(LayerSettings, frozen=True, kw_only=True, tag="batch_norm"):
 
     def forward(self, node: Node, x: Tensor, run: Pass) -> Tensor:
         """Normalise by the batch in training, by running statistics otherwise, in the precision of the statistics."""
-        ops, mean, variance = run.ops, run.array(node, "mean"), run.array(node, "variance")
+        ops, mean, variance = run.ops, run.arrays[f"{node.name}/mean"], run.arrays[f"{node.name}/variance"]
         wide = ops.like(x, mean)
         if run.training:
-            mean, variance, count = run.moments(wide)
+            mean, variance, values = run.moments(wide)
             if run.moving:
-                self.move(node, run, mean, variance * (count / (count - 1)))
+                self.move(node, run, mean, variance * (values / (values - 1)))
         scale, offset = run.array(node, "scale"), run.array(node, "offset")
         factor = ops.rsqrt(variance + self.epsilon)
         normal = (wide - mean) * (factor if scale is None else scale * factor)
