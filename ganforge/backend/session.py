@@ -39,7 +39,7 @@ class GanSession:
 
     def step(self, inputs: StepInputs) -> Scalars:
         """All updates of the discriminator, all of the generator, then the average."""
-        with self._runtime.context():
+        with self._runtime.context(), self._runtime.replicas.heard():
             return self._step(feed(inputs, self._gan, self._runtime))  # type: ignore[no-any-return]
 
     def gradients(self, inputs: StepInputs) -> State:

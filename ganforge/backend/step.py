@@ -29,7 +29,9 @@ class Model:
     @cached_property
     def views(self) -> dict[str, View]:
         """The arrays of each network and the averaged ones, by `generator`, `discriminator` and `averaged`."""
-        return {prefix: View.of(self.gan, prefix) for prefix in (*NETWORKS, "averaged")}
+        return {network: View.of_network(self.gan, network) for network in NETWORKS} | {
+            "averaged": View.of_average(self.gan)
+        }
 
 
 class UpdateResult(NamedTuple):

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ganforge.backend.runtime import Tensors
-from ganforge.spec.gan import Gan
+from ganforge.spec.gan import Gan, NetworkName
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,25 +23,23 @@ class View:
     """The optimizer's arrays: by slot, as `names`."""
 
     @classmethod
-    def of(cls, gan: Gan, prefix: str) -> "View":
-        """The arrays whose names in a state begin with `prefix/`."""
-        start = f"{prefix}/"
-        names = {name.removeprefix(start): name for name in gan.shapes if name.startswith(start)}
-        if prefix not in ("generator", "discriminator"):
-            return cls(prefix=prefix, names=names, trained=tuple(names), differentiated=(), slots={})
-        trained = tuple(each.name for each in gan.parameters(prefix) if each.trained)
+    def of_network(cls, gan: Gan, network: NetworkName) -> "View":
+        """The arrays of one of the two networks."""
+        trained = [each for each in gan.parameters(network) if each.trained]
+        slots = gan.protocol.player(network).optimizer.slots()
         return cls(
-            prefix=prefix,
-            names=names,
-            trained=trained,
-            differentiated=tuple(
-                each.name for each in gan.parameters(prefix) if each.trained and not each.zero_gradient
-            ),
-            slots={
-                slot: {name: f"optimizer/{prefix}/{slot}/{name}" for name in trained}
-                for slot in gan.protocol.player(prefix).optimizer.slots()
-            },
+            prefix=network,
+            names=_below(gan, network),
+            trained=tuple(each.name for each in trained),
+            differentiated=tuple(each.name for each in trained if not each.zero_gradient),
+            slots={slot: {each.name: f"optimizer/{network}/{slot}/{each.name}" for each in trained} for slot in slots},
         )
+
+    @classmethod
+    def of_average(cls, gan: Gan) -> "View":
+        """The averaged weights of the generator."""
+        names = _below(gan, "averaged")
+        return cls(prefix="averaged", names=names, trained=tuple(names), differentiated=(), slots={})
 
     def arrays(self, state: Tensors) -> Tensors:
         """The network's arrays by their names in it."""
@@ -50,3 +48,8 @@ class View:
     def learned(self, arrays: Tensors) -> Tensors:
         """Those of its arrays that have a gradient."""
         return {name: arrays[name] for name in self.differentiated}
+
+
+def _below(gan: Gan, prefix: str) -> dict[str, str]:
+    start = f"{prefix}/"
+    return {name.removeprefix(start): name for name in gan.shapes if name.startswith(start)}
