@@ -26,7 +26,7 @@ from ganforge.backend import Pictures, Workers
 from ganforge.convert import read_toml
 from ganforge.errors import RecipeError, RunError
 from ganforge.files import PARTIAL, flush_files, write_whole
-from ganforge.locks import in_turn
+from ganforge.locks import LOCK, in_turn
 from ganforge.model import Model
 from ganforge.parameters import State
 from ganforge.pipeline import Prepared
@@ -206,8 +206,8 @@ def refuse_taken(out: Path) -> None:
         RunError: it does, or cannot be looked into.
     """
     try:
-        # What a process was about to write when it was killed is nothing to go on with.
-        taken = out.exists() and (not out.is_dir() or any(path.suffix != PARTIAL for path in out.iterdir()))
+        # What a process was about to write when it was killed, and its lock, are nothing to go on with.
+        taken = out.exists() and (not out.is_dir() or any(path.suffix not in (PARTIAL, LOCK) for path in out.iterdir()))
     except OSError as error:
         raise RunError(f"{out} cannot be looked into: {error.strerror}") from error
     if taken:
