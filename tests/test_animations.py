@@ -92,7 +92,7 @@ def test_an_ffmpeg_that_cannot_be_started(tmp_path: Path, monkeypatch: pytest.Mo
         save_mp4(sheets(), tmp_path / "x.mp4")
 
 
-def test_the_frames_of_an_mp4_are_never_all_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_frames_of_an_mp4_are_not_joined_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     standing_in('cat > "$(dirname $0)/all"; cp "$(dirname $0)/all" "$(dirname $0)"/.x.*.mp4', tmp_path, monkeypatch)
     (tmp_path / f".x.{os.getpid()}.mp4").touch()
     frames = [Image.new("L", (200, 200), grey % 256) for grey in range(300)]
