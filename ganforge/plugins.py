@@ -8,7 +8,6 @@ raises at the first thing wrong.
 import os
 import sys
 from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import cache, partial
 from importlib import import_module
@@ -103,15 +102,11 @@ class Host:
     warn: Callable[[str], None] = _to_stderr
     loaded: list[Loaded] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
-    patience: Patience = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.patience = Patience(say=lambda line: self.warn(line))  # what warns may be set later
 
     def add(self, name: str, load: Callable[[], object], distribution: str = "") -> None:
         """Load, register and check one plugin; a failure is kept and said, never raised unless strict."""
         try:
-            with self._patient("the import", name, _QUICK, distribution):
+            with Patience(_QUICK, lambda: self._say_slow("the import", name, _QUICK, distribution)):
                 hooks = self._register(name, load())
         except PluginError as error:
             self.fail(name, distribution, str(error), error)
@@ -197,7 +192,7 @@ class Host:
         for implementation in getattr(self.manager.hook, hook).get_hookimpls():
             name = implementation.plugin_name
             try:
-                with self._patient(hook, name, _QUICK):
+                with Patience(_QUICK, partial(self._say_slow, hook, name, _QUICK)):
                     entries = list(implementation.function())
                     for entry in entries:
                         check_entry(entry, kinds)
@@ -222,10 +217,10 @@ class Host:
 
     def _tell(self, hook: str, arguments: dict[str, Any], stopping: tuple[type[BaseException], ...]) -> None:
         name = ""
-        with self.patience.during(_LONG, lambda: self._impatient(hook, name, _LONG)) as work:
+        with Patience(_LONG, lambda: self._say_slow(hook, name, _LONG)) as patience:
             for implementation in getattr(self.manager.hook, hook).get_hookimpls():
                 name = implementation.plugin_name
-                work.again()
+                patience.again()
                 try:
                     implementation.function(*[arguments[each] for each in implementation.argnames])
                 except stopping:
@@ -233,14 +228,11 @@ class Host:
                 except BaseException as error:
                     self._drop(implementation.plugin, name, f"its {hook} raised {_worded(error)}", error)
 
-    def _patient(self, work: str, name: str, seconds: float, distribution: str = "") -> AbstractContextManager[object]:
-        """Say who it is if the work of a plugin takes longer."""
-        return self.patience.during(seconds, lambda: self._impatient(work, name, seconds, distribution))
-
-    def _impatient(self, work: str, name: str, seconds: float, distribution: str = "") -> str:
-        return (
-            f"ganforge: {work} of {_named(name, distribution or self._distribution(name))} "
-            f"has taken more than {seconds:g} s, and all else waits for it; {_without(name)}"
+    def _say_slow(self, work: str, name: str, seconds: float, distribution: str = "") -> None:
+        plugin = _named(name, distribution or self._distribution(name))
+        self.warn(
+            f"ganforge: {work} of {plugin} has taken more than {seconds:g} s, and all else waits for it; "
+            f"{_without(name)}"
         )
 
     def _distribution(self, name: str) -> str:
