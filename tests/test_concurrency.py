@@ -19,7 +19,7 @@ from processes import STAND_INS, ended, install, python, wait_until
 import ganforge
 from ganforge._io.locks import alone, in_turn
 from ganforge.errors import RunError
-from ganforge.training.loop import checkpoint
+from ganforge.training import checkpoint
 from ganforge.training.run_checkpoints import newest_good
 from ganforge.training.run_folder import CHECKPOINTS, check_folder_free
 
@@ -106,7 +106,7 @@ NUMBERS = """
 import sys, time
 from pathlib import Path
 from ganforge.recipes.reading import parse
-from ganforge.training.loop.run_folder import new_folder
+from ganforge.training.run_folder import new_folder
 
 recipe = parse({"name": f"r{sys.argv[1]}", "image_size": 8})
 Path(f"ready-{sys.argv[1]}").touch()
@@ -162,7 +162,7 @@ import sys
 from hashlib import sha256
 from pathlib import Path
 import ganforge
-from ganforge.training.loop.observers.journal import read
+from ganforge.training.observers.journal import read
 
 run, seen = Path(sys.argv[1]), set()
 while len(seen) < 20:

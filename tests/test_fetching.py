@@ -16,6 +16,7 @@ from processes import python, wait_until
 
 from ganforge.data import download
 from ganforge.data.contract import Download
+from ganforge.data.download import fetch
 from ganforge.errors import DataError, PluginError
 
 CONTENT = np.random.default_rng(0).integers(0, 256, 700_000, np.uint8).tobytes()

@@ -9,8 +9,8 @@ from fakes import core_host, fakes_plugin, module
 
 from ganforge.data.contract import DatasetEntry
 from ganforge.errors import DataError, PluginError
-from ganforge.plugins.host import default_host as plugins
-from ganforge.plugins.host import new_host, slow_plugins
+from ganforge.plugins import host as plugins
+from ganforge.plugins import new_host, slow_plugins
 
 
 def listener(name: str, log: list[Any], error: BaseException | None = None) -> Any:
@@ -149,6 +149,6 @@ def test_what_ended_in_time_is_never_named(monkeypatch: pytest.MonkeyPatch) -> N
                 sleep(0.01)
             sleep(0.3)
             assert said == ["late"] * count, "each piece once"
-            before = late.ends
+            before = late.deadline
             late.restart()
-            assert late.ends > before
+            assert late.deadline > before

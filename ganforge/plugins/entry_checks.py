@@ -6,7 +6,7 @@ from dataclasses import Field, fields
 from types import UnionType
 from typing import Any, get_args, get_origin
 
-from ganforge.plugins.host import hookspecs
+from ganforge.plugins import hookspecs
 
 
 def kinds_of(hook: str) -> list[str]:

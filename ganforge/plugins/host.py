@@ -18,19 +18,19 @@ import pluggy
 
 from ganforge._io.files import redirect_to_devnull
 from ganforge.errors import GanforgeError, PluginError, near_names
+from ganforge.plugins import discovery, hookspecs
 from ganforge.plugins.discovery import VARIABLE, Choice
 from ganforge.plugins.entry_checks import check_entry, kinds_of
-from ganforge.plugins.host import discovery, hookspecs
 from ganforge.plugins.slow_plugins import SlowWork
 
 DEFAULT_PLUGINS = (
-    "ganforge.plugins.host.builtin",
+    "ganforge.plugins.builtin",
     "ganforge.testing.plugin",
-    "ganforge.training.loop.observers.progress",
-    "ganforge.training.loop.observers.journal",
-    "ganforge.training.loop.observers.snapshots",
-    "ganforge.training.loop.observers.tensorboard",
-    "ganforge.training.loop.observers.watch",
+    "ganforge.training.observers.progress",
+    "ganforge.training.observers.journal",
+    "ganforge.training.observers.snapshots",
+    "ganforge.training.observers.tensorboard",
+    "ganforge.training.observers.watch",
 )
 
 _SECONDS_TO_LOAD, _SECONDS_FOR_EVENT = 10.0, 60.0

@@ -28,8 +28,7 @@ def check_folder_free(out: Path) -> None:
         RunError: it is not empty, or cannot be read.
     """
     try:
-        # Partial files of a killed process do not count.
-        # What a process was about to write when it was killed, and its lock, do not count.
+        # Partial files of a killed process, and its lock, do not count.
         taken = out.exists() and (not out.is_dir() or any(path.suffix not in (PARTIAL, LOCK) for path in out.iterdir()))
     except OSError as error:
         raise RunError(f"{out} cannot be read: {error.strerror}") from error
