@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import date
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Union
 
 import hypothesis.strategies as st
 import msgspec
@@ -16,9 +16,11 @@ from ganforge._io.convert import _faults, convert
 from ganforge.errors import RecipeError
 from ganforge.recipes.reading import load_table, parse
 from ganforge.recipes.schema import Recipe
-from ganforge.recipes.templates import Layers, fill, stand_in
+from ganforge.recipes.templates import fill, stand_in
+from ganforge.spec.layers import LAYERS
 
 Path = tuple[Any, ...]
+ANY_LAYER: Any = Union[LAYERS]  # noqa: UP007
 
 
 def _whole() -> Iterator[tuple[type, Any]]:
@@ -28,7 +30,8 @@ def _whole() -> Iterator[tuple[type, Any]]:
         yield Recipe, msgspec.to_builtins(recipe)
         if recipe.generator is not None:
             layers = fill(recipe.written, recipe.layers, stand_in(width=True), name)
-            yield Layers, msgspec.to_builtins(layers)
+            for layer in (*layers.generator, *layers.discriminator):
+                yield ANY_LAYER, msgspec.to_builtins(layer)
 
 
 WHOLE = list(_whole())
@@ -82,7 +85,7 @@ def test_it_agrees_with_msgspec(data: st.DataObject) -> None:
 
 
 def test_the_data_to_begin_with_are_right() -> None:
-    assert {kind for kind, _ in WHOLE} == {Recipe, Layers}
+    assert {kind for kind, _ in WHOLE} == {Recipe, ANY_LAYER}
     assert all(msgspec.convert(table, kind) for kind, table in WHOLE)
 
 
