@@ -1,14 +1,14 @@
 """From plain data to typed settings, with errors that a person can act on: the place, what is wrong, the near names."""
 
 import re
-import tomllib
 from collections.abc import Iterable, Mapping
 from math import isfinite
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import msgspec
 from msgspec import inspect
 
+from ganforge._io.toml import DEEPEST
 from ganforge.errors import RecipeError, near_names
 
 T = TypeVar("T")
@@ -29,28 +29,6 @@ _WORDS = {
 _GIVEN = _WORDS | {"float": "a decimal number", "list": "a list", "dict": "a table"}
 """Those of a value that is refused."""
 
-_DEEPEST = 40
-"""Levels of tables and lists: twenty residual blocks, each in the one before."""
-
-
-_PART = r"""(?: [\w-]++ | "(?:[^"\\\n]|\\.)*+" | '[^'\n]*+' )"""
-_DOTTED = re.compile(rf"(?<![\w-]) (?: {_PART} [ \t]*+ \. [ \t]*+ ){{{_DEEPEST}}}", re.VERBOSE)
-"""A dotted key of too many parts."""
-
-
-def read_toml(text: str) -> dict[str, Any]:
-    """TOML as plain data.
-
-    Raises:
-        ValueError: invalid TOML, or nested too deeply.
-    """
-    if _DOTTED.search(text):  # for n of them tomllib takes memory and time that grow with the square of n
-        raise ValueError(f"a key of more than {_DEEPEST} parts")
-    try:
-        return tomllib.loads(text)
-    except RecursionError as error:
-        raise ValueError("nested too deeply") from error
-
 
 def convert(table: object, kind: type[T], where: str) -> T:
     """`table` as a `kind`.
@@ -59,7 +37,7 @@ def convert(table: object, kind: type[T], where: str) -> T:
         RecipeError: an unknown key or a wrong value; the message names `where`, its place there, and the near names.
     """
     try:
-        _refuse_extremes(table, where, "", _DEEPEST)
+        _refuse_extremes(table, where, "", DEEPEST)
         return msgspec.convert(table, kind)
     except msgspec.ValidationError as error:
         raise RecipeError(f"{where}: {_worded(str(error), kind)}") from error
