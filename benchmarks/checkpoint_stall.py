@@ -12,15 +12,19 @@ import argparse
 import json
 import os
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from statistics import median
 from time import perf_counter, process_time
 
 import numpy as np
 
+import ganforge
 from ganforge.data.preparing import Prepared
 from ganforge.plugins.host import default_host
-from ganforge.training import api
+from ganforge.training.backends import choose_backend
+from ganforge.training.experiment import resolve_networks
+from ganforge.training.models import open_model
 from ganforge.training.run import Run
 from ganforge.training.run_checkpoints import save_checkpoint
 
@@ -33,7 +37,10 @@ def main() -> None:
     options = parser.parse_args()
 
     overrides = {"channels": 3, "training": {"average": {"decay": 0.999}}}
-    model = api.build(options.recipe, backend=options.backend, overrides=overrides)
+    host = default_host()
+    recipe = ganforge.load_recipe(options.recipe, overrides=overrides | {"run.backend": options.backend})
+    experiment = resolve_networks(recipe, host, choose_backend(recipe, host))
+    model = open_model(experiment, experiment.gan.initial_state(0))
     pictures = Prepared(
         images=np.zeros((1, *model.gan.image_shape), np.uint8),
         labels=None,
@@ -43,7 +50,7 @@ def main() -> None:
     )
     wall, cpu, disk = [], [], []
     with tempfile.TemporaryDirectory(prefix=".stall-", dir=".") as folder:  # beside the runs: /tmp may be no disk
-        run = Run(folder=Path(folder), recipe=model.recipe, model=model, data=pictures, host=default_host())
+        run = Run(folder=Path(folder), experiment=replace(experiment, data=pictures), model=model, host=host)
         for step in range(1, options.times + 1):
             begun, begun_cpu = perf_counter(), process_time()
             save_checkpoint(run, step, "")

@@ -16,6 +16,7 @@ from fakes import (
     core_host,
     fakes_plugin,
     module,
+    set_host,
     states_equal,
     use_host,
     work_in,
@@ -25,8 +26,10 @@ import ganforge
 from ganforge._io.locks import alone
 from ganforge.errors import DataError, GanforgeError, PluginError, RecipeError, RunError, SpecError
 from ganforge.generation.model import Model
+from ganforge.plugins import host as plugins
 from ganforge.spec.arrays import State
-from ganforge.training import api, checkpoint
+from ganforge.training import checkpoint, resuming
+from ganforge.training.backends import default_backend
 from ganforge.training.run import Run
 from ganforge.training.run_folder import CHECKPOINTS, RECIPE
 
@@ -152,7 +155,7 @@ def test_without_any_framework(place: Path, monkeypatch: pytest.MonkeyPatch) -> 
         "only_absent", ganforge_backends=lambda: (fakes_plugin().ganforge_backends()[1],), ganforge_datasets=lambda: ()
     )
     host, _ = core_host(absent)
-    monkeypatch.setattr(api, "default_host", lambda: host)
+    set_host(monkeypatch, host)
     with pytest.raises(
         PluginError, match=r"no framework is installed; run one of:\n    pip install 'ganforge\[absent\]'"
     ):
@@ -162,13 +165,13 @@ def test_without_any_framework(place: Path, monkeypatch: pytest.MonkeyPatch) -> 
 def test_without_any_backend_plugin() -> None:
     """There is nothing to install: GANFORGE_PLUGINS may have left them all out."""
     with pytest.raises(PluginError, match=r"^no backend plugin is loaded; .*GANFORGE_PLUGINS"):
-        api.default_backend(core_host()[0])
+        default_backend(core_host()[0])
 
 
 def test_the_lowest_rank_of_what_is_installed_is_taken(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     better = module("better", ganforge_backends=lambda: (replace(FAKE_BACKEND, name="better", rank=0),))
-    assert api.default_backend(api.default_host()) == "fake"
-    assert api.default_backend(use_host(monkeypatch, better)) == "better"
+    assert default_backend(plugins.default_host()) == "fake"
+    assert default_backend(use_host(monkeypatch, better)) == "better"
 
 
 # Going on ------------------------------------------------------------------------------------------------------------
@@ -240,7 +243,7 @@ def damage(folder: str, name: str = checkpoint.STATE, newest: int = 1) -> None:
 def test_a_damaged_checkpoint_is_passed_by(whole: State, monkeypatch: pytest.MonkeyPatch) -> None:
     damage("whole")
     lines: list[str] = []
-    monkeypatch.setattr(api.default_host(), "warn", lines.append)
+    monkeypatch.setattr(plugins.default_host(), "warn", lines.append)
     run = ganforge.resume("whole")
     assert len(lines) == 1
     assert "step-00000010 is damaged" in lines[0]
@@ -347,7 +350,7 @@ def test_a_run_that_was_killed_before_its_first_checkpoint(
         ganforge.load("early")
     Path("early", f".{RECIPE}.4711.partial").write_text("left")
     lines: list[str] = []
-    monkeypatch.setattr(api.default_host(), "warn", lines.append)
+    monkeypatch.setattr(plugins.default_host(), "warn", lines.append)
     assert states_equal(state_of(ganforge.resume("early").model), whole)
     assert lines == ["run early was stopped before its first checkpoint; it begins anew"]
     assert list(Path("early").rglob(".*")) == []
@@ -370,7 +373,7 @@ def test_workers_are_compared_before_a_resume_writes(place: Path, monkeypatch: p
     def refuse(*facts: Any, **more: Any) -> None:
         raise RunError("worker 1 of 2 has another recipe than worker 0")
 
-    monkeypatch.setattr(api, "check_same_inputs", refuse)
+    monkeypatch.setattr(resuming, "check_same_inputs", refuse)
     with pytest.raises(RunError, match="worker 1 of 2"):
         ganforge.resume(folder, steps=1000)
     after = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}

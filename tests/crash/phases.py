@@ -64,17 +64,17 @@ class Phases:
         for name in OPENERS:
             if name in sys.modules:
                 self._wrap(sys.modules[name], "open_session", "open")
-        run = importlib.import_module("ganforge.training.run")
-        trained = run.train_steps
+        running = importlib.import_module("ganforge.training.running")
+        trained = running.train_steps
 
         @functools.wraps(trained)
-        def train(gan: Any, session: Any, *args: Any, **kwargs: Any) -> Any:
+        def train(session: Any, *args: Any) -> Any:
             for phase, name in OF_SESSION.items():
                 self._wrap(type(session), name, phase)
             self._enter("rest")
-            return trained(gan, session, *args, **kwargs)
+            return trained(session, *args)
 
-        run.train_steps = train
+        running.train_steps = train
         self._enter("start")
 
     def end(self, moments: int) -> None:
