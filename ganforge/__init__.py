@@ -1,7 +1,7 @@
 """ganforge: one description of a GAN; any framework trains it; the numbers agree.
 
-    run = ganforge.train("digits", backend="torch")
-    pictures = ganforge.load(run.folder).sample(64)         # uint8 (64, height, width, channels)
+    run = ganforge.train("digits", backend="torch", steps=100)
+    images = ganforge.load(run.folder).sample(64)           # uint8 (64, height, width, channels)
     generator = ganforge.build("dcgan", backend="torch", overrides={"channels": 3}).generator
 
 The names below are imported when first used, so that `import ganforge` costs nothing.

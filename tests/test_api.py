@@ -1,5 +1,6 @@
 """The Python face, whole runs through a backend and a data set that tests bring along."""
 
+import pydoc
 import shutil
 import signal
 from collections.abc import Iterator
@@ -15,7 +16,9 @@ from fakes import (
     Stripes,
     core_host,
     fakes_plugin,
+    loss,
     module,
+    penalty,
     set_host,
     states_equal,
     use_host,
@@ -172,6 +175,67 @@ def test_the_lowest_rank_of_what_is_installed_is_taken(place: Path, monkeypatch:
     better = module("better", ganforge_backends=lambda: (replace(FAKE_BACKEND, name="better", rank=0),))
     assert default_backend(plugins.default_host()) == "fake"
     assert default_backend(use_host(monkeypatch, better)) == "better"
+
+
+def test_settings_by_their_names(place: Path) -> None:
+    run = train(
+        steps=1,
+        seed=3,
+        batch_size=6,
+        precision="float64",
+        device="cpu",
+        overrides={"run.log_every": 1, "image_size": 9},
+    )
+    settings = run.recipe.run
+    assert (settings.steps, settings.seed, settings.precision, settings.device) == (1, 3, "float64", "cpu")
+    assert (run.recipe.training.batch_size, settings.log_every, run.recipe.image_size) == (6, 1, 9)
+    assert train(epochs=2).step == 2 * (20 // 4) // 2
+
+
+def test_a_recipe_as_a_dict(place: Path) -> None:
+    assert ganforge.train({"extends": "./r.toml", "name": "mine", "run.steps": 1}).folder.name == "00000-mine-fake"
+    assert ganforge.train(Path("r.toml"), steps=1).step == 1
+
+
+def test_the_python_face_shows_its_names() -> None:
+    names = ["GanforgeError", "Model", "Recipe", "Run", "build", "hookimpl", "load", "load_recipe", "resume", "train"]
+    assert dir(ganforge) == names
+    page = pydoc.render_doc(ganforge, renderer=pydoc.plaintext)
+    assert all(f"    {name}(" in page for name in ("build", "load", "load_recipe", "resume", "train"))
+
+
+# Loading -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["bce", "softmax"])
+def test_a_run_is_drawn_without_the_plugins_of_its_data_set_loss_and_penalty(
+    name: str, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entries = replace(loss(name), name="lost"), replace(penalty("r1"), name="lost")
+    use_host(monkeypatch, module("lost", ganforge_losses=lambda: entries))
+    choices = {"training.loss": {"name": "lost"}, "training.penalty": {"name": "lost", "weight": 2.0}}
+    run = train(out="run", steps=2, overrides=choices)
+
+    host, _ = core_host(module("backend_alone", ganforge_backends=lambda: (FAKE_BACKEND,)))
+    set_host(monkeypatch, host)
+    model = ganforge.load("run")
+    assert np.array_equal(model.sample(5), run.model.sample(5))
+    assert model.gan.shapes == run.model.gan.shapes
+    for function in (model.gan.loss.discriminator, model.gan.loss.generator, model.gan.penalty.penalty):
+        with pytest.raises(
+            PluginError, match=r"no plugin gives (loss|penalty) 'lost'; this model can draw images, but"
+        ):
+            function(None, None, None, None)
+    with pytest.raises(PluginError, match="unknown data set 'stripes'"):
+        ganforge.resume("run", steps=3)
+
+
+def test_a_device_for_a_loaded_or_built_model(place: Path) -> None:
+    train(out="run", steps=1)
+    assert ganforge.load("run", device="cpu").recipe.run.device == "cpu"
+    assert ganforge.load("run").recipe.run.device == "auto"
+    built = ganforge.build("./r.toml", device="cpu", precision="float64", seed=4).recipe.run
+    assert (built.device, built.precision, built.seed) == ("cpu", "float64", 4)
 
 
 # Going on ------------------------------------------------------------------------------------------------------------
