@@ -18,9 +18,10 @@ from ganforge.plugins.host import Host
 from ganforge.plugins.markers import hookimpl
 from ganforge.spec.arrays import Array, Images, Labels, State
 from ganforge.spec.gan import Gan
-from ganforge.spec.layers import BatchNorm, Conv, Dense, Elu, Flatten, LeakyRelu, Network, Relu, Reshape, Tanh
+from ganforge.spec.layers import BatchNorm, Conv, Dense, Elu, Flatten, LeakyRelu, Relu, Reshape, Tanh
 from ganforge.spec.loss_library import LOSSES
 from ganforge.spec.losses import LossEntry, PenaltyEntry
+from ganforge.spec.network import Network
 from ganforge.spec.protocol import Latent, Protocol
 from ganforge.training import benchmark, describing, models, resuming, starting
 from ganforge.training.batches import Batches
@@ -95,7 +96,7 @@ class FakeSession:
             if name.startswith((f"{network}/", f"optimizer/{network}/")):
                 self.arrays[name] = 0.9 * self.arrays[name] + 0.1 * np.sin(signal + number)
 
-    def generate(self, latents: Array, labels: Labels | None, *, averaged: bool = False) -> Array:
+    def generate(self, latents: Array, labels: Labels | None, *, averaged: bool = False, exact: bool = False) -> Array:
         """Bright where the latent's mean is; by its label where there is one; the weights tint it."""
         prefix = "averaged/" if averaged else "generator/"
         tint = np.tanh(sum(float(array.sum()) for name, array in self.arrays.items() if name.startswith(prefix)))

@@ -12,7 +12,8 @@ from msgspec.structs import replace as changed
 
 from ganforge.backend.contract import Shard, StepInputs
 from ganforge.spec import streams
-from ganforge.spec.protocol import SGD, Adam, Average, Latent, PenaltyChoice, Player, TargetChoice, scale
+from ganforge.spec.optimizers import SGD, Adam
+from ganforge.spec.protocol import Average, Latent, PenaltyChoice, Player, TargetChoice
 from ganforge.training import batches
 from ganforge.training.batches import Batches, batch_indices, draw_latents, draw_step, draw_steps
 
@@ -147,8 +148,8 @@ def test_updates_are_counted_over_steps() -> None:
     """Step 2 of three updates begins with the seventh, whatever the number of updates in a step."""
     rate, other = SGD(rate=1.0, rate_decay=1.0), Adam(rate=0.5)
     three = step_of(2, discriminator=Player(updates=3, optimizer=rate), generator=Player(updates=2, optimizer=other))
-    assert [each.scale for each in three.discriminator] == [scale(rate, done) for done in (6, 7, 8)]
-    assert [each.scale for each in three.generator] == [scale(other, done) for done in (4, 5)]
+    assert [each.scale for each in three.discriminator] == [rate.scale(done) for done in (6, 7, 8)]
+    assert [each.scale for each in three.generator] == [other.scale(done) for done in (4, 5)]
     single = step_of(6, discriminator=Player(optimizer=rate)).discriminator[0]
     assert single.images.tolist() == three.discriminator[0].images.tolist()
     assert single.latents.tolist() == three.discriminator[0].latents.tolist()

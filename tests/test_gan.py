@@ -10,8 +10,10 @@ from msgspec.structs import replace as changed
 
 from ganforge.errors import SpecError, StateError
 from ganforge.spec.gan import Gan
-from ganforge.spec.layers import BatchNorm, Conv, Dense, Dropout, Flatten, Network, Reshape, Residual, Sigmoid, Tanh
-from ganforge.spec.protocol import SGD, Average, Latent, Player, Protocol, RMSprop
+from ganforge.spec.layers import BatchNorm, Conv, Dense, Dropout, Flatten, Reshape, Residual, Sigmoid, Tanh
+from ganforge.spec.network import Network
+from ganforge.spec.optimizers import SGD, RMSprop
+from ganforge.spec.protocol import Average, Latent, Player, Protocol
 
 
 def test_what_is_known_of_a_gan() -> None:

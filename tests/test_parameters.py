@@ -8,20 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ganforge.spec import layers
-from ganforge.spec.layers import (
-    BatchNorm,
-    Conv,
-    ConvTranspose,
-    Dense,
-    Flatten,
-    JoinLabel,
-    Layer,
-    Network,
-    Relu,
-    Reshape,
-)
-from ganforge.spec.parameters import Parameter, initial, parameters
-from ganforge.spec.shapes import resolve
+from ganforge.spec.layers import BatchNorm, Conv, ConvTranspose, Dense, Flatten, JoinLabel, Relu, Reshape
+from ganforge.spec.layers.contract import Layer, Parameter
+from ganforge.spec.network import Network, resolve
+from ganforge.spec.parameters import initial, parameters
 
 NORM = BatchNorm(decay=0.9, epsilon=1e-5)
 

@@ -36,7 +36,7 @@ def test_a_page_begins_with_a_project_of_its_own(kind: str) -> None:
 
 
 def test_every_function_of_ops_is_on_the_page_of_losses() -> None:
-    from ganforge.spec.losses import Ops
+    from ganforge.spec.ops import Ops
 
     page = PAGES["loss"].read_text(encoding="utf-8")
     functions = {name for name, each in vars(Ops).items() if callable(each) and not name.startswith("_")}

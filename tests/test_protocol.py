@@ -7,21 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ganforge.spec.optimizers import SGD, Adam, Optimizer, RMSprop
 from ganforge.spec.protocol import (
-    SGD,
-    Adam,
     Average,
     Latent,
     LossChoice,
-    Optimizer,
     PenaltyChoice,
     Player,
     Protocol,
-    RMSprop,
     TargetChoice,
     average_weight,
-    scale,
-    slots,
 )
 
 
@@ -32,26 +27,26 @@ def test_adams_scale_undoes_the_bias_of_its_moments(beta1: float, beta2: float, 
     m = v = 0.0
     for _ in range(updates):
         m, v = beta1 * m + (1 - beta1) * 3, beta2 * v + (1 - beta2) * 9
-    found = scale(optimizer, updates - 1)
+    found = optimizer.scale(updates - 1)
     assert isclose(found.rate * m, 0.01 * 3, rel_tol=1e-9)
     assert isclose(sqrt(v) / found.root, 3, rel_tol=1e-6)
 
 
 def test_adams_first_update() -> None:
-    found = scale(Adam(rate=2e-4, beta1=0.5, beta2=0.999), 0)
+    found = Adam(rate=2e-4, beta1=0.5, beta2=0.999).scale(0)
     assert isclose(found.rate, 4e-4, rel_tol=1e-15)
     assert isclose(found.root, sqrt(0.001), rel_tol=1e-12)
 
 
 @pytest.mark.parametrize("optimizer", [RMSprop(rate=0.01, rate_decay=0.5), SGD(rate=0.01, rate_decay=0.5)], ids=repr)
 def test_the_rate_decays_from_the_second_update_on(optimizer: Optimizer) -> None:
-    assert [scale(optimizer, done) for done in range(3)] == [(0.01, 1.0), (0.01 / 1.5, 1.0), (0.01 / 2, 1.0)]
+    assert [optimizer.scale(done) for done in range(3)] == [(0.01, 1.0), (0.01 / 1.5, 1.0), (0.01 / 2, 1.0)]
 
 
 def test_adams_rate_decays_too() -> None:
     plain, decaying = Adam(rate=0.01), Adam(rate=0.01, rate_decay=0.25)
-    assert isclose(scale(decaying, 4).rate, scale(plain, 4).rate / 2, rel_tol=1e-15)
-    assert scale(decaying, 4).root == scale(plain, 4).root
+    assert isclose(decaying.scale(4).rate, plain.scale(4).rate / 2, rel_tol=1e-15)
+    assert decaying.scale(4).root == plain.scale(4).root
 
 
 @pytest.mark.parametrize(
@@ -65,7 +60,7 @@ def test_adams_rate_decays_too() -> None:
     ids=repr,
 )
 def test_slots(optimizer: Optimizer, names: tuple[str, ...]) -> None:
-    assert slots(optimizer) == names
+    assert optimizer.slots() == names
 
 
 def test_average_warms_up_to_its_decay() -> None:

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from ganforge.errors import RecipeError
 from ganforge.recipes.laying import merge, override, parse_assignments
 from ganforge.recipes.parsing import parse
-from ganforge.spec.protocol import SGD, Adam, Player
+from ganforge.spec.optimizers import SGD, Adam
+from ganforge.spec.protocol import Player
 
 _TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0", exclude_categories=("Cc", "Cs")), max_size=8)
 

@@ -10,7 +10,7 @@ import pytest
 import ganforge
 from ganforge.plugins.host import default_host
 from ganforge.recipes.schema import RunSettings
-from ganforge.spec.layers import Layer
+from ganforge.spec.layers.contract import Layer
 from ganforge.spec.protocol import Protocol
 from ganforge.training.experiment import resolve_networks
 

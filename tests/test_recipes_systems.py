@@ -10,22 +10,13 @@ import ganforge
 from ganforge.errors import RecipeError, SpecError
 from ganforge.plugins.host import default_host
 from ganforge.spec.gan import Gan
-from ganforge.spec.layers import (
-    ONES,
-    ZEROS,
-    BatchNorm,
-    Conv,
-    ConvTranspose,
-    Dense,
-    Dropout,
-    GlorotUniform,
-    HeNormal,
-    LeakyRelu,
-    Normal,
-    TruncatedNormal,
-)
-from ganforge.spec.protocol import Adam, Average, Latent, LossChoice, Player, Protocol, RMSprop, TargetChoice
-from ganforge.spec.shapes import Node, pair, walk
+from ganforge.spec.layers import BatchNorm, Conv, ConvTranspose, Dense, Dropout, LeakyRelu
+from ganforge.spec.layers.chain import walk
+from ganforge.spec.layers.contract import Node
+from ganforge.spec.layers.convolution import pair
+from ganforge.spec.layers.initializers import ONES, ZEROS, GlorotUniform, HeNormal, Normal, TruncatedNormal
+from ganforge.spec.optimizers import Adam, RMSprop
+from ganforge.spec.protocol import Average, Latent, LossChoice, Player, Protocol, TargetChoice
 from ganforge.training.experiment import resolve_networks
 
 SYSTEMS = ("faces", "frogs", "celeba", "anime", "carpedm20", "cgan-mnist")

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from ganforge.spec.gan import NETWORKS
-from ganforge.spec.layers import Layer
+from ganforge.spec.layers.chain import walk
+from ganforge.spec.layers.contract import Layer
 from ganforge.spec.loss_library import LOSSES
 from ganforge.spec.losses import LossEntry, PenaltyEntry
-from ganforge.spec.shapes import walk
 from ganforge.testing.tiny import KINKS, TINY, inputs
 
 pytest.importorskip("autograd")

@@ -13,16 +13,15 @@ from ganforge.spec.layers import (
     Elu,
     Flatten,
     JoinLabel,
-    Layer,
     LeakyRelu,
-    Network,
     Relu,
     Reshape,
     Residual,
     Sigmoid,
     Tanh,
 )
-from ganforge.spec.shapes import resolve
+from ganforge.spec.layers.contract import Layer
+from ganforge.spec.network import Network, resolve
 
 pytest.importorskip("autograd")
 from ganforge.testing.layers import Pass, forward

@@ -5,16 +5,16 @@ from math import sqrt
 import numpy as np
 import pytest
 
-from ganforge.spec.protocol import SGD, Adam, RMSprop, scale, slots
+from ganforge.spec.optimizers import SGD, Adam, RMSprop
 from ganforge.testing.optimizers import update
 
 
 def walk(optimizer, gradients, start=1.0):
     """The weight after each gradient."""
-    weights, kept = np.array(start), {name: np.array(0.0) for name in slots(optimizer)}
+    weights, kept = np.array(start), {name: np.array(0.0) for name in optimizer.slots()}
     path = []
     for done, g in enumerate(gradients):
-        weights, kept = update(optimizer, weights, np.array(g), kept, scale(optimizer, done))
+        weights, kept = update(optimizer, weights, np.array(g), kept, optimizer.scale(done))
         path.append(float(weights))
     return path
 

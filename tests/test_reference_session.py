@@ -13,8 +13,10 @@ from ganforge.errors import PluginError, StateError
 from ganforge.plugins.host import new_host
 from ganforge.spec import streams
 from ganforge.spec.gan import Gan
-from ganforge.spec.layers import BatchNorm, Dense, Dropout, Flatten, LeakyRelu, Network, Reshape, Tanh
-from ganforge.spec.protocol import SGD, Average, Player
+from ganforge.spec.layers import BatchNorm, Dense, Dropout, Flatten, LeakyRelu, Reshape, Tanh
+from ganforge.spec.network import Network
+from ganforge.spec.optimizers import SGD
+from ganforge.spec.protocol import Average, Player
 from ganforge.testing import REFERENCE
 from ganforge.testing.tiny import TINY, inputs
 

@@ -15,16 +15,15 @@ from ganforge.spec.layers import (
     Dropout,
     Flatten,
     JoinLabel,
-    Layer,
     LeakyRelu,
-    Network,
-    Padding,
     Relu,
     Reshape,
     Residual,
-    Shape,
 )
-from ganforge.spec.shapes import Node, layer_rows, pair, resolve, walk
+from ganforge.spec.layers.chain import walk
+from ganforge.spec.layers.contract import Layer, Node, Shape
+from ganforge.spec.layers.convolution import Padding, pair
+from ganforge.spec.network import Network, layer_rows, resolve
 
 SIZE, KERNEL, STRIDE = st.integers(1, 40), st.integers(1, 7), st.integers(1, 4)
 SIDES = st.tuples(st.integers(0, 5), st.integers(0, 5))

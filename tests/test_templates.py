@@ -8,19 +8,9 @@ from hypothesis import strategies as st
 
 from ganforge.errors import RecipeError
 from ganforge.recipes.templates import Measures, fill, joins_label, stand_in
-from ganforge.spec.layers import (
-    BatchNorm,
-    Conv,
-    ConvTranspose,
-    Dense,
-    Flatten,
-    JoinLabel,
-    Layer,
-    Network,
-    Relu,
-    Residual,
-)
-from ganforge.spec.shapes import resolve
+from ganforge.spec.layers import BatchNorm, Conv, ConvTranspose, Dense, Flatten, JoinLabel, Relu, Residual
+from ganforge.spec.layers.contract import Layer
+from ganforge.spec.network import Network, resolve
 
 MEASURES = Measures(picture=(108, 63), numbers={"channels": 3, "classes": 10, "latent": 100, "logits": 2, "width": 64})
 UNLABELLED = Measures(picture=(108, 63), numbers={**MEASURES.numbers, "classes": 0})

@@ -6,7 +6,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from ganforge.spec.protocol import SGD, Adam, Optimizer, RMSprop, scale, slots
+from ganforge.spec.optimizers import SGD, Adam, Optimizer, RMSprop
 from ganforge.testing import optimizers as reference
 from ganforge.testing.reference import open_reference
 from ganforge.testing.tiny import TINY, inputs
@@ -142,11 +142,11 @@ def test_labels_joined_to_pictures_may_be_biases(name: str, monkeypatch: pytest.
 def test_large_arrays_move_as_small_ones_do(optimizer: Optimizer, large: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(optimizers, "_LARGE", large)
     stream = np.random.default_rng(5)
-    weight, kept = stream.normal(size=(3, 5)), {slot: stream.normal(size=(3, 5)) ** 2 for slot in slots(optimizer)}
+    weight, kept = stream.normal(size=(3, 5)), {slot: stream.normal(size=(3, 5)) ** 2 for slot in optimizer.slots()}
     variable, own = tf.Variable(weight), {slot: tf.Variable(array) for slot, array in kept.items()}
     for count in range(3):
-        gradient, (rate, root) = stream.normal(size=(3, 5)), scale(optimizer, count)
-        weight, kept = reference.update(optimizer, weight, gradient, kept, scale(optimizer, count))
+        gradient, (rate, root) = stream.normal(size=(3, 5)), optimizer.scale(count)
+        weight, kept = reference.update(optimizer, weight, gradient, kept, optimizer.scale(count))
         optimizers.update(
             optimizer,
             variable,

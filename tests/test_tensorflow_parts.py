@@ -5,9 +5,10 @@ import pytest
 from fakes import SLOPES
 
 from ganforge.spec import streams
-from ganforge.spec.layers import Layer, LeakyRelu, Network
-from ganforge.spec.protocol import Adam, RMSprop, scale
-from ganforge.spec.shapes import resolve
+from ganforge.spec.layers import LeakyRelu
+from ganforge.spec.layers.contract import Layer
+from ganforge.spec.network import Network, resolve
+from ganforge.spec.optimizers import Adam, RMSprop
 from ganforge.testing import optimizers as reference
 from ganforge.testing.tiny import TINY
 
@@ -110,12 +111,12 @@ def test_the_fused_batch_norm_gives_what_the_composed_one_gives(shape: tuple[int
 def _moved(optimizer: Adam | RMSprop, gradient: float) -> tuple[float, float]:
     """One update in TensorFlow and in the reference, from zero, in float64."""
     slots = {"m": np.zeros(1), "v": np.zeros(1)} if isinstance(optimizer, Adam) else {"v": np.zeros(1)}
-    rate, root = scale(optimizer, 0)
+    rate, root = optimizer.scale(0)
     kept = {name: tf.Variable(array) for name, array in slots.items()}
     weight = tf.Variable(np.zeros(1))
     gradients = tf.constant([gradient], tf.float64)
     optimizers.update(optimizer, weight, kept, gradients, tf.constant(rate, tf.float64), tf.constant(root, tf.float64))
-    expected, _ = reference.update(optimizer, np.zeros(1), np.array([gradient]), slots, scale(optimizer, 0))
+    expected, _ = reference.update(optimizer, np.zeros(1), np.array([gradient]), slots, optimizer.scale(0))
     return float(weight[0]), float(expected[0])
 
 

@@ -5,8 +5,8 @@ import pytest
 from fakes import SLOPES
 
 from ganforge.spec import streams
-from ganforge.spec.layers import Layer, Network
-from ganforge.spec.shapes import resolve
+from ganforge.spec.layers.contract import Layer
+from ganforge.spec.network import Network, resolve
 
 torch = pytest.importorskip("torch")
 

@@ -32,7 +32,7 @@ def build(drawn: list[tuple[Array, Labels | None]] | None = None, **overrides: A
     assert isinstance(session, FakeSession)
     generate = session.generate
 
-    def remember(latents: Array, labels: Labels | None, *, averaged: bool = False) -> Array:
+    def remember(latents: Array, labels: Labels | None, *, averaged: bool = False, exact: bool = False) -> Array:
         if drawn is not None:
             drawn.append((latents.copy(), labels))
         return generate(latents, labels, averaged=averaged)

@@ -21,23 +21,14 @@ from ganforge.spec.layers import (
     Flatten,
     JoinLabel,
     LeakyRelu,
-    Network,
     Relu,
     Reshape,
     Tanh,
 )
 from ganforge.spec.loss_library import LOSSES
-from ganforge.spec.protocol import (
-    Adam,
-    Average,
-    Latent,
-    LossChoice,
-    PenaltyChoice,
-    Player,
-    Protocol,
-    RMSprop,
-    TargetChoice,
-)
+from ganforge.spec.network import Network
+from ganforge.spec.optimizers import Adam, RMSprop
+from ganforge.spec.protocol import Average, Latent, LossChoice, PenaltyChoice, Player, Protocol, TargetChoice
 from ganforge.training.backends import find_backend
 from ganforge.training.batches import draw_step
 from ganforge.training.distributed import gather

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from ganforge.errors import PluginError
 from ganforge.spec import (
@@ -32,8 +33,8 @@ _ARRAYS = ("kernel", "bias", "scale", "offset", "mean", "variance")
 """In the order in which a Keras layer lists those that it has; their layouts are the neutral ones."""
 
 
-def build(gan: Gan, network: NetworkName, weights: Mapping[str, Array], dtype: str) -> keras.Model:
-    """A functional model with copies of `weights`, by their names in the network.
+def build(gan: Gan, network: NetworkName, arrays: Mapping[str, tf.Variable]) -> keras.Model:
+    """A functional model with copies of `arrays`, by their names in the network.
 
     It takes latents (B, size) or pictures (B, height, width, channels), as a list with the labels (B,) where a layer
     joins them. Running variances go on as Keras moves them: from a batch's biased variance.
@@ -46,7 +47,8 @@ def build(gan: Gan, network: NetworkName, weights: Mapping[str, Array], dtype: s
             f"Keras runs on {keras.backend.backend()!r} here, so its models are not TensorFlow's; set "
             "KERAS_BACKEND=tensorflow, or remove it, before Python starts"
         )
-    nodes = gan.nodes(network)
+    weights = {name: array.numpy() for name, array in arrays.items()}
+    nodes, dtype = gan.nodes(network), next(iter(arrays.values())).dtype.name
     name = "latents" if network == "generator" else "pictures"
     x = keras.Input(nodes[0].input, dtype=dtype, name=name)
     labels = keras.Input((), dtype="int64", name="labels")

@@ -11,13 +11,13 @@ from ganforge_tensorflow.quiet import find_devices, quietly
 
 def _open(gan: Gan, state: State, precision: Precision, device: str) -> Session:
     quietly(find_devices)
-    from ganforge_tensorflow.session import open_session
+    from ganforge_tensorflow.runtime import open_session
 
     return open_session(gan, state, precision, device)
 
 
 def _open_shared(gan: Gan, state: State, precision: Precision, device: str) -> Session:
-    from ganforge_tensorflow.session import open_shared
+    from ganforge_tensorflow.workers import open_shared
 
     return open_shared(gan, state, precision, device)
 

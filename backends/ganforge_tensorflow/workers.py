@@ -6,73 +6,72 @@ ones, and moves them alike.
 
 import signal
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import cache
 from threading import current_thread, main_thread
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from ganforge.backend import Shard, Workers
-from ganforge.errors import RunError
-from ganforge.spec import Array, Gan, Ops
-from ganforge_tensorflow import launch, ops
+from ganforge.backend import Precision, Session, Shard, Workers
+from ganforge.errors import PluginError, RunError
+from ganforge.spec import Array, Gan, State
+from ganforge_tensorflow import devices, launch
+from ganforge_tensorflow.runtime import session_of
 
 
 @dataclass(frozen=True, kw_only=True)
 class Group:
-    """The workers, to a step. As it is: a process alone."""
+    """The workers that have met, as a step sees them: `ganforge.backend.Collective`."""
 
-    rank: int = 0
-    count: int = 1
-    one_batch: bool = True
-    """Whether a batch norm sees the whole batch, not this worker's rows alone."""
+    rank: int
+    count: int
+    one_batch: bool
 
-    def rows(self, own: int, parts: int) -> tuple[int, ...]:
-        """Where in the whole batch its `own` rows begin, which are those of `parts` batches one after another."""
-        if self.count == 1:
-            return (0,)
-        return tuple(own // parts * (part * self.count + self.rank) for part in range(parts))
-
-    @property
-    def ops(self) -> Ops:
-        """What a loss is given: of them all, the mean alone is over the batch, so here over all workers."""
-        if self.count == 1:
-            return cast(Ops, ops)
-        return cast(Ops, SimpleNamespace(**vars(ops) | {"mean": self._mean}))
-
-    def _mean(self, x: tf.Tensor) -> tf.Tensor:
-        return _total(tf.reduce_mean(x)) / self.count
+    def mean(self, x: tf.Tensor) -> tf.Tensor:
+        """The mean over all workers."""
+        return _total(x) / self.count
 
     def gather(self, x: tf.Tensor) -> tf.Tensor:
         """(count, *x.shape): that of every worker, to be differentiated as often as one likes."""
         # A sum with zeros. The strategy's own gathering first asks all workers for their shapes.
         return _total(tf.stack([x if rank == self.rank else tf.zeros_like(x) for rank in range(self.count)]))
 
-    def average(self, tensors: list[tf.Tensor]) -> list[tf.Tensor]:
+    def heard(self) -> AbstractContextManager[None]:
+        """While open, that another worker has ended is a RunError."""
+        return heard(self.rank)
+
+    def average(self, tensors: Sequence[tf.Tensor]) -> list[tf.Tensor]:
         """The mean over all workers of each of `tensors`, in one message."""
-        if self.count == 1:
-            return tensors
         message = _total(tf.concat([tf.reshape(each, [-1]) for each in tensors], 0)) / self.count
         parts = tf.split(message, [each.shape.num_elements() for each in tensors])
         return [tf.reshape(part, each.shape) for part, each in zip(parts, tensors, strict=True)]
 
-    def together(self, function: Callable[[Any], Any]) -> Callable[[Any], Any]:
-        """`function` of one argument, ready to be traced, as something that all workers do at once."""
-        return function if self.count == 1 else lambda argument: _strategy().run(function, args=(argument,))
 
-
-ALONE = Group()
+def _together(function: Callable[..., Any]) -> Callable[..., Any]:
+    """`function`, ready to be traced, as something that all workers do at once."""
+    return lambda *inputs: _strategy().run(function, args=inputs)
 
 
 def group(gan: Gan) -> Group:
     """The workers that have met, for a step of `gan`."""
     shard = launch.shard()
     return Group(rank=shard.rank, count=shard.count, one_batch=gan.protocol.batch_statistics == "global")
+
+
+def open_shared(gan: Gan, state: State, precision: Precision, name: str) -> Session:
+    """The same, of one of the workers that have met.
+
+    Raises:
+        PluginError: TensorFlow sees no such device, or it is not the one that the workers share.
+    """
+    found, shared = devices.find(name), device()
+    if name != "auto" and found != shared:
+        raise PluginError(f"this worker computes on {shared}, not {found}; CUDA_VISIBLE_DEVICES decides it")
+    return session_of(gan, state, precision, shared, group(gan), _together)
 
 
 def join() -> Workers:

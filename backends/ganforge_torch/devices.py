@@ -1,7 +1,5 @@
 """Which device a session's arrays lie on, and what makes its numbers repeatable there."""
 
-import ctypes
-import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -9,10 +7,6 @@ import torch
 
 from ganforge.backend import Precision
 from ganforge.errors import PluginError, near_names
-from ganforge.spec import Gan, step_operations
-
-_SMALL_STEP = 10**9  # floating-point operations
-_TRIM_THRESHOLD, _MMAP_MAX = -1, -4  # glibc's malloc.h
 
 
 def find(name: str, precision: Precision) -> torch.device:
@@ -30,27 +24,6 @@ def find(name: str, precision: Precision) -> torch.device:
     if wanted == "mps" and precision == "float64":
         raise PluginError("device 'mps' has no float64; take precision float32 or device 'cpu'")
     return torch.device(wanted)
-
-
-def keep_freed_memory() -> None:
-    """Have the C library keep memory that is freed, for the next step, which wants as much again.
-
-    glibc hands large blocks back to the system at once and is given them anew as empty pages, which takes 2 to 8 % of a
-    step. So it is for the whole process; another C library does as it likes.
-    """
-    if platform.libc_ver()[0] == "glibc":
-        libc = ctypes.CDLL(None)
-        libc.mallopt(_MMAP_MAX, 0)
-        libc.mallopt(_TRIM_THRESHOLD, 2**31 - 1)
-
-
-def threads(gan: Gan) -> int | None:
-    """Threads that this GAN is computed with on a CPU; None: as many as torch has.
-
-    Steps of a few milliseconds gain little from a second thread, and lose a thousandfold where another process keeps a
-    core busy: the threads meet after every operation, and each waits for the one that has no core.
-    """
-    return 1 if step_operations(gan) < _SMALL_STEP else None
 
 
 @contextmanager

@@ -5,11 +5,12 @@ loaded where ganforge is not installed.
 """
 
 import operator
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import torch
 import torch.nn.functional as F
-from torch import fx, nn
+from torch import Tensor, fx, nn
 
 from ganforge.spec import (
     BatchNorm,
@@ -19,6 +20,7 @@ from ganforge.spec import (
     Dropout,
     Elu,
     Flatten,
+    Gan,
     JoinLabel,
     LeakyRelu,
     NetworkName,
@@ -31,7 +33,7 @@ from ganforge.spec import (
     Tanh,
     pair,
 )
-from ganforge_torch.layers import Arrays
+from ganforge_torch.ops import to_oihw
 
 _INPUTS: dict[NetworkName, str] = {"generator": "latents", "discriminator": "images"}
 
@@ -48,7 +50,7 @@ _NAMES = {
 _RUNNING = ("mean", "variance")
 
 
-def build(nodes: tuple[Node, ...], arrays: Arrays, name: NetworkName) -> nn.Module:
+def build(gan: Gan, name: NetworkName, arrays: Mapping[str, Tensor]) -> nn.Module:
     """The network `(x, labels=None) -> pictures or logits` with copies of its arrays, in evaluation mode.
 
     Latents (B, size), pictures (B, channels, height, width), labels (B,) integers. Layers go by their nodes' names.
@@ -56,7 +58,7 @@ def build(nodes: tuple[Node, ...], arrays: Arrays, name: NetworkName) -> nn.Modu
     graph = fx.Graph()
     x, labels = graph.placeholder(_INPUTS[name]), graph.placeholder("labels", default_value=None)
     network = _Network(graph=graph, arrays=arrays, labels=labels)
-    graph.output(network.chain(nodes, x))
+    graph.output(network.chain(gan.nodes(name), x))
     return fx.GraphModule(network.layers, graph, class_name=name.capitalize()).eval()
 
 
@@ -65,7 +67,8 @@ class _Network:
     """A graph that grows, and the layers that it calls."""
 
     graph: fx.Graph
-    arrays: Arrays
+    arrays: Mapping[str, Tensor]
+    """In the core's layouts."""
     labels: fx.Node
     layers: dict[str, nn.Module] = field(default_factory=dict)
 
@@ -153,9 +156,19 @@ class _Network:
         for key, array in self.arrays.items():
             place, _, kind = key.rpartition("/")
             if place == node.name:
-                copy = array.clone(memory_format=torch.contiguous_format)
+                copy = _torch_layout(array).clone(memory_format=torch.contiguous_format)
                 setattr(layer, _NAMES[kind], copy if kind in _RUNNING else nn.Parameter(copy))
         return layer
+
+
+def _torch_layout(array: Tensor) -> Tensor:
+    match array.ndim:
+        case 4:
+            return to_oihw(array)
+        case 2:
+            return array.t()
+        case _:
+            return array
 
 
 def _batch_norm(layer: BatchNorm, shape: Shape) -> nn.Module:

@@ -9,13 +9,13 @@ from ganforge_torch import launch
 
 
 def _open(gan: Gan, state: State, precision: Precision, device: str) -> Session:
-    from ganforge_torch.session import open_session
+    from ganforge_torch.runtime import open_session
 
     return open_session(gan, state, precision, device)
 
 
 def _open_shared(gan: Gan, state: State, precision: Precision, device: str) -> Session:
-    from ganforge_torch.session import open_shared
+    from ganforge_torch.workers import open_shared
 
     return open_shared(gan, state, precision, device)
 

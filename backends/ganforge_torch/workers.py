@@ -6,22 +6,22 @@ works by hooks on `backward`; a penalty differentiates twice, the two networks' 
 """
 
 import atexit
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from ganforge.backend import Shard, Workers
+from ganforge.backend import Precision, Session, Shard, Workers
 from ganforge.errors import RunError
-from ganforge.spec import Array, Gan, Ops
-from ganforge_torch import launch, ops
+from ganforge.spec import Array, Gan, State
+from ganforge_torch import launch
+from ganforge_torch.runtime import session_of
 
 # While the first worker prepares a large data set or draws pictures, the others wait.
 _PATIENCE = timedelta(days=1)
@@ -29,53 +29,52 @@ _PATIENCE = timedelta(days=1)
 
 @dataclass(frozen=True, kw_only=True)
 class Group:
-    """The workers, to a step. As it is: a process alone."""
+    """The workers that have met, as a step sees them: `ganforge.backend.Collective`."""
 
-    rank: int = 0
-    count: int = 1
-    one_batch: bool = True
-    """Whether a batch norm sees the whole batch, not this worker's rows alone."""
+    rank: int
+    count: int
+    one_batch: bool
 
-    def rows(self, own: int, parts: int) -> tuple[int, ...]:
-        """Where in the whole batch its `own` rows begin, which are those of `parts` batches one after another."""
-        if self.count == 1:
-            return (0,)
-        return tuple(own // parts * (part * self.count + self.rank) for part in range(parts))
-
-    @property
-    def ops(self) -> Ops:
-        """What a loss is given: of them all, the mean alone is over the batch, so here over all workers."""
-        if self.count == 1:
-            return cast(Ops, ops)
-        return cast(Ops, SimpleNamespace(**vars(ops) | {"mean": self._mean}))
-
-    def _mean(self, x: Tensor) -> Tensor:
-        return _total(x.mean()) / self.count
+    def mean(self, x: Tensor) -> Tensor:
+        """The mean over all workers."""
+        return _total(x) / self.count
 
     def gather(self, x: Tensor) -> Tensor:
         """(count, *x.shape): that of every worker, to be differentiated as often as one likes."""
-        return _Gather.apply(x, self.rank, self.count)  # type: ignore[no-any-return, no-untyped-call]
+        return _Gather.apply(x, self.rank, self.count)
 
-    def average(self, tensors: list[Tensor], like: list[Tensor]) -> list[Tensor]:
-        """The mean over all workers of each of `tensors`, in one message; they lie in memory as `like` do."""
-        if self.count == 1:
-            return tensors
-        message = torch.empty(sum(each.numel() for each in like), dtype=like[0].dtype, device=like[0].device)
-        places = torch.split(message, [each.numel() for each in like])
-        averaged = [place.as_strided(each.shape, each.stride()) for place, each in zip(places, like, strict=True)]
-        torch._foreach_copy_(averaged, tensors)
+    def heard(self) -> AbstractContextManager[None]:
+        """Nothing: each sum hears for itself, as torch has no error of its own for it."""
+        return nullcontext()
+
+    def average(self, tensors: Sequence[Tensor]) -> list[Tensor]:
+        """The mean over all workers of each of `tensors`, in one message; they lie in memory as they did."""
+        message = torch.empty(sum(each.numel() for each in tensors), dtype=tensors[0].dtype, device=tensors[0].device)
+        averaged = [
+            place.as_strided(each.shape, torch.empty_like(each, device="meta").stride())
+            for place, each in zip(torch.split(message, [each.numel() for each in tensors]), tensors, strict=True)
+        ]
+        torch._foreach_copy_(averaged, list(tensors))
         _sum(message)
         message.div_(self.count)
         return averaged
-
-
-ALONE = Group()
 
 
 def group(gan: Gan) -> Group:
     """The workers that have met, for a step of `gan`."""
     one_batch = gan.protocol.batch_statistics == "global"
     return Group(rank=dist.get_rank(), count=dist.get_world_size(), one_batch=one_batch)
+
+
+def open_shared(gan: Gan, state: State, precision: Precision, device: str) -> Session:
+    """The same, of one of the workers that have met; on a machine with GPUs each has its own.
+
+    Raises:
+        PluginError: there is no such device, or fewer GPUs than workers.
+    """
+    if device in ("auto", "cuda") and torch.cuda.is_available():
+        device = f"cuda:{launch.local_rank()}"
+    return session_of(gan, state, precision, device, group(gan))
 
 
 def join() -> Workers:
@@ -131,7 +130,7 @@ class _Gather(torch.autograd.Function):
 
 
 def _total(x: Tensor) -> Tensor:
-    return _Total.apply(x)  # type: ignore[no-any-return, no-untyped-call]
+    return _Total.apply(x)
 
 
 def _sum(x: Tensor) -> Tensor:

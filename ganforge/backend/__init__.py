@@ -17,27 +17,51 @@ from ganforge.backend.contract import (
     StepInputs,
     Workers,
 )
+from ganforge.backend.forward import label_as_bias
 from ganforge.backend.observing import TOLERANCES, Seen, Tolerances, difference, observe
+from ganforge.backend.runtime import (
+    NO_FAST_FORMS,
+    Collective,
+    FastForms,
+    FastPair,
+    Runtime,
+    SingleProcess,
+    UpdatedList,
+    Vjp,
+    plain_asked,
+)
+from ganforge.backend.session import GanSession
 
 __all__ = [
     "FAKE_PASS",
     "FULL_BATCH",
     "GENERATOR_PASS",
+    "NO_FAST_FORMS",
     "PENALTY_PASS",
     "REAL_PASS",
     "TOLERANCES",
     "BackendEntry",
+    "Collective",
     "DiscriminatorInputs",
     "DistributedSupport",
+    "FastForms",
+    "FastPair",
+    "GanSession",
     "GeneratorInputs",
     "Precision",
+    "Runtime",
     "Scalars",
     "Seen",
     "Session",
     "Shard",
+    "SingleProcess",
     "StepInputs",
     "Tolerances",
+    "UpdatedList",
+    "Vjp",
     "Workers",
     "difference",
+    "label_as_bias",
     "observe",
+    "plain_asked",
 ]

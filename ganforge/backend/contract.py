@@ -11,7 +11,7 @@ from typing import Any, Literal, Protocol, SupportsFloat, TypeAlias
 
 from ganforge.spec.arrays import Array, Images, Labels, State
 from ganforge.spec.gan import Gan, NetworkName
-from ganforge.spec.protocol import Scale
+from ganforge.spec.optimizers import Scale
 
 Precision: TypeAlias = Literal["float32", "float64", "bfloat16"]
 """bfloat16: arrays as in float32; in a step, products and convolutions take and give numbers of 8 bits of fraction."""
@@ -90,13 +90,12 @@ class Session(Protocol):
         """
         ...
 
-    def generate(self, latents: Array, labels: Labels | None, *, averaged: bool = False) -> Array:
-        """Pictures (B, height, width, channels) in the GAN's pixel range, by running statistics. Changes nothing.
+    def generate(self, latents: Array, labels: Labels | None, *, averaged: bool = False, exact: bool = False) -> Array:
+        """Images (B, height, width, channels) in the GAN's pixel range, by running statistics. Changes nothing.
 
-        A latent makes the same picture to the last bit whatever stands beside it: a framework whose rounding depends on
-        the batch makes them in batches of one size, or one by one.
-
-        `averaged`: by the averaged weights where the protocol has them.
+        averaged: by the averaged weights, where the protocol has them.
+        exact: a latent makes the same image to the last bit whatever stands beside it. Without it, rounding may depend
+            on the batch, by less than one grey level.
         """
         ...
 

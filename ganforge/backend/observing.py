@@ -11,7 +11,7 @@ import numpy as np
 from ganforge.backend.contract import Precision, Session, StepInputs
 from ganforge.spec.arrays import Array, Labels, State
 from ganforge.spec.gan import NETWORKS, Gan, NetworkName
-from ganforge.spec.shapes import Node
+from ganforge.spec.layers.contract import Node
 
 
 class Tolerances(NamedTuple):

@@ -33,16 +33,22 @@ class Model:
         return self.gan.protocol.average is not None
 
     def sample(
-        self, count: int = 64, *, seeds: Sequence[int] | None = None, labels: Sequence[int] | None = None
+        self,
+        count: int = 64,
+        *,
+        seeds: Sequence[int] | None = None,
+        labels: Sequence[int] | None = None,
+        exact: bool = False,
     ) -> Images:
-        """Generated pictures: uint8 (N, height, width, channels).
+        """Generated images: uint8 (N, height, width, channels).
 
-        The picture of a seed (and label) is the same whatever else is asked for beside it.
+        The image of a seed (and label) is the same to one grey level whatever else is asked for beside it.
 
         Args:
             count: how many, of the seeds 0 .. count - 1, where `seeds` is not given.
             seeds: one for each picture.
-            labels: one for each picture of a conditional GAN; by default the seed modulo the number of classes.
+            labels: one for each image of a conditional GAN; by default the seed modulo the number of classes.
+            exact: whether it is the same bit for bit, which takes longer.
 
         Raises:
             GanforgeError: labels asked of an unconditional GAN, out of range, or not as many as seeds; numbers that are
@@ -54,11 +60,11 @@ class Model:
         if min(chosen) < 0:
             raise GanforgeError(f"seeds are whole numbers from 0, not {min(chosen)}")
         given = self._labels(chosen, labels)
-        return self.draw(latents_of(self.gan.protocol.latent, chosen), given)
+        return self.draw(latents_of(self.gan.protocol.latent, chosen), given, exact=exact)
 
-    def draw(self, latents: Array, labels: Labels | None) -> Images:
-        """Pictures of given latents (N, latent size) and labels (N,): uint8 (N, height, width, channels)."""
-        made = self.session.generate(latents, labels, averaged=self.averaged)
+    def draw(self, latents: Array, labels: Labels | None, *, exact: bool = False) -> Images:
+        """Images of given latents (N, latent size) and labels (N,): uint8 (N, height, width, channels)."""
+        made = self.session.generate(latents, labels, averaged=self.averaged, exact=exact)
         return to_pixels(made, self.gan.pixel_range)
 
     def _labels(self, seeds: Sequence[int], labels: Sequence[int] | None) -> Labels | None:

@@ -31,10 +31,12 @@ def crossed(model: Model, seeds: Sequence[int], labels: Sequence[int] | None) ->
     return [seed for _ in labels for seed in seeds], [label for label in labels for _ in seeds]
 
 
-def draw_grid(model: Model, seeds: Sequence[int], labels: Sequence[int] | None, caption: str = "") -> Images:
+def draw_grid(
+    model: Model, seeds: Sequence[int], labels: Sequence[int] | None, caption: str = "", *, exact: bool = False
+) -> Images:
     """The grid of `save_grid` as one picture: uint8 (height, width, 3)."""
     all_seeds, all_labels = crossed(model, seeds, labels)
-    images = model.sample(seeds=all_seeds, labels=all_labels)
+    images = model.sample(seeds=all_seeds, labels=all_labels, exact=exact)
     names: list[str] = []
     if labels is not None:
         columns, names = len(seeds), [model.recipe.class_names[label] for label in labels]
@@ -43,21 +45,31 @@ def draw_grid(model: Model, seeds: Sequence[int], labels: Sequence[int] | None, 
     return np.asarray(grid(images, columns=columns, caption=caption, rows=names))
 
 
-def save_grid(model: Model, seeds: Sequence[int], labels: Sequence[int] | None, path: Path, caption: str = "") -> int:
+def save_grid(
+    model: Model,
+    seeds: Sequence[int],
+    labels: Sequence[int] | None,
+    path: Path,
+    caption: str = "",
+    *,
+    exact: bool = False,
+) -> int:
     """Write a PNG: with labels one row for each, its name beside it; returns the number of pictures."""
     from PIL import Image
 
-    save_png(Image.fromarray(draw_grid(model, seeds, labels, caption)), path)
+    save_png(Image.fromarray(draw_grid(model, seeds, labels, caption, exact=exact)), path)
     return len(seeds) * len(labels or [0])
 
 
-def save_npz(model: Model, seeds: Sequence[int], labels: Sequence[int] | None, path: Path) -> int:
+def save_npz(
+    model: Model, seeds: Sequence[int], labels: Sequence[int] | None, path: Path, *, exact: bool = False
+) -> int:
     """Write arrays `images`, uint8 (N, height, width, channels), and `labels`, int64 (N,), -1 where there is none.
 
     Returns the number of pictures.
     """
     all_seeds, all_labels = crossed(model, seeds, labels)
-    images = model.sample(seeds=all_seeds, labels=all_labels)
+    images = model.sample(seeds=all_seeds, labels=all_labels, exact=exact)
     given = np.full(len(all_seeds), -1) if all_labels is None else np.asarray(all_labels)
     buffer = BytesIO()
     np.savez_compressed(buffer, images=images, labels=given.astype(np.int64), seeds=np.asarray(all_seeds))

@@ -22,7 +22,7 @@ from ganforge.spec import streams
 from ganforge.spec.arrays import Array, Images, Labels, State
 from ganforge.spec.gan import Gan, NetworkName
 from ganforge.spec.layers import Elu, LeakyRelu, Relu
-from ganforge.spec.shapes import Node
+from ganforge.spec.layers.contract import Node
 
 
 def undecided(a: Session, b: Session, gan: Gan, fed: StepInputs, before: State, after: State) -> int:

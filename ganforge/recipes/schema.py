@@ -10,7 +10,7 @@ from msgspec import Meta
 
 from ganforge.errors import RecipeError
 from ganforge.recipes.templates import Written
-from ganforge.spec.layers import Count
+from ganforge.spec.layers.contract import Count
 from ganforge.spec.protocol import Protocol
 
 Table = dict[str, Any]

@@ -11,21 +11,23 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
-from typing import Any, TypeAlias, get_args
-
-import msgspec
+from typing import Any, TypeAlias, Union
 
 from ganforge._io.convert import convert
 from ganforge.errors import RecipeError, near_names
-from ganforge.spec.layers import JoinLabel, Layer, Residual
+from ganforge.spec.layers import LAYERS, JoinLabel, Residual
+from ganforge.spec.layers.contract import Layer
 
 Written: TypeAlias = dict[str, Any]
 """One layer as it stands in a recipe."""
 
-_KINDS: Mapping[str, type[msgspec.Struct]] = {str(kind.__struct_config__.tag): kind for kind in get_args(Layer)}
+Kinds: TypeAlias = Mapping[str, type[Layer]]
+"""Kinds of layers by their names."""
+SHIPPED_KINDS: Kinds = {str(kind.__struct_config__.tag): kind for kind in LAYERS}
 
 
-class Layers(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True)
+class Layers:
     """The layers of both networks, every size and number filled in."""
 
     generator: tuple[Layer, ...] = ()
@@ -49,7 +51,11 @@ def stand_in(*, width: bool) -> Measures:
 
 
 def fill(
-    written: Mapping[str, Sequence[Written]], shared: Mapping[str, Written], measures: Measures, where: str
+    written: Mapping[str, Sequence[Written]],
+    shared: Mapping[str, Written],
+    measures: Measures,
+    where: str,
+    kinds: Kinds = SHIPPED_KINDS,
 ) -> Layers:
     """The layers of a recipe with their numbers filled in; without labels, those that join one are left out.
 
@@ -60,14 +66,14 @@ def fill(
         RecipeError: an unknown key, kind or name, or a wrong value; the message names its place and the near names.
     """
     for kind, settings in shared.items():
-        if kind not in _KINDS:
-            raise RecipeError(f"{where}: unknown kind of layer {kind!r} in [layers]; {near_names(kind, _KINDS)}")
+        if kind not in kinds:
+            raise RecipeError(f"{where}: unknown kind of layer {kind!r} in [layers]; {near_names(kind, kinds)}")
         for key in settings:
-            if key not in _KINDS[kind].__struct_fields__:
-                near = near_names(key, _KINDS[kind].__struct_fields__)
+            if key not in kinds[kind].__struct_fields__:
+                near = near_names(key, kinds[kind].__struct_fields__)
                 raise RecipeError(f"{where}: unknown key {key!r} in [layers.{kind}]; {near}")
-    filler = _Filler(shared=shared, measures=measures, where=where)
-    layers = convert({network: filler.chain(tables, network) for network, tables in written.items()}, Layers, where)
+    filler = _Filler(shared=shared, measures=measures, where=where, kinds=kinds)
+    layers = Layers(**{network: filler.chain(tables, network) for network, tables in written.items()})
     if measures.numbers["classes"]:
         return layers
     return Layers(generator=_unlabelled(layers.generator), discriminator=_unlabelled(layers.discriminator))
@@ -92,17 +98,21 @@ def _unlabelled(layers: Sequence[Layer]) -> tuple[Layer, ...]:
 class _Filler:
     """Reads notations. What is none is left as it is, for the conversion to types to take or refuse."""
 
+    kinds: Kinds
     shared: Mapping[str, Written]
     measures: Measures
     where: str
 
-    def chain(self, tables: Sequence[Any], place: str) -> list[Any]:
-        return [
-            self.layer(table, f"{place}[{number}]") if isinstance(table, Mapping) else table
-            for number, table in enumerate(tables)
-        ]
+    def chain(self, tables: Sequence[Any], place: str) -> tuple[Layer, ...]:
+        return tuple(self.layer(table, f"{place}[{number}]") for number, table in enumerate(tables))
 
-    def layer(self, table: Mapping[str, Any], place: str) -> Written:
+    def layer(self, table: Any, place: str) -> Layer:
+        if isinstance(table, Mapping):
+            table = self.filled(table, place)
+        known: Any = Union[tuple(self.kinds.values())]  # noqa: UP007
+        return convert(table, known, self.where, place)  # type: ignore[no-any-return]
+
+    def filled(self, table: Mapping[str, Any], place: str) -> Written:
         filled = {**self.shared.get(str(table.get("kind")), {}), **table}
         for key, value in filled.items():
             at = f"{place}.{key}"

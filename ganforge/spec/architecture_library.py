@@ -15,21 +15,19 @@ from ganforge.spec.layers import (
     BatchNorm,
     Conv,
     ConvTranspose,
-    Count,
     Dropout,
     Flatten,
     JoinLabel,
-    Layer,
     LeakyRelu,
-    Network,
-    Normal,
-    Positive,
     Relu,
     Reshape,
     Sigmoid,
     Tanh,
 )
-from ganforge.spec.protocol import Fraction
+from ganforge.spec.layers.contract import Count, Layer
+from ganforge.spec.layers.initializers import Normal, Positive
+from ganforge.spec.network import Network
+from ganforge.spec.optimizers import Fraction
 
 
 def halvings(height: int, width: int) -> list[tuple[int, int]]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from ganforge.spec.layers import Network
+from ganforge.spec.network import Network
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,8 +10,9 @@ from functools import cache
 from typing import Any
 
 from ganforge.errors import GanforgeError, PluginError
-from ganforge.spec.layers import Network
-from ganforge.spec.losses import LossEntry, PenaltyEntry, Tensor
+from ganforge.spec.losses import LossEntry, PenaltyEntry
+from ganforge.spec.network import Network
+from ganforge.spec.ops import Tensor
 
 TELL = "Please tell the plugin's author"
 

@@ -4,8 +4,11 @@ from dataclasses import dataclass
 from math import prod
 
 from ganforge.spec.gan import Gan, NetworkName
-from ganforge.spec.layers import Conv, ConvTranspose, Dense, Shape
-from ganforge.spec.shapes import Node, layer_rows, pair, walk
+from ganforge.spec.layers import Conv, ConvTranspose, Dense
+from ganforge.spec.layers.chain import walk
+from ganforge.spec.layers.contract import Node, Shape
+from ganforge.spec.layers.convolution import pair
+from ganforge.spec.network import layer_rows
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,11 +11,13 @@ import numpy as np
 
 from ganforge.errors import SpecError, StateError
 from ganforge.spec.arrays import State
-from ganforge.spec.layers import BatchNorm, Dropout, Network, Sigmoid
+from ganforge.spec.layers import BatchNorm, Dropout, Sigmoid
+from ganforge.spec.layers.chain import walk
+from ganforge.spec.layers.contract import Node, Parameter
 from ganforge.spec.losses import LossEntry, PenaltyEntry
-from ganforge.spec.parameters import Parameter, initial, parameters
-from ganforge.spec.protocol import Protocol, slots
-from ganforge.spec.shapes import Node, resolve, walk
+from ganforge.spec.network import Network, resolve
+from ganforge.spec.parameters import initial, parameters
+from ganforge.spec.protocol import Protocol
 
 NetworkName = Literal["generator", "discriminator"]
 _ELEMENTS = 10**11  # 400 GB in float32: no machine of today holds more, and a slip of the finger soon asks for it
@@ -135,7 +137,7 @@ class Gan:
         if self.protocol.average:
             found |= {f"averaged/{each.name}": each.shape for each in self.parameters("generator") if each.trained}
         for network in NETWORKS:
-            for slot in slots(self.protocol.player(network).optimizer):
+            for slot in self.protocol.player(network).optimizer.slots():
                 trained = (each for each in self.parameters(network) if each.trained)
                 found |= {f"optimizer/{network}/{slot}/{each.name}": each.shape for each in trained}
         return found

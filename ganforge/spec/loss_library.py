@@ -2,7 +2,8 @@
 
 from collections.abc import Callable
 
-from ganforge.spec.losses import LossEntry, Ops, PenaltyEntry, Targets, Tensor
+from ganforge.spec.losses import LossEntry, PenaltyEntry, Targets
+from ganforge.spec.ops import Ops, Tensor
 
 
 def _cross_entropy(ops: Ops, logits: Tensor, targets: Tensor) -> Tensor:

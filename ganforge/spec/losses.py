@@ -6,46 +6,9 @@ the batch. A third party's loss is a `LossEntry` from the hook `ganforge_losses(
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol, TypeAlias
+from typing import NamedTuple
 
-Tensor: TypeAlias = Any
-"""A backend's own array; `+ - * /`, unary minus and slicing work on it."""
-
-
-class Ops(Protocol):
-    """What a loss may do beside arithmetic: each backend has these, differentiable twice."""
-
-    def mean(self, x: Tensor) -> Tensor:
-        """Mean over all elements: a scalar."""
-        ...
-
-    def sum_each(self, x: Tensor) -> Tensor:
-        """Sum over all axes but the first: (batch, ...) -> (batch,)."""
-        ...
-
-    def square(self, x: Tensor) -> Tensor:
-        """x * x."""
-        ...
-
-    def sqrt(self, x: Tensor) -> Tensor:
-        """Square root; the caller keeps x above 0."""
-        ...
-
-    def relu(self, x: Tensor) -> Tensor:
-        """max(x, 0)."""
-        ...
-
-    def softplus(self, x: Tensor) -> Tensor:
-        """log(1 + exp(x)), exact for any x."""
-        ...
-
-    def log_softmax(self, x: Tensor) -> Tensor:
-        """Over the last axis."""
-        ...
-
-    def gradient(self, function: Callable[[Tensor], Tensor], at: Tensor) -> Tensor:
-        """Gradient of sum(function(at)) with respect to `at`, itself differentiable: the shape of `at`."""
-        ...
+from ganforge.spec.ops import Ops, Tensor
 
 
 class Targets(NamedTuple):

@@ -5,64 +5,29 @@ values are NumPy's, drawn in float64 from the run's seed and the array's own nam
 change the others.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from math import prod, sqrt
+from dataclasses import replace
+from math import sqrt
 
 import numpy as np
 
 from ganforge.spec import streams
 from ganforge.spec.arrays import Array, State
-from ganforge.spec.layers import (
-    ONES,
-    ZEROS,
-    BatchNorm,
-    Constant,
-    Conv,
-    ConvTranspose,
-    Dense,
-    Flatten,
-    GlorotUniform,
-    HeNormal,
-    Init,
-    JoinLabel,
-    Normal,
-    Residual,
-    Shape,
-    TruncatedNormal,
-)
-from ganforge.spec.shapes import Node, pair, walk
-
-
-@dataclass(frozen=True, kw_only=True)
-class Parameter:
-    """One array of a network."""
-
-    name: str
-    """The node's name and the array's: `03_conv/kernel`."""
-    shape: Shape
-    init: Init
-    fan_in: int = 1
-    fan_out: int = 1
-    trained: bool = True
-    """False for running statistics, which no optimizer touches."""
-    zero_gradient: bool = False
-    """A bias that the next batch norm cancels: its gradient is rounding noise and *defined* as zero.
-
-    Adam would otherwise blow that noise up to steps of full size, different in every framework.
-    """
+from ganforge.spec.layers import BatchNorm, Conv, ConvTranspose, Dense, Flatten, JoinLabel, Residual
+from ganforge.spec.layers.chain import walk
+from ganforge.spec.layers.contract import Node, Parameter
+from ganforge.spec.layers.initializers import Constant, GlorotUniform, HeNormal, Normal, TruncatedNormal
 
 
 def parameters(nodes: tuple[Node, ...], *, zero_last_bias: bool = False) -> tuple[Parameter, ...]:
     """The arrays of a network in the order of its nodes.
 
-    `last_bias_still`: the loss does not see a shift of the logits, so that the output's bias is cancelled too.
+    `zero_last_bias`: the loss does not see a shift of the logits, so that the output's bias is cancelled too.
     """
     cancelled = _cancelled(nodes) | (_tail(nodes) if zero_last_bias else set())
     return tuple(
         replace(parameter, zero_gradient=True) if parameter.name in cancelled else parameter
         for node in walk(nodes)
-        for parameter in _of(node)
+        for parameter in node.layer.parameters(node)
     )
 
 
@@ -72,35 +37,6 @@ def initial(parameters: tuple[Parameter, ...], *, seed: int, network: str) -> St
         f"{network}/{parameter.name}": _draw(parameter, streams.generator(seed, f"init/{network}/{parameter.name}"))
         for parameter in parameters
     }
-
-
-def _of(node: Node) -> Iterator[Parameter]:
-    match node.layer:
-        case Dense() as layer:
-            kernel: Shape = (node.input[0], layer.units)
-            fans, width = (node.input[0], layer.units), layer.units
-        case Conv() as layer:
-            size, width = pair(layer.kernel), layer.filters
-            kernel = (*size, node.input[2], layer.filters)
-            fans = (prod(size) * node.input[2], prod(size) * layer.filters)
-        case ConvTranspose() as layer:
-            size, width = pair(layer.kernel), layer.filters
-            kernel = (*size, layer.filters, node.input[2])
-            fans = (prod(size) * node.input[2], prod(size) * layer.filters)
-        case BatchNorm() as layer:
-            channels = (node.input[-1],)
-            if layer.scale:
-                yield Parameter(name=f"{node.name}/scale", shape=channels, init=layer.scale_init)
-            if layer.offset:
-                yield Parameter(name=f"{node.name}/offset", shape=channels, init=layer.offset_init)
-            yield Parameter(name=f"{node.name}/mean", shape=channels, init=ZEROS, trained=False)
-            yield Parameter(name=f"{node.name}/variance", shape=channels, init=ONES, trained=False)
-            return
-        case _:
-            return
-    yield Parameter(name=f"{node.name}/kernel", shape=kernel, init=layer.kernel_init, fan_in=fans[0], fan_out=fans[1])
-    if layer.bias:
-        yield Parameter(name=f"{node.name}/bias", shape=(width,), init=layer.bias_init)
 
 
 def _cancelled(nodes: tuple[Node, ...]) -> set[str]:
@@ -118,13 +54,13 @@ def _tail(nodes: tuple[Node, ...]) -> set[str]:
     Flatten only moves it, and a joined label only stands beside it: every element that it was added to stays a feature,
     or a channel, of its own.
     """
-    last = nodes[-1] if nodes else None
-    match last.layer if last else None:
+    if not nodes:
+        return set()
+    last = nodes[-1]
+    match last.layer:
         case Dense() | Conv() | ConvTranspose():
-            assert last is not None
             return {f"{last.name}/bias"}
         case Residual():
-            assert last is not None
             return _tail(last.body)
         case Flatten() | JoinLabel():
             return _tail(nodes[:-1])

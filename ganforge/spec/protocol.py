@@ -4,96 +4,20 @@ Every number that depends on the step alone (rates, bias corrections, averaging 
 the host, so that no two frameworks can round it differently.
 """
 
-from math import sqrt
-from typing import Annotated, Any, Literal, NamedTuple, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
 import msgspec
 from msgspec import Meta
 
-from ganforge.spec.layers import Count, Positive
+from ganforge.spec.layers.contract import Count
+from ganforge.spec.layers.initializers import Positive
+from ganforge.spec.optimizers import SGD, Adam, Fraction, NotNegative, RMSprop
 
-Fraction: TypeAlias = Annotated[float, Meta(ge=0, lt=1)]
 Proportion: TypeAlias = Annotated[float, Meta(ge=0, le=1)]
-NotNegative: TypeAlias = Annotated[float, Meta(ge=0)]
 
 
 class _Fields(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Only the settings that make a table of a recipe strict."""
-
-
-# Optimizers ----------------------------------------------------------------------------------------------------------
-
-
-class Adam(_Fields, frozen=True, kw_only=True, tag_field="kind", tag="adam"):
-    """p -= rate / (1 - beta1^t) * m / (sqrt(v) / sqrt(1 - beta2^t) + epsilon): the paper's form, epsilon outside.
-
-    Kingma and Ba 2015, algorithm 1. TensorFlow's `epsilon` is another quantity ("epsilon hat", end of section 2).
-    """
-
-    rate: Positive = 2e-4
-    beta1: Fraction = 0.5
-    beta2: Fraction = 0.999
-    epsilon: Positive = 1e-8
-    rate_decay: NotNegative = 0.0
-    """The rate of update t (from 0) is rate / (1 + rate_decay * t)."""
-    clip: Positive | None = None
-    """Every element of a gradient is first clipped to [-clip, clip]."""
-
-
-class RMSprop(_Fields, frozen=True, kw_only=True, tag_field="kind", tag="rmsprop"):
-    """v = rho v + (1 - rho) g^2; p -= rate * g / (sqrt(v) + epsilon), or / sqrt(v + epsilon) when it stands inside."""
-
-    rate: Positive
-    rho: Fraction = 0.9
-    epsilon: Positive = 1e-7
-    epsilon_inside_sqrt: bool = False
-    """PyTorch adds epsilon to the root, TensorFlow to what is under it: up to ten times another step."""
-    rate_decay: NotNegative = 0.0
-    clip: Positive | None = None
-
-
-class SGD(_Fields, frozen=True, kw_only=True, tag_field="kind", tag="sgd"):
-    """b = momentum b + g; p -= rate * b. The rate stands outside the buffer, as in PyTorch."""
-
-    rate: Positive
-    momentum: Fraction = 0.0
-    rate_decay: NotNegative = 0.0
-    clip: Positive | None = None
-
-
-Optimizer: TypeAlias = Adam | RMSprop | SGD
-
-
-def slots(optimizer: Optimizer) -> tuple[str, ...]:
-    """Names of the arrays that the optimizer keeps for each trained parameter; all start at zero."""
-    match optimizer:
-        case Adam():
-            return ("m", "v")
-        case RMSprop():
-            return ("v",)
-        case SGD():
-            return ("b",) if optimizer.momentum else ()
-
-
-class Scale(NamedTuple):
-    """The two numbers of an update that depend on its number alone."""
-
-    rate: float
-    """Factor of the step; Adam's includes 1 / (1 - beta1^t)."""
-    root: float
-    """Adam: sqrt(1 - beta2^t), by which sqrt(v) is divided. Others: 1."""
-
-
-def scale(optimizer: Optimizer, done: int) -> Scale:
-    """Scale of the update that follows `done` earlier ones of the same network."""
-    rate = optimizer.rate / (1.0 + optimizer.rate_decay * done)
-    if isinstance(optimizer, Adam):
-        count = done + 1
-        return Scale(rate / (1.0 - optimizer.beta1**count), sqrt(1.0 - optimizer.beta2**count))
-    return Scale(rate, 1.0)
-
-
-# The protocol --------------------------------------------------------------------------------------------------------
 
 
 class Latent(_Fields, frozen=True, kw_only=True):
@@ -142,7 +66,7 @@ class Player(_Fields, frozen=True, kw_only=True):
 
     updates: Annotated[int, Meta(ge=1, le=1000)] = 1
     """Updates in one step, which takes memory for all their batches at once; the discriminator's come first."""
-    optimizer: Optimizer = msgspec.field(default_factory=Adam)
+    optimizer: Adam | RMSprop | SGD = msgspec.field(default_factory=Adam)
 
 
 class Average(_Fields, frozen=True, kw_only=True):

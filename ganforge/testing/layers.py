@@ -22,7 +22,9 @@ from ganforge.spec.layers import (
     Sigmoid,
     Tanh,
 )
-from ganforge.spec.shapes import Node, Sides, pair
+from ganforge.spec.layers.contract import Node
+from ganforge.spec.layers.convolution import pair
+from ganforge.spec.ops import Sides
 from ganforge.testing.differentiable import Tensor, np, put, take
 from ganforge.testing.semantics import Semantics
 

@@ -13,7 +13,8 @@ from ganforge.plugins.host import default_host
 from ganforge.spec.arrays import Array
 from ganforge.spec.gan import Gan
 from ganforge.spec.layers import Dense
-from ganforge.spec.losses import LossEntry, Ops, PenaltyEntry, Targets, Tensor
+from ganforge.spec.losses import LossEntry, PenaltyEntry, Targets
+from ganforge.spec.ops import Ops, Tensor
 from ganforge.spec.protocol import LossChoice, PenaltyChoice
 from ganforge.testing.findings import ConformanceError, Finding
 from ganforge.testing.ops import NumpyOps

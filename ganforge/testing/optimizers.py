@@ -3,7 +3,7 @@
 import numpy as np
 
 from ganforge.spec.arrays import Array, State
-from ganforge.spec.protocol import SGD, Adam, Optimizer, RMSprop, Scale
+from ganforge.spec.optimizers import SGD, Adam, Optimizer, RMSprop, Scale
 
 
 def update(optimizer: Optimizer, weights: Array, gradient: Array, slots: State, scale: Scale) -> tuple[Array, State]:

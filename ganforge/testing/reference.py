@@ -13,8 +13,8 @@ from ganforge.errors import PluginError
 from ganforge.spec.arrays import Array, Labels, State
 from ganforge.spec.gan import Gan, NetworkName
 from ganforge.spec.layers import BatchNorm
-from ganforge.spec.protocol import Scale
-from ganforge.spec.shapes import walk
+from ganforge.spec.layers.chain import walk
+from ganforge.spec.optimizers import Scale
 from ganforge.testing.layers import Pass, Statistics, forward
 from ganforge.testing.semantics import Semantics
 from ganforge.testing.updates import Outcome, Updates
@@ -54,8 +54,8 @@ class ReferenceSession:
             f"discriminator/{name}": each for name, each in discriminator.items()
         }
 
-    def generate(self, latents: Array, labels: Labels | None, *, averaged: bool = False) -> Array:
-        """Pictures by running statistics, one by one, so that none can depend on another."""
+    def generate(self, latents: Array, labels: Labels | None, *, averaged: bool = False, exact: bool = False) -> Array:
+        """Images by running statistics, one by one, so that none can depend on another: always exact."""
         arrays = self._updates.arrays(self._state, "generator")
         if averaged:
             arrays |= self._updates.arrays(self._state, "averaged")

@@ -14,10 +14,9 @@ from ganforge.backend.contract import FAKE_PASS, GENERATOR_PASS, REAL_PASS
 from ganforge.spec import streams
 from ganforge.spec.arrays import Array, Images, State
 from ganforge.spec.gan import NetworkName
-from ganforge.spec.layers import Layer
-from ganforge.spec.parameters import Parameter
-from ganforge.spec.protocol import Optimizer, Protocol, Scale
-from ganforge.spec.shapes import Node
+from ganforge.spec.layers.contract import Layer, Node, Parameter
+from ganforge.spec.optimizers import Optimizer, Scale
+from ganforge.spec.protocol import Protocol
 from ganforge.testing import optimizers
 from ganforge.testing.differentiable import Tensor, np
 

@@ -14,8 +14,8 @@ from ganforge.spec import streams
 from ganforge.spec.arrays import Array, Images, Labels
 from ganforge.spec.gan import NETWORKS, Gan
 from ganforge.spec.layers import BatchNorm
-from ganforge.spec.protocol import Latent, Player, TargetChoice, average_weight, scale
-from ganforge.spec.shapes import walk
+from ganforge.spec.layers.chain import walk
+from ganforge.spec.protocol import Latent, Player, TargetChoice, average_weight
 
 _STEPS, _BYTES = 64, 1 << 20
 """Steps drawn at a time, and of how many bytes of pictures together: at most."""
@@ -73,7 +73,7 @@ def draw_step(batches: Batches, step: int) -> StepInputs:
                 fake_targets=fake_targets[rows],
                 interpolation=_mix(batch, seed=seed, number=number)[rows] if protocol.penalty else None,
                 key=streams.key(seed, "dropout/discriminator", number),
-                scale=scale(protocol.discriminator.optimizer, number),
+                scale=protocol.discriminator.optimizer.scale(number),
             )
         )
     last = discriminator[-1]
@@ -86,7 +86,7 @@ def draw_step(batches: Batches, step: int) -> StepInputs:
             else draw_latents(protocol.latent, rows, seed, "latent/generator", number),
             targets=np.full((len(last.images), 1), protocol.targets.real),
             key=streams.key(seed, "dropout/generator", number),
-            scale=scale(protocol.generator.optimizer, number),
+            scale=protocol.generator.optimizer.scale(number),
         )
         for number in _updates(protocol.generator, step)
     )

@@ -6,9 +6,8 @@ from ganforge.recipes.templates import Measures, fill, joins_label
 from ganforge.spec.architectures import ArchitectureEntry, ArchitectureRequest
 from ganforge.spec.checks import blamed, check_networks
 from ganforge.spec.gan import Gan
-from ganforge.spec.layers import Network
+from ganforge.spec.network import Network, resolve
 from ganforge.spec.protocol import TargetChoice
-from ganforge.spec.shapes import resolve
 from ganforge.training.parts import Part, Parts
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import tomli_w
 
 from ganforge._io.files import PARTIAL, write_whole
-from ganforge._io.locks import alone, in_turn
+from ganforge._io.locks import LOCK, alone, in_turn
 from ganforge._io.toml import read_toml
 from ganforge.backend.contract import Workers
 from ganforge.errors import RecipeError, RunError
@@ -32,8 +32,8 @@ def check_folder_free(out: Path) -> None:
         RunError: it is not empty, or cannot be read.
     """
     try:
-        # Partial files of a killed process do not count.
-        taken = out.exists() and (not out.is_dir() or any(path.suffix != PARTIAL for path in out.iterdir()))
+        # Partial files of a killed process, and its lock, do not count.
+        taken = out.exists() and (not out.is_dir() or any(path.suffix not in (PARTIAL, LOCK) for path in out.iterdir()))
     except OSError as error:
         raise RunError(f"{out} cannot be read: {error.strerror}") from error
     if taken:

@@ -3,8 +3,10 @@
 from functools import cache, partial
 
 from ganforge.spec.gan import Gan
-from ganforge.spec.layers import BatchNorm, Conv, ConvTranspose, Dense, Flatten, LeakyRelu, Normal, Relu, Reshape, Tanh
-from ganforge.spec.protocol import Adam, Latent, Player
+from ganforge.spec.layers import BatchNorm, Conv, ConvTranspose, Dense, Flatten, LeakyRelu, Relu, Reshape, Tanh
+from ganforge.spec.layers.initializers import Normal
+from ganforge.spec.optimizers import Adam
+from ganforge.spec.protocol import Latent, Player
 from ganforge.testing.tiny.parts import gan
 
 

@@ -1,20 +1,8 @@
 """Tiny GANs for layers: every kind, padding, activation and join, and residual blocks in one another."""
 
 from ganforge.spec.gan import Gan
-from ganforge.spec.layers import (
-    Dropout,
-    Elu,
-    Flatten,
-    GlorotUniform,
-    HeNormal,
-    JoinLabel,
-    Relu,
-    Reshape,
-    Residual,
-    Sigmoid,
-    Tanh,
-    TruncatedNormal,
-)
+from ganforge.spec.layers import Dropout, Elu, Flatten, JoinLabel, Relu, Reshape, Residual, Sigmoid, Tanh
+from ganforge.spec.layers.initializers import GlorotUniform, HeNormal, TruncatedNormal
 from ganforge.spec.protocol import Latent, TargetChoice
 from ganforge.testing.tiny.parts import LEAKY, ONE, conv, dense, gan, norm, spread
 

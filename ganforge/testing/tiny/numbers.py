@@ -1,7 +1,8 @@
 """Tiny GANs whose numbers a careless form gets wrong: far from zero, or exactly where a derivative jumps."""
 
 from ganforge.spec.gan import Gan
-from ganforge.spec.layers import ONES, ZEROS, Constant, Elu, Flatten, Relu, Reshape, Residual, Tanh
+from ganforge.spec.layers import Elu, Flatten, Relu, Reshape, Residual, Tanh
+from ganforge.spec.layers.initializers import ONES, ZEROS, Constant
 from ganforge.spec.protocol import TargetChoice
 from ganforge.testing.tiny.parts import JUDGE, LEAKY, MAKE, ONE, conv, dense, gan, norm, spread
 

@@ -4,23 +4,14 @@ from functools import partial
 from typing import Any
 
 from ganforge.spec.gan import Gan
-from ganforge.spec.layers import (
-    BatchNorm,
-    Conv,
-    ConvTranspose,
-    Dense,
-    Flatten,
-    Layer,
-    LeakyRelu,
-    Network,
-    Normal,
-    Relu,
-    Reshape,
-    Tanh,
-)
+from ganforge.spec.layers import BatchNorm, Conv, ConvTranspose, Dense, Flatten, LeakyRelu, Relu, Reshape, Tanh
+from ganforge.spec.layers.contract import Layer
+from ganforge.spec.layers.initializers import Normal
 from ganforge.spec.loss_library import LOSSES
 from ganforge.spec.losses import LossEntry, PenaltyEntry
-from ganforge.spec.protocol import Latent, LossChoice, Optimizer, PenaltyChoice, Player, Protocol
+from ganforge.spec.network import Network
+from ganforge.spec.optimizers import Optimizer
+from ganforge.spec.protocol import Latent, LossChoice, PenaltyChoice, Player, Protocol
 
 WIDE = Normal(std=0.4)
 conv = partial(Conv, kernel_init=WIDE, bias_init=WIDE)

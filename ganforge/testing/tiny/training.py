@@ -2,7 +2,8 @@
 
 from ganforge.spec.gan import Gan
 from ganforge.spec.layers import Dropout, Elu, Flatten
-from ganforge.spec.protocol import SGD, Adam, Average, Player, RMSprop, TargetChoice
+from ganforge.spec.optimizers import SGD, Adam, RMSprop
+from ganforge.spec.protocol import Average, Player, TargetChoice
 from ganforge.testing.tiny.parts import JUDGE, LEAKY, MAKE, ONE, SMALL, conv, dense, gan, norm, players
 
 TRAINING: dict[str, Gan] = {

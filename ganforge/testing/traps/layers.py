@@ -7,8 +7,9 @@ from typing import Any
 import msgspec
 import numpy
 
-from ganforge.spec.layers import BatchNorm, Conv, ConvTranspose, Dense, Elu, Layer, LeakyRelu
-from ganforge.spec.shapes import Node, Sides
+from ganforge.spec.layers import BatchNorm, Conv, ConvTranspose, Dense, Elu, LeakyRelu
+from ganforge.spec.layers.contract import Layer, Node
+from ganforge.spec.ops import Sides
 from ganforge.testing.differentiable import Tensor, np
 from ganforge.testing.semantics import Semantics, dropout_mask
 from ganforge.testing.traps.trap import Trap

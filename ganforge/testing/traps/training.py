@@ -9,7 +9,8 @@ import numpy
 
 from ganforge.backend.contract import FAKE_PASS, GENERATOR_PASS, PENALTY_PASS
 from ganforge.spec.arrays import Array, Images, State
-from ganforge.spec.protocol import SGD, Adam, Optimizer, Protocol, RMSprop, Scale
+from ganforge.spec.optimizers import SGD, Adam, Optimizer, RMSprop, Scale
+from ganforge.spec.protocol import Protocol
 from ganforge.testing import optimizers
 from ganforge.testing.differentiable import Tensor, np
 from ganforge.testing.semantics import Semantics

@@ -12,7 +12,7 @@ import numpy as np
 from ganforge.errors import GanforgeError
 from ganforge.plugins.markers import hookimpl
 from ganforge.spec.layers import Dropout
-from ganforge.spec.shapes import walk
+from ganforge.spec.layers.chain import walk
 from ganforge.training.observers.snapshots import real_pictures
 
 if TYPE_CHECKING:

@@ -1,0 +1,77 @@
+"""What a step is fed, as a framework's tensors."""
+
+from typing import Any, NamedTuple
+
+from ganforge.backend.contract import DiscriminatorInputs, GeneratorInputs, StepInputs
+from ganforge.backend.runtime import Runtime
+from ganforge.spec.gan import Gan
+from ganforge.spec.ops import Ops, Tensor
+
+
+class DiscriminatorFeed(NamedTuple):
+    """`DiscriminatorInputs` as tensors; the images are still uint8."""
+
+    images: Tensor
+    labels: Tensor | None
+    latents: Tensor
+    real_targets: Tensor
+    fake_targets: Tensor
+    interpolation: Tensor | None
+
+
+class GeneratorFeed(NamedTuple):
+    """`GeneratorInputs` as tensors; no images for a loss that does not look at them."""
+
+    images: Tensor | None
+    labels: Tensor | None
+    latents: Tensor
+    targets: Tensor
+
+
+class StepFeed(NamedTuple):
+    """`StepInputs` as tensors; single numbers travel together, since each tensor costs a trip to the device."""
+
+    discriminator: tuple[DiscriminatorFeed, ...]
+    generator: tuple[GeneratorFeed, ...]
+    keys: Any
+    """Of the discriminator's updates, then of the generator's."""
+    numbers: Any
+    """Rate and root of each update in the same order, then the fractions of the average that are kept and taken."""
+
+
+def feed(inputs: StepInputs, gan: Gan, runtime: Runtime) -> StepFeed:
+    """Tensors alone, so that no number of a later step asks a framework that traces for another trace."""
+    updates: list[DiscriminatorInputs | GeneratorInputs] = [*inputs.discriminator, *inputs.generator]
+    scales = [number for update in updates for number in update.scale]
+    return StepFeed(
+        discriminator=tuple(_discriminator(update, runtime) for update in inputs.discriminator),
+        generator=tuple(_generator(update, gan, runtime) for update in inputs.generator),
+        keys=runtime.keys([update.key for update in updates]),
+        numbers=runtime.numbers([*scales, inputs.average, 1.0 - inputs.average]),
+    )
+
+
+def pixels(images: Tensor, gan: Gan, ops: Ops, *, real: Tensor, like: Tensor) -> Tensor:
+    """uint8 images in the GAN's pixel range, computed in the precision of `real`, then in that of `like`."""
+    values = ops.like(images, real)
+    return ops.like(values / 255.0 if gan.pixel_range == (0.0, 1.0) else values / 127.5 - 1.0, like)
+
+
+def _discriminator(update: DiscriminatorInputs, runtime: Runtime) -> DiscriminatorFeed:
+    return DiscriminatorFeed(
+        images=runtime.integers(update.images),
+        labels=None if update.labels is None else runtime.integers(update.labels),
+        latents=runtime.reduced(update.latents),
+        real_targets=runtime.real(update.real_targets),
+        fake_targets=runtime.real(update.fake_targets),
+        interpolation=None if update.interpolation is None else runtime.real(update.interpolation),
+    )
+
+
+def _generator(update: GeneratorInputs, gan: Gan, runtime: Runtime) -> GeneratorFeed:
+    return GeneratorFeed(
+        images=runtime.integers(update.images) if gan.loss.generator_sees_real else None,
+        labels=None if update.labels is None else runtime.integers(update.labels),
+        latents=runtime.reduced(update.latents),
+        targets=runtime.real(update.targets),
+    )

@@ -1,0 +1,213 @@
+"""A step: the discriminator's updates, the generator's, the average. docs/semantics.md as code, top to bottom.
+
+Written once for all frameworks: functions from arrays to new arrays.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
+
+from ganforge.backend.contract import FAKE_PASS, GENERATOR_PASS, PENALTY_PASS, REAL_PASS
+from ganforge.backend.feed import DiscriminatorFeed, GeneratorFeed, StepFeed, pixels
+from ganforge.backend.forward import forward
+from ganforge.backend.runtime import Runtime, Tensors, Vjp
+from ganforge.backend.updates import apply_update, move_average
+from ganforge.backend.views import View
+from ganforge.spec.gan import NETWORKS, Gan, NetworkName
+from ganforge.spec.losses import Targets
+from ganforge.spec.ops import Number, Tensor
+from ganforge.spec.optimizers import Scale
+
+
+@dataclass(frozen=True, kw_only=True)
+class Model:
+    """What a step works on."""
+
+    gan: Gan
+    runtime: Runtime
+
+    @cached_property
+    def views(self) -> dict[str, View]:
+        """The arrays of each network and the averaged ones, by `generator`, `discriminator` and `averaged`."""
+        return {network: View.of_network(self.gan, network) for network in NETWORKS} | {
+            "averaged": View.of_average(self.gan)
+        }
+
+
+class UpdateResult(NamedTuple):
+    """What an update computes before it changes anything."""
+
+    gradients: Tensors
+    """Of the network's trained arrays, by their names in it, not clipped."""
+    moved: Tensors
+    """New values of the network's other arrays."""
+    scalars: Tensors
+
+
+def step(model: Model, arrays: Tensors, feed: StepFeed) -> tuple[Tensors, Tensors]:
+    """All updates of the discriminator, all of the generator, then the average.
+
+    Returns:
+        The arrays that changed, by their names in a state, and the scalars of the last update of each network.
+    """
+    gan, ops = model.gan, model.runtime.ops
+    keys, numbers = ops.unstack(feed.keys), ops.unstack(feed.numbers)
+    scales = [Scale(*numbers[2 * update : 2 * update + 2]) for update in range(len(keys))]
+    now, count = dict(arrays), len(feed.discriminator)
+    scalars: Tensors = {}
+    made: Vjp | None = None
+    for number, (batch, key, scale) in enumerate(zip(feed.discriminator, keys, scales, strict=False), start=1):
+        if number == count and gan.same_fakes_follow:
+            made = make_fakes(model, now, batch, key)
+        fakes = constant_fakes(model, now, batch, key) if made is None else made.value
+        result = discriminator_loss_and_gradients(model, now, batch, fakes, key)
+        now |= apply_update(
+            model.runtime, gan, model.views["discriminator"], now, result.gradients, result.moved, scale
+        )
+        scalars |= result.scalars
+    for then, key, scale in zip(feed.generator, keys[count:], scales[count:], strict=True):
+        result = generator_loss_and_gradients(model, now, then, made or make_fakes(model, now, then, key), key)
+        made = None
+        now |= apply_update(model.runtime, gan, model.views["generator"], now, result.gradients, result.moved, scale)
+        scalars |= result.scalars
+    if gan.protocol.average:
+        now |= move_average(model.runtime, model.views["averaged"], now, kept=numbers[-2], taken=numbers[-1])
+    return {name: each for name, each in now.items() if each is not arrays[name]}, scalars
+
+
+def gradients(model: Model, arrays: Tensors, feed: StepFeed) -> tuple[Tensors, Tensors]:
+    """Gradients of the first update of each network, both at the present weights, by their names in a state."""
+    keys = model.runtime.ops.unstack(feed.keys)
+    batch, key = feed.discriminator[0], keys[0]
+    fakes = constant_fakes(model, arrays, batch, key)
+    discriminator = discriminator_loss_and_gradients(model, arrays, batch, fakes, key)
+    then, key = feed.generator[0], keys[len(feed.discriminator)]
+    generator = generator_loss_and_gradients(model, arrays, then, make_fakes(model, arrays, then, key), key)
+    return {}, {f"generator/{name}": each for name, each in generator.gradients.items()} | {
+        f"discriminator/{name}": each for name, each in discriminator.gradients.items()
+    }
+
+
+def constant_fakes(model: Model, arrays: Tensors, batch: DiscriminatorFeed, key: Number) -> Tensor:
+    """Fakes for the discriminator: no derivatives, and no running value moves."""
+    runtime, labels = model.runtime, _one_hot(model, batch)
+    own = runtime.ops.fold_in(key, GENERATOR_PASS)
+    return forward(
+        runtime, model.gan.generator, model.views["generator"].arrays(arrays), batch.latents, labels, key=own
+    )[0]
+
+
+def make_fakes(model: Model, arrays: Tensors, batch: DiscriminatorFeed | GeneratorFeed, key: Number) -> Vjp:
+    """Fakes with the way back to the generator's arrays; `aux` are its new running values."""
+    runtime, labels = model.runtime, _one_hot(model, batch)
+    weights, own = model.views["generator"].arrays(arrays), runtime.ops.fold_in(key, GENERATOR_PASS)
+
+    def generate(learned: Tensors) -> tuple[Tensor, Tensors]:
+        images, run = forward(
+            runtime, model.gan.generator, weights | learned, batch.latents, labels, key=own, moving=True
+        )
+        return images, run.moved
+
+    return runtime.vjp(generate, model.views["generator"].learned(weights))
+
+
+def discriminator_loss_and_gradients(
+    model: Model, arrays: Tensors, batch: DiscriminatorFeed, fakes: Tensor, key: Number
+) -> UpdateResult:
+    """One update of the discriminator; fakes are constants."""
+    gan, runtime, ops = model.gan, model.runtime, model.runtime.ops
+    weights, labels = model.views["discriminator"].arrays(arrays), _one_hot(model, batch)
+    real = pixels(batch.images, gan, ops, real=batch.real_targets, like=batch.latents)
+    targets = Targets(batch.real_targets, batch.fake_targets)
+
+    def loss(learned: Tensors) -> tuple[Tensor, tuple[Tensors, Tensors]]:
+        own = weights | learned
+        moved: Tensors = {}
+
+        def judge(images: Tensor, labels: Tensor | None, number: int, *, parts: int = 1) -> Tensor:
+            logits, run = forward(
+                runtime,
+                gan.discriminator,
+                own | moved,
+                images,
+                labels,
+                key=ops.fold_in(key, number),
+                moving=number != PENALTY_PASS,
+                second_order=number == PENALTY_PASS,
+                parts=parts,
+            )
+            moved.update(run.moved)
+            return ops.like(logits, batch.real_targets)
+
+        if gan.protocol.batches == "joint":
+            twice = None if labels is None else ops.concat([labels, labels], 0)
+            both = judge(ops.concat([fakes, real], 0), twice, REAL_PASS, parts=2)
+            fake_logits, real_logits = ops.split(both, (fakes.shape[0], real.shape[0]), 0)
+        else:
+            real_logits = judge(real, labels, REAL_PASS)
+            fake_logits = judge(fakes, labels, FAKE_PASS)
+        real_term, fake_term = gan.loss.discriminator(ops, real_logits, fake_logits, targets)
+        value = gan.protocol.loss.discriminator_scale * (real_term + fake_term)
+        scalars = {
+            "d_loss_real": real_term,
+            "d_loss_fake": fake_term,
+            "d_real": ops.mean(gan.loss.realness(real_logits)),
+            "d_fake": ops.mean(gan.loss.realness(fake_logits)),
+        }
+        if gan.penalty is not None and gan.protocol.penalty is not None:
+            assert batch.interpolation is not None, "a penalty was given no places to look at"
+            scalars["d_penalty"] = gan.penalty.penalty(
+                ops,
+                lambda images: judge(images, labels, PENALTY_PASS),
+                ops.like(real, batch.real_targets),
+                ops.like(fakes, batch.real_targets),
+                batch.interpolation,
+            )
+            value = value + gan.protocol.penalty.weight * scalars["d_penalty"]
+        scalars = {"d_loss": value, **scalars}
+        return value, ({name: ops.stop_gradient(each) for name, each in scalars.items()}, moved)
+
+    found = runtime.vjp(loss, model.views["discriminator"].learned(weights))
+    scalars, moved = found.aux
+    return UpdateResult(_everyone(model, "discriminator", weights, found.pull(None)), moved, scalars)
+
+
+def generator_loss_and_gradients(
+    model: Model, arrays: Tensors, batch: GeneratorFeed, fakes: Vjp, key: Number
+) -> UpdateResult:
+    """One update of the generator; the discriminator's arrays are constants."""
+    gan, runtime, ops = model.gan, model.runtime, model.runtime.ops
+    judges, labels = model.views["discriminator"].arrays(arrays), _one_hot(model, batch)
+
+    def judge(images: Tensor, number: int) -> Tensor:
+        own = ops.fold_in(key, number)
+        return ops.like(forward(runtime, gan.discriminator, judges, images, labels, key=own)[0], batch.targets)
+
+    real_logits = None
+    if batch.images is not None:
+        real = pixels(batch.images, gan, ops, real=batch.targets, like=batch.latents)
+        real_logits = judge(real, REAL_PASS)
+
+    def loss(images: Tensors) -> tuple[Tensor, None]:
+        fake_logits = judge(images["fakes"], FAKE_PASS)
+        return gan.loss.generator(ops, real_logits, fake_logits, Targets(batch.targets, batch.targets)), None
+
+    found = runtime.vjp(loss, {"fakes": fakes.value})
+    pulled = fakes.pull(found.pull(None)["fakes"])
+    weights = model.views["generator"].arrays(arrays)
+    return UpdateResult(_everyone(model, "generator", weights, pulled), fakes.aux, {"g_loss": found.value})
+
+
+def _one_hot(model: Model, batch: DiscriminatorFeed | GeneratorFeed) -> Any:
+    if batch.labels is None:
+        return None
+    return model.runtime.ops.one_hot(batch.labels, model.gan.classes, batch.latents)
+
+
+def _everyone(model: Model, network: NetworkName, weights: Tensors, found: Tensors) -> Tensors:
+    """Gradients of all trained arrays in order, means over all workers; zeros where that is their definition."""
+    means = dict(zip(found, model.runtime.replicas.average(list(found.values())), strict=True))
+    return {
+        name: means[name] if name in means else model.runtime.ops.zeros_like(weights[name])
+        for name in model.views[network].trained
+    }

@@ -1,0 +1,47 @@
+"""The kinds of layers, a file for each family; `contract` says what a kind is."""
+
+from ganforge.spec.layers.activations import Elu, LeakyRelu, Relu, Sigmoid, Tanh
+from ganforge.spec.layers.contract import Layer
+from ganforge.spec.layers.convolution import Conv, ConvTranspose
+from ganforge.spec.layers.dense import Dense
+from ganforge.spec.layers.dropout import Dropout
+from ganforge.spec.layers.labels import JoinLabel
+from ganforge.spec.layers.normalization import BatchNorm
+from ganforge.spec.layers.reshaping import Flatten, Reshape
+from ganforge.spec.layers.residual import Residual
+
+LAYERS: tuple[type[Layer], ...] = (
+    Dense,
+    Conv,
+    ConvTranspose,
+    BatchNorm,
+    Relu,
+    LeakyRelu,
+    Elu,
+    Tanh,
+    Sigmoid,
+    Dropout,
+    Reshape,
+    Flatten,
+    JoinLabel,
+    Residual,
+)
+"""The kinds that come with ganforge."""
+
+__all__ = [
+    "LAYERS",
+    "BatchNorm",
+    "Conv",
+    "ConvTranspose",
+    "Dense",
+    "Dropout",
+    "Elu",
+    "Flatten",
+    "JoinLabel",
+    "LeakyRelu",
+    "Relu",
+    "Reshape",
+    "Residual",
+    "Sigmoid",
+    "Tanh",
+]

@@ -1,0 +1,64 @@
+"""Activations, element by element."""
+
+from typing import Annotated
+
+from msgspec import Meta
+
+from ganforge.spec.layers.contract import LayerSettings, Node, Pass, keeps_shape, no_parameters
+from ganforge.spec.layers.initializers import Positive
+from ganforge.spec.ops import Tensor
+
+
+class Relu(LayerSettings, frozen=True, kw_only=True, tag="relu"):
+    """max(x, 0)."""
+
+    resolve, parameters = keeps_shape, no_parameters
+
+    def forward(self, node: Node, x: Tensor, run: Pass) -> Tensor:
+        """max(x, 0)."""
+        return run.ops.relu(x)
+
+
+class LeakyRelu(LayerSettings, frozen=True, kw_only=True, tag="leaky_relu"):
+    """x where x > 0, slope * x elsewhere. The slope has no default: every framework has its own."""
+
+    slope: Annotated[float, Meta(ge=0)]
+
+    resolve, parameters = keeps_shape, no_parameters
+
+    def forward(self, node: Node, x: Tensor, run: Pass) -> Tensor:
+        """x where x > 0, slope * x elsewhere."""
+        return run.ops.leaky_relu(x, self.slope)
+
+
+class Elu(LayerSettings, frozen=True, kw_only=True, tag="elu"):
+    """x where x > 0, alpha * (exp(x) - 1) elsewhere (Clevert et al. 2015)."""
+
+    alpha: Positive = 1.0
+
+    resolve, parameters = keeps_shape, no_parameters
+
+    def forward(self, node: Node, x: Tensor, run: Pass) -> Tensor:
+        """x where x > 0, alpha * (exp(x) - 1) elsewhere."""
+        # Without the minimum, the branch not taken overflows, and its derivative is 0 * inf.
+        return run.ops.where(x > 0, x, self.alpha * run.ops.expm1(run.ops.minimum(x, 0.0)))
+
+
+class Tanh(LayerSettings, frozen=True, kw_only=True, tag="tanh"):
+    """tanh(x): images in [-1, 1]."""
+
+    resolve, parameters = keeps_shape, no_parameters
+
+    def forward(self, node: Node, x: Tensor, run: Pass) -> Tensor:
+        """tanh(x)."""
+        return run.ops.tanh(x)
+
+
+class Sigmoid(LayerSettings, frozen=True, kw_only=True, tag="sigmoid"):
+    """1 / (1 + exp(-x)): images in [0, 1]. A discriminator ends in logits and needs none."""
+
+    resolve, parameters = keeps_shape, no_parameters
+
+    def forward(self, node: Node, x: Tensor, run: Pass) -> Tensor:
+        """1 / (1 + exp(-x))."""
+        return run.ops.sigmoid(x)

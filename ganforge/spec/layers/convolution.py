@@ -1,0 +1,190 @@
+"""Convolutions and transposed convolutions; 'same' is resolved here, once, to plain integers."""
+
+from math import prod
+from typing import Annotated, Literal, TypeAlias
+
+from msgspec import Meta
+
+from ganforge.errors import SpecError
+from ganforge.spec.layers.contract import (
+    Count,
+    LayerSettings,
+    Node,
+    Parameter,
+    Pass,
+    Place,
+    Resolved,
+    Shape,
+    need_rank,
+)
+from ganforge.spec.layers.initializers import ZEROS, GlorotUniform, Init
+from ganforge.spec.ops import Size, Tensor
+
+Side: TypeAlias = Annotated[int, Meta(ge=0)]
+# msgspec 0.22 reads past a union of a bounded integer and a tuple of fixed length, so the lone integers are plain here
+# and checked when the layer is resolved.
+Extent: TypeAlias = int | tuple[Count, Count]
+"""One number for both axes, or (height, width)."""
+Padding: TypeAlias = Literal["same", "valid"] | int | tuple[tuple[Side, Side], tuple[Side, Side]]
+"""How a convolution meets the border.
+
+'same': TensorFlow's rule, ceil(size / stride) outputs, the odd row or column on the high side. 'valid': none. A
+number: that many on every side. Two pairs: (top, bottom), (left, right). A transposed convolution crops the same
+amounts from its full result.
+"""
+
+
+class Conv(LayerSettings, frozen=True, kw_only=True, tag="conv"):
+    """(h, w, c) -> (h', w', filters): cross-correlation, as every framework's `conv2d`."""
+
+    filters: Count
+    kernel: Extent
+    stride: Extent = 1
+    padding: Padding = "same"
+    bias: bool = True
+    kernel_init: Init = GlorotUniform()
+    bias_init: Init = ZEROS
+
+    def resolve(self, place: Place) -> Resolved:
+        """(h', w', filters), and the zeros to add."""
+        need_rank(place, 3, "put a reshape layer before it")
+        _check_positive(place, self)
+        axes = zip(place.input, pair(self.kernel), pair(self.stride), _by_axis(self.padding), strict=False)
+        (height, rows), (width, columns) = (_conv_axis(place.name, *axis) for axis in axes)
+        return Resolved((height, width, self.filters), (rows, columns))
+
+    def parameters(self, node: Node) -> tuple[Parameter, ...]:
+        """`kernel` (height, width, in, filters) and `bias` (filters,)."""
+        return _parameters(node, self, (node.input[2], self.filters))
+
+    def forward(self, node: Node, x: Tensor, run: Pass) -> Tensor:
+        """The convolution plus its bias."""
+        return run.ops.conv(x, *run.weights(node, x), pair(self.stride), node.padding)
+
+
+class ConvTranspose(LayerSettings, frozen=True, kw_only=True, tag="conv_transpose"):
+    """(h, w, c) -> (h', w', filters): the gradient of `Conv`; the full result, then cropped by the padding.
+
+    `size` fixes the output (height, width) where several sizes fit, as for images of odd size; the high side of the
+    padding then follows from it. With 'same' it defaults to stride times the input. The kernel must be at least as
+    large as the stride, or there would be gaps.
+    """
+
+    filters: Count
+    kernel: Extent
+    stride: Extent = 1
+    padding: Padding = "same"
+    size: Extent | None = None
+    bias: bool = True
+    kernel_init: Init = GlorotUniform()
+    bias_init: Init = ZEROS
+
+    def resolve(self, place: Place) -> Resolved:
+        """(h', w', filters), and what is cropped."""
+        need_rank(place, 3, "put a reshape layer before it")
+        _check_positive(place, self)
+        sizes = (None, None) if self.size is None else pair(self.size)
+        axes = zip(place.input, pair(self.kernel), pair(self.stride), _by_axis(self.padding), sizes, strict=False)
+        (height, rows), (width, columns) = (_transposed_axis(place.name, *axis) for axis in axes)
+        return Resolved((height, width, self.filters), (rows, columns))
+
+    def parameters(self, node: Node) -> tuple[Parameter, ...]:
+        """`kernel` (height, width, filters, in) and `bias` (filters,)."""
+        return _parameters(node, self, (self.filters, node.input[2]))
+
+    def forward(self, node: Node, x: Tensor, run: Pass) -> Tensor:
+        """The transposed convolution plus its bias."""
+        kernel, bias = run.weights(node, x)
+        return run.ops.conv_transpose(x, kernel, bias, pair(self.stride), node.padding, image_size(node.output))
+
+
+def pair(extent: Extent) -> Size:
+    """(height, width) of an extent given as one number or two."""
+    return extent if isinstance(extent, tuple) else (extent, extent)
+
+
+def image_size(shape: Shape) -> Size:
+    """(height, width) of (height, width, channels)."""
+    height, width, _ = shape
+    return height, width
+
+
+def same_padding(size: int, kernel: int, stride: int) -> tuple[int, int]:
+    """TensorFlow's rule: the zeros that make ceil(size / stride) outputs, the odd one on the high side."""
+    total = max((-(-size // stride) - 1) * stride + kernel - size, 0)
+    return total // 2, total - total // 2
+
+
+def _parameters(node: Node, layer: Conv | ConvTranspose, channels: tuple[int, int]) -> tuple[Parameter, ...]:
+    size = pair(layer.kernel)
+    kernel = Parameter(
+        name=f"{node.name}/kernel",
+        shape=(*size, *channels),
+        init=layer.kernel_init,
+        fan_in=prod(size) * node.input[2],
+        fan_out=prod(size) * layer.filters,
+    )
+    bias = Parameter(name=f"{node.name}/bias", shape=(layer.filters,), init=layer.bias_init)
+    return (kernel, bias) if layer.bias else (kernel,)
+
+
+def _check_positive(place: Place, layer: Conv | ConvTranspose) -> None:
+    if min(*pair(layer.kernel), *pair(layer.stride)) < 1:
+        raise SpecError(f"layer {place.name}: kernel {layer.kernel} and stride {layer.stride} must be at least 1")
+    if isinstance(layer.padding, int) and layer.padding < 0:
+        raise SpecError(f"layer {place.name}: padding {layer.padding} must not be negative")
+
+
+def _by_axis(padding: Padding) -> tuple[str | tuple[int, int], str | tuple[int, int]]:
+    """The padding of each axis: 'same', 'valid', or (low, high)."""
+    match padding:
+        case str():
+            return padding, padding
+        case int():
+            return (padding, padding), (padding, padding)
+        case _:
+            return padding
+
+
+def _conv_axis(
+    name: str, size: int, kernel: int, stride: int, padding: str | tuple[int, int]
+) -> tuple[int, tuple[int, int]]:
+    match padding:
+        case "same":
+            low, high = same_padding(size, kernel, stride)
+        case (int(low), int(high)):
+            pass
+        case _:
+            low, high = 0, 0
+    room = size + low + high - kernel
+    if room < 0:
+        raise SpecError(f"layer {name}: a kernel of {kernel} does not fit into {size} + {low + high} of padding")
+    return room // stride + 1, (low, high)
+
+
+def _transposed_axis(
+    name: str, size: int, kernel: int, stride: int, padding: str | tuple[int, int], wanted: int | None
+) -> tuple[int, tuple[int, int]]:
+    if kernel < stride:
+        raise SpecError(f"layer {name}: a kernel of {kernel} with stride {stride} leaves gaps; take a larger kernel")
+    full = (size - 1) * stride + kernel
+    match padding:
+        case "same":
+            output = size * stride if wanted is None else wanted
+            if -(-output // stride) != size:
+                raise SpecError(
+                    f"layer {name}: size {output} cannot come from {size} with stride {stride} and padding 'same' "
+                    f"(it would need {-(-output // stride)})"
+                )
+            low = same_padding(output, kernel, stride)[0]
+        case (int(low), int(high)):
+            output = full - low - high if wanted is None else wanted
+        case _:
+            low, output = 0, full if wanted is None else wanted
+    high = full - low - output
+    if high < 0 or output < 1:
+        raise SpecError(
+            f"layer {name}: size {output} cannot be cropped from a full result of {full} starting at {low}; "
+            f"with this kernel, stride and padding it can be at most {full - low}"
+        )
+    return output, (low, high)

@@ -1,0 +1,45 @@
+"""Dense layers."""
+
+from ganforge.spec.layers.contract import (
+    Count,
+    LayerSettings,
+    Node,
+    Parameter,
+    Pass,
+    Place,
+    Resolved,
+    need_rank,
+)
+from ganforge.spec.layers.initializers import ZEROS, GlorotUniform, Init
+from ganforge.spec.ops import Tensor
+
+
+class Dense(LayerSettings, frozen=True, kw_only=True, tag="dense"):
+    """(n,) -> (units,): x @ kernel + bias."""
+
+    units: Count
+    bias: bool = True
+    kernel_init: Init = GlorotUniform()
+    bias_init: Init = ZEROS
+
+    def resolve(self, place: Place) -> Resolved:
+        """(units,)."""
+        need_rank(place, 1, "put a flatten layer before it")
+        return Resolved((self.units,))
+
+    def parameters(self, node: Node) -> tuple[Parameter, ...]:
+        """`kernel` (in, units) and `bias` (units,)."""
+        (inputs,) = node.input
+        kernel = Parameter(
+            name=f"{node.name}/kernel",
+            shape=(inputs, self.units),
+            init=self.kernel_init,
+            fan_in=inputs,
+            fan_out=self.units,
+        )
+        bias = Parameter(name=f"{node.name}/bias", shape=(self.units,), init=self.bias_init)
+        return (kernel, bias) if self.bias else (kernel,)
+
+    def forward(self, node: Node, x: Tensor, run: Pass) -> Tensor:
+        """x @ kernel + bias."""
+        return run.ops.matmul(x, *run.weights(node, x))
