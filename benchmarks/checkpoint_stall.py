@@ -12,7 +12,6 @@ import argparse
 import json
 import os
 import tempfile
-from dataclasses import replace
 from pathlib import Path
 from statistics import median
 from time import perf_counter, process_time
@@ -22,9 +21,7 @@ import numpy as np
 import ganforge
 from ganforge.data.preparing import Prepared
 from ganforge.plugins.host import default_host
-from ganforge.training.backends import choose_backend
-from ganforge.training.experiment import resolve_networks
-from ganforge.training.models import open_model
+from ganforge.training.experiment import Experiment
 from ganforge.training.run import Run
 from ganforge.training.run_checkpoints import save_checkpoint
 
@@ -37,10 +34,7 @@ def main() -> None:
     options = parser.parse_args()
 
     overrides = {"channels": 3, "training": {"average": {"decay": 0.999}}}
-    host = default_host()
-    recipe = ganforge.load_recipe(options.recipe, overrides=overrides | {"run.backend": options.backend})
-    experiment = resolve_networks(recipe, host, choose_backend(recipe, host))
-    model = open_model(experiment, experiment.gan.initial_state(0))
+    model = ganforge.build(options.recipe, backend=options.backend, overrides=overrides)
     pictures = Prepared(
         images=np.zeros((1, *model.gan.image_shape), np.uint8),
         labels=None,
@@ -48,9 +42,10 @@ def main() -> None:
         skipped=(),
         from_cache=False,
     )
+    experiment = Experiment(recipe=model.recipe, gan=model.gan, data=pictures)
     wall, cpu, disk = [], [], []
     with tempfile.TemporaryDirectory(prefix=".stall-", dir=".") as folder:  # beside the runs: /tmp may be no disk
-        run = Run(folder=Path(folder), experiment=replace(experiment, data=pictures), model=model, host=host)
+        run = Run(folder=Path(folder), experiment=experiment, model=model, host=default_host())
         for step in range(1, options.times + 1):
             begun, begun_cpu = perf_counter(), process_time()
             save_checkpoint(run, step, "")

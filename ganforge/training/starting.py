@@ -49,7 +49,7 @@ def train(
         precision: "float32", "float64" or "bfloat16".
         device: "cpu", "cuda" or another name that the backend has for one; by default the accelerator, if any.
         overrides: further values of the recipe: `{"training.latent.size": 64}`, or tables,
-            `{"training": {"latent": {"size": 64}}}`. They go before the arguments above.
+            `{"training": {"latent": {"size": 64}}}`. They are laid on after the arguments above.
         out: the run's folder, which must not exist; by default the next number under `runs`.
         quiet: whether nothing is printed.
         on_progress: called with the number of images decoded and of all, while they are decoded.
