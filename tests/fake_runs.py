@@ -1,5 +1,6 @@
 """A run of a fake session on ten pictures, in a folder: what the tests of runs begin with."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,9 @@ from fakes import FakeSession
 from ganforge.data.preparing import Prepared
 from ganforge.generation.model import Model
 from ganforge.plugins.host import Host
-from ganforge.recipes.reading import parse
+from ganforge.recipes.parsing import parse
 from ganforge.recipes.schema import Recipe
-from ganforge.training.experiment import build_gan
+from ganforge.training.experiment import resolve_networks
 from ganforge.training.run import Run
 
 TABLE: dict[str, Any] = {
@@ -29,16 +30,10 @@ def recipe(**changes: Any) -> Recipe:
 
 
 def run_in(folder: Path, host: Host, *, diverges: int = 10**9, **more: Any) -> Run:
-    given = recipe()
-    gan = build_gan(given, host)
-    session = FakeSession(gan, dict(gan.initial_state(0)), diverges=diverges)
+    experiment = resolve_networks(recipe(), host)
     images = np.arange(10, dtype=np.uint8)[:, None, None, None] * np.ones((1, 8, 8, 1), np.uint8)
-    return Run(
-        folder=folder,
-        recipe=given,
-        model=Model(recipe=given, gan=gan, session=session),
-        data=Prepared(images=images, labels=None, class_names=(), skipped=(), from_cache=False),
-        host=host,
-        stop=given.run.steps or 0,
-        **more,
-    )
+    data = Prepared(images=images, labels=None, class_names=(), skipped=(), from_cache=False)
+    experiment = replace(experiment, data=data, steps=experiment.recipe.run.steps or 0)
+    session = FakeSession(experiment.gan, dict(experiment.gan.initial_state(0)), diverges=diverges)
+    model = Model(recipe=experiment.recipe, gan=experiment.gan, session=session)
+    return Run(folder=folder, experiment=experiment, model=model, host=host, **more)

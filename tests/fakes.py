@@ -16,14 +16,15 @@ from ganforge.errors import DataError
 from ganforge.plugins import host as plugins
 from ganforge.plugins.host import Host
 from ganforge.plugins.markers import hookimpl
-from ganforge.spec.arrays import Array, Labels, State
+from ganforge.spec.arrays import Array, Images, Labels, State
 from ganforge.spec.gan import Gan
 from ganforge.spec.layers import BatchNorm, Conv, Dense, Elu, Flatten, LeakyRelu, Relu, Reshape, Tanh
 from ganforge.spec.loss_library import LOSSES
 from ganforge.spec.losses import LossEntry, PenaltyEntry
 from ganforge.spec.network import Network
 from ganforge.spec.protocol import Latent, Protocol
-from ganforge.training import api
+from ganforge.training import benchmark, describing, models, resuming, starting
+from ganforge.training.batches import Batches
 
 CORE_PLUGINS = ("ganforge.plugins.builtin",)
 
@@ -275,11 +276,26 @@ checkpoint_every = 4
 """
 
 
+DOORS = (plugins, starting, resuming, models, describing, benchmark)
+"""Modules that ask for the host of this process."""
+
+
+def set_host(monkeypatch: pytest.MonkeyPatch, host: Host) -> None:
+    """Make a host the one of this process."""
+    for door in DOORS:
+        monkeypatch.setattr(door, "default_host", lambda: host)
+
+
 def use_host(monkeypatch: pytest.MonkeyPatch, *more: ModuleType) -> Host:
-    """Let the Python face know the core, the stand-ins and `more`, and nothing that is installed."""
+    """Let this process know the core, the stand-ins and `more`, and nothing that is installed."""
     host, _ = core_host(fakes_plugin(), *more)
-    monkeypatch.setattr(api, "default_host", lambda: host)
+    set_host(monkeypatch, host)
     return host
+
+
+def fed_from(gan: Gan, images: Images, seed: int = 0) -> Batches:
+    """Batches of unlabelled images."""
+    return Batches(gan=gan, images=images, labels=None, seed=seed)
 
 
 def work_in(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:

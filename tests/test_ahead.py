@@ -8,13 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fakes import FakeSession, tiny_gan
+from fakes import FakeSession, fed_from, tiny_gan
 from test_training import Told, schedule
 
 from ganforge.data import prefetch
 from ganforge.spec.protocol import Player
 from ganforge.training import batches
-from ganforge.training.batches import draw_step
+from ganforge.training.batches import Batches, draw_step
 from ganforge.training.loop import train_steps
 
 ROWS, WIDTH, OFFSET = 4000, 5000, 128
@@ -98,10 +98,12 @@ def test_the_loop_asks_for_what_the_next_step_takes(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(batches, "ask", lambda images, rows: asked.append(rows.tolist()))
     images = np.arange(50, dtype=np.uint8)[:, None, None, None] * np.ones((1, 2, 2, 1), np.uint8)
     gan = tiny_gan(discriminator=Player(updates=2))
-    train_steps(gan, FakeSession(gan, dict(gan.initial_state(0))), images, None, schedule(9, start=3, seed=5), Told())
+    train_steps(
+        FakeSession(gan, dict(gan.initial_state(0))), fed_from(gan, images, seed=5), schedule(9, start=3), Told()
+    )
     taken = [
         update.images[:, 0, 0, 0].tolist()
         for step in range(4, 9)  # the first is drawn at once, and there is none after the last
-        for update in draw_step(gan, images, None, seed=5, step=step).discriminator
+        for update in draw_step(Batches(gan=gan, images=images, labels=None, seed=5), step).discriminator
     ]
     assert asked == taken

@@ -1,5 +1,6 @@
 """The Python face, whole runs through a backend and a data set that tests bring along."""
 
+import pydoc
 import shutil
 import signal
 from collections.abc import Iterator
@@ -15,7 +16,10 @@ from fakes import (
     Stripes,
     core_host,
     fakes_plugin,
+    loss,
     module,
+    penalty,
+    set_host,
     states_equal,
     use_host,
     work_in,
@@ -25,8 +29,10 @@ import ganforge
 from ganforge._io.locks import alone
 from ganforge.errors import DataError, GanforgeError, PluginError, RecipeError, RunError, SpecError
 from ganforge.generation.model import Model
+from ganforge.plugins import host as plugins
 from ganforge.spec.arrays import State
-from ganforge.training import api, checkpoint
+from ganforge.training import checkpoint, resuming
+from ganforge.training.backends import default_backend
 from ganforge.training.run import Run
 from ganforge.training.run_folder import CHECKPOINTS, RECIPE
 
@@ -152,7 +158,7 @@ def test_without_any_framework(place: Path, monkeypatch: pytest.MonkeyPatch) -> 
         "only_absent", ganforge_backends=lambda: (fakes_plugin().ganforge_backends()[1],), ganforge_datasets=lambda: ()
     )
     host, _ = core_host(absent)
-    monkeypatch.setattr(api, "default_host", lambda: host)
+    set_host(monkeypatch, host)
     with pytest.raises(
         PluginError, match=r"no framework is installed; run one of:\n    pip install 'ganforge\[absent\]'"
     ):
@@ -162,13 +168,74 @@ def test_without_any_framework(place: Path, monkeypatch: pytest.MonkeyPatch) -> 
 def test_without_any_backend_plugin() -> None:
     """There is nothing to install: GANFORGE_PLUGINS may have left them all out."""
     with pytest.raises(PluginError, match=r"^no backend plugin is loaded; .*GANFORGE_PLUGINS"):
-        api.default_backend(core_host()[0])
+        default_backend(core_host()[0])
 
 
 def test_the_lowest_rank_of_what_is_installed_is_taken(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     better = module("better", ganforge_backends=lambda: (replace(FAKE_BACKEND, name="better", rank=0),))
-    assert api.default_backend(api.default_host()) == "fake"
-    assert api.default_backend(use_host(monkeypatch, better)) == "better"
+    assert default_backend(plugins.default_host()) == "fake"
+    assert default_backend(use_host(monkeypatch, better)) == "better"
+
+
+def test_settings_by_their_names(place: Path) -> None:
+    run = train(
+        steps=1,
+        seed=3,
+        batch_size=6,
+        precision="float64",
+        device="cpu",
+        overrides={"run.log_every": 1, "image_size": 9},
+    )
+    settings = run.recipe.run
+    assert (settings.steps, settings.seed, settings.precision, settings.device) == (1, 3, "float64", "cpu")
+    assert (run.recipe.training.batch_size, settings.log_every, run.recipe.image_size) == (6, 1, 9)
+    assert train(epochs=2).step == 2 * (20 // 4) // 2
+
+
+def test_a_recipe_as_a_dict(place: Path) -> None:
+    assert ganforge.train({"extends": "./r.toml", "name": "mine", "run.steps": 1}).folder.name == "00000-mine-fake"
+    assert ganforge.train(Path("r.toml"), steps=1).step == 1
+
+
+def test_the_python_face_shows_its_names() -> None:
+    names = ["GanforgeError", "Model", "Recipe", "Run", "build", "hookimpl", "load", "load_recipe", "resume", "train"]
+    assert dir(ganforge) == names
+    page = pydoc.render_doc(ganforge, renderer=pydoc.plaintext)
+    assert all(f"    {name}(" in page for name in ("build", "load", "load_recipe", "resume", "train"))
+
+
+# Loading -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["bce", "softmax"])
+def test_a_run_is_drawn_without_the_plugins_of_its_data_set_loss_and_penalty(
+    name: str, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entries = replace(loss(name), name="lost"), replace(penalty("r1"), name="lost")
+    use_host(monkeypatch, module("lost", ganforge_losses=lambda: entries))
+    choices = {"training.loss": {"name": "lost"}, "training.penalty": {"name": "lost", "weight": 2.0}}
+    run = train(out="run", steps=2, overrides=choices)
+
+    host, _ = core_host(module("backend_alone", ganforge_backends=lambda: (FAKE_BACKEND,)))
+    set_host(monkeypatch, host)
+    model = ganforge.load("run")
+    assert np.array_equal(model.sample(5), run.model.sample(5))
+    assert model.gan.shapes == run.model.gan.shapes
+    for function in (model.gan.loss.discriminator, model.gan.loss.generator, model.gan.penalty.penalty):
+        with pytest.raises(
+            PluginError, match=r"no plugin gives (loss|penalty) 'lost'; this model can draw images, but"
+        ):
+            function(None, None, None, None)
+    with pytest.raises(PluginError, match="unknown data set 'stripes'"):
+        ganforge.resume("run", steps=3)
+
+
+def test_a_device_for_a_loaded_or_built_model(place: Path) -> None:
+    train(out="run", steps=1)
+    assert ganforge.load("run", device="cpu").recipe.run.device == "cpu"
+    assert ganforge.load("run").recipe.run.device == "auto"
+    built = ganforge.build("./r.toml", device="cpu", precision="float64", seed=4).recipe.run
+    assert (built.device, built.precision, built.seed) == ("cpu", "float64", 4)
 
 
 # Going on ------------------------------------------------------------------------------------------------------------
@@ -240,7 +307,7 @@ def damage(folder: str, name: str = checkpoint.STATE, newest: int = 1) -> None:
 def test_a_damaged_checkpoint_is_passed_by(whole: State, monkeypatch: pytest.MonkeyPatch) -> None:
     damage("whole")
     lines: list[str] = []
-    monkeypatch.setattr(api.default_host(), "warn", lines.append)
+    monkeypatch.setattr(plugins.default_host(), "warn", lines.append)
     run = ganforge.resume("whole")
     assert len(lines) == 1
     assert "step-00000010 is damaged" in lines[0]
@@ -347,7 +414,7 @@ def test_a_run_that_was_killed_before_its_first_checkpoint(
         ganforge.load("early")
     Path("early", f".{RECIPE}.4711.partial").write_text("left")
     lines: list[str] = []
-    monkeypatch.setattr(api.default_host(), "warn", lines.append)
+    monkeypatch.setattr(plugins.default_host(), "warn", lines.append)
     assert states_equal(state_of(ganforge.resume("early").model), whole)
     assert lines == ["run early was stopped before its first checkpoint; it begins anew"]
     assert list(Path("early").rglob(".*")) == []
@@ -370,7 +437,7 @@ def test_workers_are_compared_before_a_resume_writes(place: Path, monkeypatch: p
     def refuse(*facts: Any, **more: Any) -> None:
         raise RunError("worker 1 of 2 has another recipe than worker 0")
 
-    monkeypatch.setattr(api, "check_same_inputs", refuse)
+    monkeypatch.setattr(resuming, "check_same_inputs", refuse)
     with pytest.raises(RunError, match="worker 1 of 2"):
         ganforge.resume(folder, steps=1000)
     after = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}

@@ -10,22 +10,18 @@ import pytest
 from fakes import FAKE_BACKEND, StripeOptions, Stripes, core_host, fakes_plugin, module
 
 from ganforge.backend.contract import BackendEntry
-from ganforge.data.contract import DatasetEntry
+from ganforge.data.contract import DatasetEntry, ImageSet
 from ganforge.data.preparing import Prepared
 from ganforge.errors import DataError, GanforgeError, PluginError, RecipeError, SpecError
 from ganforge.plugins.host import Host
-from ganforge.recipes.reading import parse
+from ganforge.recipes.completing import steps_in_all
+from ganforge.recipes.parsing import parse
 from ganforge.recipes.schema import Recipe
-from ganforge.training.experiment import (
-    build_gan,
-    find_backend,
-    images_hash,
-    missing_modules,
-    open_data,
-    open_session,
-    resolve_recipe,
-    steps_in_all,
-)
+from ganforge.training.backends import choose_backend, find_backend, missing_modules
+from ganforge.training.data_sets import open_data, with_data
+from ganforge.training.experiment import images_hash, resolve_networks
+from ganforge.training.models import open_model
+from ganforge.training.parts import find_data_set
 
 
 @pytest.fixture
@@ -45,13 +41,21 @@ def recipe(**changes: Any) -> Recipe:
     return parse(table | changes)
 
 
+def open_set(given: Recipe, host: Host) -> ImageSet:
+    return open_data(given, find_data_set(given, host))
+
+
+def completed(given: Recipe, host: Host) -> Recipe:
+    return with_data(given, find_data_set(given, host))[0]
+
+
 # Data ----------------------------------------------------------------------------------------------------------------
 
 
 def test_a_data_set_is_opened_with_its_options(host: Host) -> None:
-    opened = open_data(recipe(data={"set": "stripes", "count": 7}), host)
-    assert isinstance(opened, Stripes)
-    assert len(opened) == 7
+    image_set = open_set(recipe(data={"set": "stripes", "count": 7}), host)
+    assert isinstance(image_set, Stripes)
+    assert len(image_set) == 7
 
 
 @pytest.mark.parametrize(
@@ -66,7 +70,7 @@ def test_a_data_set_is_opened_with_its_options(host: Host) -> None:
 )
 def test_data_that_is_refused(data: dict[str, Any], error: type[GanforgeError], said: str, host: Host) -> None:
     with pytest.raises(error, match=said):
-        open_data(recipe(data=data), host)
+        open_set(recipe(data=data), host)
 
 
 def opening(seen: list[Any]) -> Callable[[Path | None, Any], Stripes]:
@@ -91,46 +95,46 @@ def test_a_set_that_needs_a_path() -> None:
     seen: list[Any] = []
     host, _ = core_host(module("needy_plugin", ganforge_datasets=lambda: (needing(seen),)))
     with pytest.raises(DataError, match="'needy' needs to know where its pictures lie: --data PATH"):
-        open_data(recipe(data={"set": "needy"}), host)
-    open_data(recipe(data={"set": "needy", "path": "~/pictures"}), host)
+        open_set(recipe(data={"set": "needy"}), host)
+    open_set(recipe(data={"set": "needy", "path": "~/pictures"}), host)
     assert seen == [Path.home() / "pictures"]
 
 
 def test_what_the_data_settles(host: Host) -> None:
     left_open = recipe(conditional=True)
     left_open = msgspec.structs.replace(left_open, channels=None)
-    resolved = resolve_recipe(left_open, open_data(left_open, host))
+    resolved = completed(left_open, host)
     assert (resolved.channels, resolved.class_names) == (1, ("low", "middle", "high"))
-    assert resolve_recipe(resolved, open_data(resolved, host)) == resolved
+    assert completed(resolved, host) == resolved
 
 
 def test_class_names_are_those_of_the_data_and_only_where_they_matter(host: Host) -> None:
     given = recipe(conditional=True, class_names=["a", "b"])
-    assert resolve_recipe(given, open_data(given, host)).class_names == ("low", "middle", "high")
-    assert resolve_recipe(recipe(), open_data(recipe(), host)).class_names == ()
+    assert completed(given, host).class_names == ("low", "middle", "high")
+    assert completed(recipe(), host).class_names == ()
 
 
 def test_channels_that_are_said_stay(host: Host) -> None:
-    assert resolve_recipe(recipe(channels=3), open_data(recipe(), host)).channels == 3
+    assert completed(recipe(channels=3), host).channels == 3
 
 
 def test_labels_asked_of_a_set_without(host: Host) -> None:
     given = recipe(conditional=True, data={"set": "stripes", "labelled": False})
     with pytest.raises(DataError, match=r"trains on labels, but data set 'stripes' has none here; .*conditional=false"):
-        resolve_recipe(given, open_data(given, host))
+        completed(given, host)
 
 
 # Networks ------------------------------------------------------------------------------------------------------------
 
 
 def test_assemble(host: Host) -> None:
-    gan = build_gan(recipe(conditional=True, class_names=["a", "b"], image_size="9x12"), host)
+    gan = resolve_networks(recipe(conditional=True, class_names=["a", "b"], image_size="9x12"), host).gan
     assert (gan.image_shape, gan.classes, gan.loss.name, gan.penalty) == ((9, 12, 1), 2, "bce", None)
 
 
 def test_assemble_gives_the_architecture_as_many_logits_as_the_loss_takes(host: Host) -> None:
     training = {"batch_size": 4, "loss": {"name": "softmax"}, "penalty": {"name": "r1", "weight": 2.0}}
-    gan = build_gan(recipe(training=training), host)
+    gan = resolve_networks(recipe(training=training), host).gan
     assert gan.discriminator[-1].output == (2,)
     assert gan.penalty is not None and gan.penalty.name == "r1"
 
@@ -143,16 +147,16 @@ WRITTEN = {
 
 def test_layers_that_are_written_out(host: Host) -> None:
     table = {"name": "x", "channels": 1, "image_size": 8, "training": {"latent": {"size": 3}}} | WRITTEN
-    assert build_gan(parse(table), host).image_shape == (8, 8, 1)
+    assert resolve_networks(parse(table), host).gan.image_shape == (8, 8, 1)
     with pytest.raises(GanforgeError, match=r"makes .*\(8, 8, 1\).*\(9, 9, 1\)"):
-        build_gan(parse(table | {"image_size": 9}), host)
+        resolve_networks(parse(table | {"image_size": 9}), host)
 
 
 @pytest.mark.parametrize("empty", ["generator", "discriminator"])
 def test_a_network_without_layers(empty: str, host: Host) -> None:
     table = {"name": "x", "channels": 1, "image_size": 8, "training": {"latent": {"size": 3}}} | WRITTEN | {empty: []}
     with pytest.raises(SpecError, match=f"the {empty} has no layers"):
-        build_gan(parse(table), host)
+        resolve_networks(parse(table), host)
 
 
 @pytest.mark.parametrize(
@@ -188,10 +192,10 @@ def test_networks_that_are_refused(
     changes: dict[str, Any], error: type[GanforgeError] | None, said: str, host: Host
 ) -> None:
     if error is None:
-        build_gan(recipe(**changes), host)
+        resolve_networks(recipe(**changes), host)
         return
     with pytest.raises(error, match=said):
-        build_gan(recipe(**changes), host)
+        resolve_networks(recipe(**changes), host)
 
 
 # Backends ------------------------------------------------------------------------------------------------------------
@@ -227,16 +231,16 @@ def test_modules_are_looked_for_without_importing_them() -> None:
 
 def test_a_session_is_opened_in_the_recipes_precision_and_on_its_device() -> None:
     host, _ = core_host(module("some_plugin", ganforge_backends=lambda: (backend("numpy"),)))
-    given = recipe(run={"precision": "float64", "device": "cuda:1"})
-    gan = build_gan(given, host)
-    assert open_session(gan, {}, given, "some", host) == (gan, {}, "float64", "cuda:1")  # type: ignore[comparison-overlap]
+    given = recipe(run={"precision": "float64", "device": "cuda:1", "backend": "some"})
+    experiment = resolve_networks(given, host, choose_backend(given, host))
+    assert open_model(experiment, {}).session == (experiment.gan, {}, "float64", "cuda:1")  # type: ignore[comparison-overlap]
 
 
 def test_a_precision_that_a_backend_does_not_have() -> None:
     host, _ = core_host(module("some_plugin", ganforge_backends=lambda: (backend("numpy"),)))
-    given = recipe(run={"precision": "bfloat16"})
+    given = recipe(run={"precision": "bfloat16", "backend": "some"})
     with pytest.raises(PluginError, match="backend 'some' has no bfloat16; take --precision float32 or float64"):
-        open_session(build_gan(given, host), {}, given, "some", host)
+        choose_backend(given, host)
 
 
 # Lengths and hashes --------------------------------------------------------------------------------------------------

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pytest
@@ -16,7 +15,7 @@ from ganforge.spec import streams
 from ganforge.spec.optimizers import SGD, Adam
 from ganforge.spec.protocol import Average, Latent, PenaltyChoice, Player, TargetChoice
 from ganforge.training import batches
-from ganforge.training.batches import batch_indices, draw_latents, draw_step, draw_steps
+from ganforge.training.batches import Batches, batch_indices, draw_latents, draw_step, draw_steps
 
 IMAGES = np.arange(10, dtype=np.uint8)[:, None, None, None] * np.ones((1, 2, 2, 1), np.uint8)
 LABELS = np.arange(10, dtype=np.int64) % 3
@@ -24,7 +23,7 @@ PENALTY = PenaltyChoice(name="gradient", weight=10.0)
 
 
 def step_of(number: int = 0, seed: int = 0, labels: np.ndarray | None = None, **protocol: object) -> StepInputs:
-    return draw_step(tiny_gan(**protocol), IMAGES, labels, seed=seed, step=number)
+    return draw_step(Batches(gan=tiny_gan(**protocol), images=IMAGES, labels=labels, seed=seed), number)
 
 
 def equal(one: StepInputs, other: StepInputs) -> bool:
@@ -114,7 +113,7 @@ def conditional(number: int = 0, **protocol: object) -> StepInputs:
         generator_network=changed(gan.generator_network, classes=3),
         discriminator_network=changed(gan.discriminator_network, classes=3),
     )
-    return draw_step(gan, IMAGES, LABELS, seed=0, step=number)
+    return draw_step(Batches(gan=gan, images=IMAGES, labels=LABELS, seed=0), number)
 
 
 def test_a_label_stays_with_its_picture() -> None:
@@ -241,23 +240,23 @@ def test_steps_are_the_same_however_many_are_drawn_together(
 ) -> None:
     monkeypatch.setattr(batches, "_STEPS", most)
     gan = tiny_gan()
-    drawn = list(draw_steps(gan, IMAGES, None, seed=4, steps=steps))
+    drawn = list(draw_steps(Batches(gan=gan, images=IMAGES, labels=None, seed=4), steps))
     assert len(drawn) == len(steps)
     for step, inputs in zip(steps, drawn, strict=True):
-        assert equal(inputs, draw_step(gan, IMAGES, None, seed=4, step=step))
+        assert equal(inputs, draw_step(Batches(gan=gan, images=IMAGES, labels=None, seed=4), step))
 
 
 def test_steps_of_large_pictures_are_drawn_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
     drawn: list[int] = []
 
-    def noted(*args: Any, step: int, **more: Any) -> StepInputs:
+    def noted(given: Batches, step: int) -> StepInputs:
         drawn.append(step)
-        return draw_step(*args, step=step, **more)
+        return draw_step(given, step)
 
     monkeypatch.setattr(batches, "draw_step", noted)
     gan, bytes_of_step = tiny_gan(), 4 * 2 * 2
     for most, expected in ((2 * bytes_of_step - 1, [5]), (2 * bytes_of_step, [5, 6])):
         monkeypatch.setattr(batches, "_BYTES", most)
         drawn.clear()
-        next(draw_steps(gan, IMAGES, None, seed=4, steps=range(5, 9)))
+        next(draw_steps(Batches(gan=gan, images=IMAGES, labels=None, seed=4), range(5, 9)))
         assert drawn == expected

@@ -9,17 +9,23 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+import ganforge
 from ganforge.backend.contract import Session, StepInputs
 from ganforge.cli.main import cli
+from ganforge.generation.model import Model
+from ganforge.plugins.host import default_host
 from ganforge.recipes.schema import Recipe
-from ganforge.training import api, benchmark
-from ganforge.training.benchmark import BenchError, bench, check
+from ganforge.spec.arrays import State
+from ganforge.training import benchmark
+from ganforge.training.benchmark import BenchError, bench, check, on_noise
+from ganforge.training.experiment import Experiment
 
 pytest.importorskip("torch")
 
 
 def small(precision: str = "float32") -> Recipe:
-    return api.load_recipe(overrides={"width": 2, "training": {"batch_size": 4}, "run": {"precision": precision}})
+    values = {"width": 2, "training.batch_size": 4, "run.precision": precision, "run.backend": "torch"}
+    return ganforge.load_recipe(overrides=values)
 
 
 class Spoiled:
@@ -42,7 +48,7 @@ class Spoiled:
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16", "float64"])
 def test_right_numbers_pass(precision: str) -> None:
-    assert 0.0 < check(small(precision), "torch") < 1.0
+    assert 0.0 < check(on_noise(small(precision), default_host())) < 1.0
 
 
 @pytest.mark.parametrize(
@@ -50,29 +56,29 @@ def test_right_numbers_pass(precision: str) -> None:
     [("step", 1e-3, "_loss"), ("step", float("nan"), "of recipe 'digits'"), ("gradients", 1.0, "the gradient of")],
 )
 def test_wrong_numbers_abort(method: str, by: float, named: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    true = api.build
+    true = benchmark.open_model
 
-    def build(recipe: Recipe, **given: Any) -> api.Model:
-        model = true(recipe, **given)
-        wrong = recipe.run.precision == "float32"
+    def opened(experiment: Experiment, state: State) -> Model:
+        model = true(experiment, state)
+        wrong = experiment.recipe.run.precision == "float32"
         return replace(model, session=Spoiled(model.session, method, by)) if wrong else model
 
-    monkeypatch.setattr(benchmark.api, "build", build)
+    monkeypatch.setattr(benchmark, "open_model", opened)
     with pytest.raises(BenchError, match=f"benchmark aborted: .*{named}"):
         bench(small(), "torch", seconds=0.0)
 
 
 def test_one_unlucky_draw_is_no_wrong_number(monkeypatch: pytest.MonkeyPatch) -> None:
-    true = api.build
+    true = benchmark.open_model
 
-    def build(recipe: Recipe, **given: Any) -> api.Model:
-        model = true(recipe, **given)
-        unlucky = recipe.run.precision == "float32" and recipe.run.seed == 0
+    def opened(experiment: Experiment, state: State) -> Model:
+        model = true(experiment, state)
+        unlucky = experiment.recipe.run.precision == "float32" and experiment.recipe.run.seed == 0
         return replace(model, session=Spoiled(model.session, "step", 1e-3)) if unlucky else model
 
-    monkeypatch.setattr(benchmark.api, "build", build)
+    monkeypatch.setattr(benchmark, "open_model", opened)
     assert small().run.seed == 0
-    assert check(small(), "torch") < 1.0
+    assert check(on_noise(small(), default_host())) < 1.0
 
 
 def test_figures_fit_together() -> None:
@@ -104,7 +110,7 @@ def test_a_precision_that_the_backend_does_not_have_is_refused() -> None:
 def test_numbers_that_diverge_while_they_are_measured_give_no_speed() -> None:
     rate = {"training": {"generator": {"optimizer": {"rate": 1e30}}}}
     with pytest.raises(BenchError, match=r"_loss.* of recipe 'digits' is nan in step [2-9]; try lower rates"):
-        bench(api.load_recipe(small(), overrides=rate), "torch", seconds=0.0)
+        bench(ganforge.load_recipe(small(), overrides=rate), "torch", seconds=0.0)
 
 
 @pytest.mark.parametrize("seconds", ["nan", "inf"])

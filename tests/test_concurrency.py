@@ -105,7 +105,7 @@ def test_who_waits_takes_over_from_one_that_is_killed(start: Any, tmp_path: Path
 NUMBERS = """
 import sys, time
 from pathlib import Path
-from ganforge.recipes.reading import parse
+from ganforge.recipes.parsing import parse
 from ganforge.training.run_folder import new_folder
 
 recipe = parse({"name": f"r{sys.argv[1]}", "image_size": 8})
@@ -113,7 +113,7 @@ Path(f"ready-{sys.argv[1]}").touch()
 while not Path("go").exists():
     time.sleep(0.001)
 for _ in range(10):
-    print(new_folder(recipe, "fake", None))
+    print(new_folder(recipe.with_run(backend="fake"), None))
 """
 
 
@@ -149,7 +149,7 @@ def test_a_run_that_another_process_did_meanwhile_is_not_trained_over(
         (folder / "recipe.toml").write_text("another's")
         return alone(folder, warn)
 
-    monkeypatch.setattr("ganforge.training.api.alone", after_another)
+    monkeypatch.setattr("ganforge.training.run_folder.alone", after_another)
     with pytest.raises(RunError, match="is there already"):
         ganforge.train("./r.toml", backend="fake", out="mine")
     assert (tmp_path / "mine" / "recipe.toml").read_text() == "another's"

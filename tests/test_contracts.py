@@ -9,17 +9,20 @@ from typing import Any
 
 import numpy as np
 import pytest
-from fakes import FAKE_BACKEND, STRIPES, StripeOptions, Stripes, core_host, loss, module, penalty
+from fakes import FAKE_BACKEND, STRIPES, StripeOptions, Stripes, core_host, loss, module, penalty, set_host
 
+import ganforge
 from ganforge.data.preparing import prepare
 from ganforge.errors import DataError, PluginError
-from ganforge.recipes.reading import parse
+from ganforge.recipes.parsing import parse
 from ganforge.recipes.schema import Recipe, RecipeEntry
 from ganforge.spec.architecture_library import ARCHITECTURES
 from ganforge.spec.architectures import ArchitectureEntry
 from ganforge.spec.checks import checked_loss, checked_penalty
 from ganforge.spec.losses import LossEntry
-from ganforge.training.experiment import build_gan, open_data
+from ganforge.training.data_sets import open_data
+from ganforge.training.experiment import resolve_networks
+from ganforge.training.parts import find_data_set
 
 (DCGAN,) = (each for each in ARCHITECTURES if each.name == "dcgan")
 
@@ -95,14 +98,14 @@ def test_a_set_that_is_none(opened: Any, said: str) -> None:
     with pytest.raises(
         PluginError, match=f"data set 'stripes' of plugin 'hers' {said}.* Please tell the plugin's auth"
     ):
-        open_data(recipe(), host)
+        open_data(recipe(), find_data_set(recipe(), host))
 
 
 @pytest.mark.parametrize("error", [DataError("no such folder"), PermissionError(13, "denied")], ids=repr)
 def test_errors_that_the_contract_allows_pass(error: Exception) -> None:
     host, _ = core_host(module("hers", ganforge_datasets=lambda: (replace(STRIPES, open=broken(error)),)))
     with pytest.raises(type(error)):
-        open_data(recipe(), host)
+        open_data(recipe(), find_data_set(recipe(), host))
 
 
 @pytest.mark.parametrize(
@@ -140,7 +143,7 @@ def test_an_architecture_that_is_none(build: Any, said: str) -> None:
     entry: ArchitectureEntry = replace(DCGAN, name="hers", build=build)
     host, _ = core_host(module("hers", ganforge_architectures=lambda: (entry,)))
     with pytest.raises(PluginError, match=f"architecture 'hers' of plugin 'hers' {said}"):
-        build_gan(recipe(architecture={"name": "hers"}), host)
+        resolve_networks(recipe(architecture={"name": "hers"}), host)
 
 
 # Losses --------------------------------------------------------------------------------------------------------------
@@ -195,7 +198,6 @@ def test_a_row_for_a_scalar_is_refused_by_every_backend(
 ) -> None:
     """TensorFlow would take the gradient of its sum."""
     from ganforge.plugins import host as plugins
-    from ganforge.training import api
 
     def row(ops: Any, real: Any, fake: Any, targets: Any) -> Any:
         return -fake
@@ -203,11 +205,11 @@ def test_a_row_for_a_scalar_is_refused_by_every_backend(
     entry: LossEntry = replace(loss("hinge"), name="row", generator=row)
     host = plugins.new_host()
     host.add("rows", lambda: module("rows", ganforge_losses=lambda: (entry,)))
-    monkeypatch.setattr(api, "default_host", lambda: host)
+    set_host(monkeypatch, host)
     small = {"run": {"steps": 1}, "training": {"loss": {"name": "row"}, "batch_size": 4}, "architecture": {"width": 2}}
     given = recipe(data={"set": "digits"}, **small)
     with pytest.raises(PluginError, match=r"loss 'row' of plugin 'rows': its generator gave shape \(4, 1\)"):
-        api.train(given, backend=backend, out=tmp_path / "run")
+        ganforge.train(given, backend=backend, out=tmp_path / "run")
 
 
 def test_every_field_of_every_kind_of_entry_can_be_checked() -> None:

@@ -1,7 +1,7 @@
 """Journal, snapshots and progress, told of a run's events by hand, or beside a run of the stand-ins."""
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -213,5 +213,5 @@ def test_a_class_without_pictures_has_no_row(place: Path, monkeypatch: pytest.Mo
     use_host(monkeypatch).add("snapshots", lambda: snapshots)
     run = ganforge.train("./r.toml", out="run", overrides={"data": {"count": 4}, "run": {"steps": 1}})
     assert run.data.labels is not None
-    run.data = SimpleNamespace(images=run.data.images, labels=np.array([0, 2, 2, 0]))  # type: ignore[assignment]
+    run.experiment = replace(run.experiment, data=replace(run.data, labels=np.array([0, 2, 2, 0])))
     assert [label for label, _ in snapshots.real_pictures(run)] == [0, 2]

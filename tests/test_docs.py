@@ -11,11 +11,11 @@ import click
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from fakes import set_host
 
 import ganforge
 from ganforge.plugins import hookspecs
 from ganforge.plugins.host import Host, new_host
-from ganforge.training import api
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
@@ -79,7 +79,7 @@ def host(examples: dict[str, ModuleType], monkeypatch: pytest.MonkeyPatch) -> Ho
     made = new_host([], strict=True)
     for name, module in examples.items():
         made.add(f"example {name}", lambda module=module: module)
-    monkeypatch.setattr(api, "default_host", lambda: made)
+    set_host(monkeypatch, made)
     return made
 
 

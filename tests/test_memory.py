@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from fakes import FakeSession, tiny_gan
+from fakes import FakeSession, fed_from, tiny_gan
 from test_training import Told, schedule
 
 from ganforge.data import prefetch
@@ -65,7 +65,7 @@ class Silent(Told):
 def steps(images: np.ndarray, count: int) -> int:
     gan = tiny_gan()
     session = Forgetful(gan, dict(gan.initial_state(0)))
-    return peak(lambda: train_steps(gan, session, images, None, schedule(count), Silent()))
+    return peak(lambda: train_steps(session, fed_from(gan, images), schedule(count), Silent()))
 
 
 def test_flat_over_steps(tmp_path: Path) -> None:

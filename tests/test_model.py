@@ -10,7 +10,9 @@ from fakes import FakeSession, states_equal, work_in
 import ganforge
 from ganforge.errors import GanforgeError
 from ganforge.generation.model import Model
-from ganforge.training import api
+from ganforge.plugins import host as plugins
+from ganforge.training import data_sets
+from ganforge.training.starting import plan
 
 
 @pytest.fixture
@@ -114,8 +116,8 @@ def test_build_needs_no_data_when_nothing_is_open(place: Path) -> None:
 
 
 def test_plan_settles_without_preparing(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(api, "prepare", None)
-    resolved, gan = api.plan(ganforge.load_recipe("./r.toml"))
-    assert resolved.class_names == ("low", "middle", "high")
-    assert gan.image_shape == (8, 8, 1)
+    monkeypatch.setattr(data_sets, "prepare", None)
+    experiment = plan(ganforge.load_recipe("./r.toml"), plugins.default_host(), dry_run=True)
+    assert experiment.recipe.class_names == ("low", "middle", "high")
+    assert experiment.gan.image_shape == (8, 8, 1)
     assert not (place / "runs").exists()

@@ -12,7 +12,7 @@ from ganforge.parity import compare
 from ganforge.plugins.host import default_host
 from ganforge.testing.backends import check_gan
 from ganforge.testing.tiny import FLOAT64_ONLY, TINY, inputs, small_dcgan
-from ganforge.training.experiment import find_backend
+from ganforge.training.backends import find_backend
 
 BACKENDS = [name for name in ("torch", "tensorflow") if find_spec(name)]
 both = pytest.mark.skipif(len(BACKENDS) < 2, reason="needs PyTorch and TensorFlow")

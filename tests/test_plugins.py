@@ -22,7 +22,7 @@ from ganforge.spec.losses import LossEntry, PenaltyEntry
 
 GOOD = """
 import ganforge
-from ganforge.recipes.reading import RecipeEntry
+from ganforge.recipes.schema import RecipeEntry
 from pathlib import Path
 
 @ganforge.hookimpl

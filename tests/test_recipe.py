@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 
 from ganforge.errors import PluginError, RecipeError
 from ganforge.plugins.host import Host
-from ganforge.recipes.reading import load_table, parse, set_run_length, to_table
+from ganforge.recipes.parsing import parse
+from ganforge.recipes.reading import load_table, read
 from ganforge.recipes.schema import DataSettings, Recipe, RecipeEntry
+from ganforge.recipes.tables import to_table
 
 SHIPPED = ("anime", "carpedm20", "celeba", "cgan-mnist", "dcgan", "digits", "faces", "frogs")
 
@@ -354,12 +356,30 @@ def test_two_plugins_with_a_recipe_of_one_name() -> None:
         load_table("dcgan", core_host(other)[0])
 
 
-def test_set_run_length() -> None:
+def test_what_is_laid_on_a_recipe(host: Host) -> None:
     recipe = parse({"name": "x", "run": {"steps": 5, "seed": 3}})
-    assert set_run_length(recipe) is recipe
-    by_epochs = set_run_length(recipe, epochs=2).run
+    assert read(recipe, host) == recipe
+    by_epochs = read(recipe, host, epochs=2).run
     assert (by_epochs.steps, by_epochs.epochs, by_epochs.seed) == (None, 2, 3)
-    assert set_run_length(recipe, steps=9).run.steps == 9
+    assert read(recipe, host, steps=9, batch_size=7).training.batch_size == 7
+    laid = read(recipe, host, steps=9, overrides={"run.steps": 8, "training": {"batch_size": 6}})
+    assert (laid.run.steps, laid.training.batch_size) == (8, 6), "overrides go last"
+
+
+def test_a_recipe_as_a_table(tmp_path: Path, host: Host) -> None:
+    assert read({"image_size": 16, "run.steps": 5}, host).run.steps == 5
+    assert read({"image_size": 16}, host).name == "recipe"
+    wider = read({"extends": "digits", "training.batch_size": 9, "name": "mine"}, host)
+    assert (wider.name, wider.data.set, wider.training.batch_size) == ("mine", "digits", 9)
+    assert read(Path(write(tmp_path, "file", "image_size = 16")), host).image_size == 16
+    with pytest.raises(RecipeError, match="a recipe: extends must be the name of a recipe, not 3"):
+        read({"extends": 3}, host)
+
+
+@pytest.mark.parametrize("key", ["", "run.", ".steps", "run..steps", 3])
+def test_a_key_that_is_no_path(key: Any, host: Host) -> None:
+    with pytest.raises(RecipeError, match=r"overrides take keys such as 'image_size' and 'run.steps', not"):
+        read("digits", host, overrides={key: 5})
 
 
 def test_a_recipe_is_frozen() -> None:

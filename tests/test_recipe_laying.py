@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ganforge.errors import RecipeError
-from ganforge.recipes.reading import apply_override, merge, parse
+from ganforge.recipes.laying import merge, override, parse_assignments
+from ganforge.recipes.parsing import parse
 from ganforge.spec.optimizers import SGD, Adam
 from ganforge.spec.protocol import Player
 
@@ -69,32 +70,34 @@ def test_merge_keeps_what_was_laid_on(base: dict[str, Any], over: dict[str, Any]
     ],
 )
 def test_put(assignment: str, expected: dict[str, Any]) -> None:
-    assert apply_override({}, assignment) == expected
+    assert put({}, assignment) == expected
+
+
+def put(table: dict[str, Any], assignment: str) -> dict[str, Any]:
+    return override(table, parse_assignments([assignment]))
 
 
 def test_put_leaves_the_rest() -> None:
     table = {"training": {"batch_size": 3, "latent": {"size": 4}}, "image_size": 8}
-    assert apply_override(table, "training.latent.size=5") == {
+    assert put(table, "training.latent.size=5") == {
         "training": {"batch_size": 3, "latent": {"size": 5}},
         "image_size": 8,
     }
 
 
 def test_a_rate_alone_is_that_of_the_optimizer_that_is_meant() -> None:
-    recipe = parse(apply_override({"name": "x"}, "training.generator.optimizer.rate=1e-3"))
+    recipe = parse(put({"name": "x"}, "training.generator.optimizer.rate=1e-3"))
     assert recipe.training.generator.optimizer == Adam(rate=1e-3)
     assert recipe.training.discriminator.optimizer == Adam()
-    table = apply_override(
-        {"name": "x", "training": {"generator": {"updates": 2}}}, "training.generator.optimizer.rate=0.1"
-    )
-    recipe = parse(apply_override(table, "training.generator.optimizer.kind=sgd"))
+    table = put({"name": "x", "training": {"generator": {"updates": 2}}}, "training.generator.optimizer.rate=0.1")
+    recipe = parse(put(table, "training.generator.optimizer.kind=sgd"))
     assert recipe.training.generator == Player(updates=2, optimizer=SGD(rate=0.1))
 
 
 def test_put_another_optimizer_drops_the_settings_of_the_old_one() -> None:
     table = {"training": {"generator": {"optimizer": {"kind": "adam", "beta1": 0.5}}}, "name": "x"}
-    table = apply_override(table, "training.generator.optimizer.kind=sgd")
-    table = apply_override(table, "training.generator.optimizer.rate=0.1")
+    table = put(table, "training.generator.optimizer.kind=sgd")
+    table = put(table, "training.generator.optimizer.rate=0.1")
     recipe = parse(table)
     assert recipe.training.generator.optimizer == SGD(rate=0.1)
     assert recipe.training.discriminator.optimizer == Adam()
@@ -103,13 +106,13 @@ def test_put_another_optimizer_drops_the_settings_of_the_old_one() -> None:
 @pytest.mark.parametrize("assignment", ["", "a", "=3", "a.=3", ".a=3", "a..b=3", "  =3"])
 def test_put_refuses_what_is_no_assignment(assignment: str) -> None:
     with pytest.raises(RecipeError, match=r"--set takes key.path=value"):
-        apply_override({}, assignment)
+        put({}, assignment)
 
 
 @given(st.text(max_size=20))
 def test_put_takes_any_text_as_a_value_or_refuses(text: str) -> None:
     try:
-        table = apply_override({}, f"key={text}")
+        table = put({}, f"key={text}")
     except RecipeError:
         return
     assert list(table) == ["key"]
@@ -117,4 +120,4 @@ def test_put_takes_any_text_as_a_value_or_refuses(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["[" * 5000, "9" * 5000])
 def test_put_takes_monstrous_values_for_text(text: str) -> None:
-    assert apply_override({}, f"key={text}") == {"key": text}
+    assert put({}, f"key={text}") == {"key": text}

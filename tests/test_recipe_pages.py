@@ -12,8 +12,7 @@ from ganforge.plugins.host import default_host
 from ganforge.recipes.schema import RunSettings
 from ganforge.spec.layers.contract import Layer
 from ganforge.spec.protocol import Protocol
-from ganforge.training import api
-from ganforge.training.experiment import build_gan
+from ganforge.training.experiment import resolve_networks
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 GUIDE = (DOCS / "write-a-recipe.md").read_text(encoding="utf-8")
@@ -46,7 +45,9 @@ def test_the_recipes_of_the_guide_train(name: str, examples: Path, tmp_path: Pat
 )
 def test_what_the_guide_says_can_be_set(assignment: str, examples: Path) -> None:
     names = ("channels=1", "class_names=['a', 'b']") if assignment == "conditional=true" else ("channels=1",)
-    build_gan(api.load_recipe(str(examples / "strokes.toml"), assignments=(*names, assignment)), default_host())
+    resolve_networks(
+        ganforge.load_recipe(str(examples / "strokes.toml"), assignments=(*names, assignment)), default_host()
+    )
 
 
 def test_the_guide_names_every_kind_of_layer_with_its_keys() -> None:

@@ -17,8 +17,7 @@ from ganforge.spec.layers.convolution import pair
 from ganforge.spec.layers.initializers import ONES, ZEROS, GlorotUniform, HeNormal, Normal, TruncatedNormal
 from ganforge.spec.optimizers import Adam, RMSprop
 from ganforge.spec.protocol import Average, Latent, LossChoice, Player, Protocol, TargetChoice
-from ganforge.training import api
-from ganforge.training.experiment import build_gan
+from ganforge.training.experiment import resolve_networks
 
 SYSTEMS = ("faces", "frogs", "celeba", "anime", "carpedm20", "cgan-mnist")
 TINY = {"width": 2, "image_size": [27, 24], "training": {"batch_size": 4}, "data": {"set": "digits"}}
@@ -27,10 +26,10 @@ TINY = {"width": 2, "image_size": [27, 24], "training": {"batch_size": 4}, "data
 
 def built(name: str, **overrides: Any) -> Gan:
     """The GAN of a shipped recipe: pictures of three channels and ten labels where it does not say otherwise."""
-    recipe = api.load_recipe(name)
+    recipe = ganforge.load_recipe(name)
     given: dict[str, Any] = {"channels": recipe.channels or 3, "conditional": recipe.conditional} | overrides
     given["class_names"] = [str(number) for number in range(10)] if given["conditional"] else []
-    return build_gan(api.load_recipe(name, overrides=given), default_host())
+    return resolve_networks(ganforge.load_recipe(name, overrides=given), default_host()).gan
 
 
 def written(nodes: tuple[Node, ...]) -> str:
@@ -198,7 +197,7 @@ def test_the_settings_of_every_layer(name: str) -> None:
 
 @pytest.mark.parametrize("name", SYSTEMS)
 def test_the_training(name: str) -> None:
-    assert api.load_recipe(name).training == TRAINING[name]
+    assert ganforge.load_recipe(name).training == TRAINING[name]
 
 
 @pytest.mark.parametrize("name", SYSTEMS)
@@ -267,12 +266,12 @@ def test_a_conditional_recipe_whose_network_never_sees_the_label() -> None:
 def test_an_architecture_takes_neither_width_nor_layers(key: str) -> None:
     value = {"width": 8, "layers": {"conv": {"kernel": 3}}}[key]
     with pytest.raises(RecipeError, match=r"have no effect where no layers are written out; .* architecture.width"):
-        api.load_recipe("dcgan", overrides={key: value})
+        ganforge.load_recipe("dcgan", overrides={key: value})
 
 
 def test_a_value_of_all_layers_of_a_kind_can_be_set() -> None:
-    recipe = api.load_recipe("frogs", assignments=("layers.dropout.rate=0.6", "channels=3"))
-    gan = build_gan(recipe, default_host())
+    recipe = ganforge.load_recipe("frogs", assignments=("layers.dropout.rate=0.6", "channels=3"))
+    gan = resolve_networks(recipe, default_host()).gan
     assert [node.layer.rate for node in gan.discriminator if isinstance(node.layer, Dropout)] == [0.6]
 
 
@@ -288,7 +287,7 @@ def test_trains_and_is_resumed_in_both(name: str, tmp_path: Path) -> None:
     run = ganforge.resume(run.folder, backend="tensorflow", steps=2)
     run = ganforge.resume(run.folder, backend="torch", steps=3)
     assert run.step == 3
-    assert (run.recipe.generator, run.recipe.width) == (api.load_recipe(name).generator, 2)
+    assert (run.recipe.generator, run.recipe.width) == (ganforge.load_recipe(name).generator, 2)
     pictures = ganforge.load(run.folder).sample(4)
     assert pictures.shape == (4, 27, 24, run.recipe.channels)
 
@@ -300,8 +299,12 @@ def test_both_compute_the_same(name: str) -> None:
     from ganforge.parity import compare
     from ganforge.parity.trial import find_backends, trial
 
-    made = trial(api.load_recipe(name, overrides=TINY), default_host())
+    made = trial(ganforge.load_recipe(name, overrides=TINY), default_host())
     report = compare(
-        made.gan, *find_backends(["torch", "tensorflow"], default_host()), inputs=made.inputs, state=made.state, steps=3
+        made.experiment.gan,
+        *find_backends(["torch", "tensorflow"], default_host()),
+        inputs=made.inputs,
+        state=made.state,
+        steps=3,
     )
     assert report.ok, report.first

@@ -5,6 +5,7 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,10 @@ from fake_runs import recipe, run_in
 from fakes import FakeSession, core_host, module, recorder
 
 from ganforge.errors import DataError, RunError
+from ganforge.recipes.completing import steps_in_all
 from ganforge.recipes.differences import differences
-from ganforge.recipes.reading import set_run_length, to_table
+from ganforge.recipes.tables import to_table
 from ganforge.training import checkpoint
-from ganforge.training.experiment import steps_in_all
 from ganforge.training.run import Run
 from ganforge.training.run_folder import CHECKPOINTS, RECIPE, check_folder_free, new_folder, read_recipe, write_recipe
 from ganforge.training.running import train_run
@@ -96,7 +97,8 @@ def test_a_run_of_so_many_epochs_ends_at_that_epoch(updates: int) -> None:
     training = msgspec.structs.replace(
         run.recipe.training, discriminator=msgspec.structs.replace(run.recipe.training.discriminator, updates=updates)
     )
-    run.recipe = msgspec.structs.replace(set_run_length(run.recipe, epochs=6), training=training)
+    recipe = msgspec.structs.replace(run.recipe.with_run(steps=None, epochs=6), training=training)
+    run.experiment = replace(run.experiment, recipe=recipe)
     run.step = steps_in_all(run.recipe, len(run.data.images))
     assert run.epoch == 6.0
 
@@ -213,12 +215,12 @@ def test_a_full_disk_ends_the_run_with_its_checkpoint_whole(tmp_path: Path, monk
 
 def test_numbered_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    assert new_folder(recipe(), "torch", None) == Path("runs/00000-x-torch")
-    assert new_folder(recipe(name="my own"), "fake", None) == Path("runs/00001-my own-fake")
+    assert new_folder(recipe().with_run(backend="torch"), None) == Path("runs/00000-x-torch")
+    assert new_folder(recipe(name="my own").with_run(backend="fake"), None) == Path("runs/00001-my own-fake")
     (tmp_path / "runs" / "00041-old").mkdir()
     (tmp_path / "runs" / "notes").mkdir()
     (tmp_path / "runs" / "00007-x").write_text("a file counts too")
-    assert new_folder(recipe(), "torch", None).name == "00042-x-torch"
+    assert new_folder(recipe().with_run(backend="torch"), None).name == "00042-x-torch"
 
 
 def test_a_number_that_another_process_took_meanwhile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -232,14 +234,14 @@ def test_a_number_that_another_process_took_meanwhile(tmp_path: Path, monkeypatc
         return iter(found)
 
     monkeypatch.setattr(Path, "iterdir", behind)
-    assert new_folder(recipe(), "torch", None) == Path("runs/00001-x-torch")
+    assert new_folder(recipe().with_run(backend="torch"), None) == Path("runs/00001-x-torch")
 
 
 def test_out_is_the_folder_itself(tmp_path: Path) -> None:
     out = tmp_path / "deep" / "inside"
-    assert new_folder(recipe(), "torch", out) == out
+    assert new_folder(recipe().with_run(backend="torch"), out) == out
     assert out.is_dir()
-    assert new_folder(recipe(), "torch", out) == out  # still empty
+    assert new_folder(recipe().with_run(backend="torch"), out) == out  # still empty
 
 
 def test_what_a_process_was_about_to_write_when_it_was_killed_takes_no_folder(tmp_path: Path) -> None:
@@ -258,7 +260,7 @@ def test_out_is_taken(taken: str, tmp_path: Path) -> None:
         (out / "something").write_text("mine")
     else:
         out.write_text("mine")
-    for refuse in (lambda: new_folder(recipe(), "torch", out), lambda: check_folder_free(out)):
+    for refuse in (lambda: new_folder(recipe().with_run(backend="torch"), out), lambda: check_folder_free(out)):
         with pytest.raises(RunError, match=f"is there already; .*ganforge resume {out}"):
             refuse()
     left = out if taken == "file" else out / "something"
@@ -269,9 +271,9 @@ def test_no_folder_can_be_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     (tmp_path / "runs").write_text("a file")
     monkeypatch.chdir(tmp_path)
     with pytest.raises(RunError, match="no folder for the run can be made: "):
-        new_folder(recipe(), "torch", None)
+        new_folder(recipe().with_run(backend="torch"), None)
     with pytest.raises(RunError, match=r"no folder for the run can be made: |cannot be read"):
-        new_folder(recipe(), "torch", tmp_path / "runs" / "below")
+        new_folder(recipe().with_run(backend="torch"), tmp_path / "runs" / "below")
 
 
 # The recipe ----------------------------------------------------------------------------------------------------------

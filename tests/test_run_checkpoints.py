@@ -1,6 +1,7 @@
 """The checkpoints of a run: which is the newest good one, which are kept, what is written before them."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,7 @@ def test_one_of_a_later_format_is_not_passed_by(tmp_path: Path) -> None:
 def test_some_are_kept_for_good(tmp_path: Path) -> None:
     run = run_in(tmp_path, core_host()[0])
     settings = msgspec.structs.replace(run.recipe.run, steps=6, checkpoint_every=1, keep=1, keep_every=4)
-    run.recipe = msgspec.structs.replace(run.recipe, run=settings)
+    run.experiment = replace(run.experiment, recipe=msgspec.structs.replace(run.recipe, run=settings))
     train_run(run)
     assert [path.name for path in checkpoint.checkpoints(tmp_path / CHECKPOINTS)] == ["step-00000004", "step-00000006"]
 

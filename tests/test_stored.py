@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ganforge.training import api, checkpoint
+import ganforge
+from ganforge.training import checkpoint
 from ganforge.training.run_folder import CHECKPOINTS
 
 STORED = Path(__file__).with_name("stored")
@@ -23,7 +24,7 @@ def test_a_stored_run_goes_on(number: int, tmp_path: Path) -> None:
     about, expected = checkpoint.load(step_6)
     assert about.step == 6
     shutil.rmtree(step_6)
-    api.resume(run)
+    ganforge.resume(run)
     state = checkpoint.load(step_6)[1]
     assert list(state) == list(expected)
     started = checkpoint.load(step_4)[1]

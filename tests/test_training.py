@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from fakes import FakeSession, states_equal, tiny_gan
+from fakes import FakeSession, fed_from, states_equal, tiny_gan
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -14,7 +14,7 @@ from ganforge.errors import RunError
 from ganforge.spec.arrays import State
 from ganforge.spec.gan import Gan
 from ganforge.spec.protocol import Average, Player, TargetChoice
-from ganforge.training.batches import draw_step
+from ganforge.training.batches import Batches, draw_step
 from ganforge.training.loop import Schedule, train_steps
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (13, 2, 2, 1), dtype=np.uint8)
@@ -49,8 +49,8 @@ class Told:
         return [each[1] for each in self.log if each[0] == "save"]
 
 
-def schedule(stop: int, start: int = 0, log: int = 3, checkpoint: int = 4, seed: int = 0) -> Schedule:
-    return Schedule(seed=seed, start=start, stop=stop, log_every=log, checkpoint_every=checkpoint)
+def schedule(stop: int, start: int = 0, log: int = 3, checkpoint: int = 4) -> Schedule:
+    return Schedule(start=start, stop=stop, log_every=log, checkpoint_every=checkpoint)
 
 
 def opened(gan: Gan, state: State | None = None, **options: Any) -> FakeSession:
@@ -60,21 +60,21 @@ def opened(gan: Gan, state: State | None = None, **options: Any) -> FakeSession:
 def test_discriminator_first_and_as_often_as_said() -> None:
     gan = tiny_gan(discriminator=Player(updates=3), generator=Player(updates=2))
     session = opened(gan)
-    train_steps(gan, session, IMAGES, None, schedule(2), Told())
+    train_steps(session, fed_from(gan, IMAGES), schedule(2), Told())
     assert session.calls == (["discriminator"] * 3 + ["generator"] * 2) * 2
 
 
 def test_every_step_is_fed_its_own_number() -> None:
     gan = tiny_gan()
     session = opened(gan)
-    assert train_steps(gan, session, IMAGES, None, schedule(5, start=2, seed=7), Told()) == 5
-    expected = [draw_step(gan, IMAGES, None, seed=7, step=number) for number in (2, 3, 4)]
+    assert train_steps(session, fed_from(gan, IMAGES, seed=7), schedule(5, start=2), Told()) == 5
+    expected = [draw_step(Batches(gan=gan, images=IMAGES, labels=None, seed=7), number) for number in (2, 3, 4)]
     assert repr(session.fed) == repr(expected)
 
 
 def test_what_is_due_when() -> None:
     told = Told()
-    train_steps(tiny_gan(), opened(tiny_gan()), IMAGES, None, schedule(11), told)
+    train_steps(opened(tiny_gan()), fed_from(tiny_gan(), IMAGES), schedule(11), told)
     assert [each[1] for each in told.log if each[0] == "step"] == list(range(1, 12))
     assert told.logged() == [3, 6, 9, 11]  # and the last one
     assert told.saved() == [4, 8, 11]
@@ -82,26 +82,26 @@ def test_what_is_due_when() -> None:
 
 def test_a_step_is_told_before_it_is_saved() -> None:
     told = Told()
-    train_steps(tiny_gan(), opened(tiny_gan()), IMAGES, None, schedule(4), told)
+    train_steps(opened(tiny_gan()), fed_from(tiny_gan(), IMAGES), schedule(4), told)
     assert told.log[-2:] == [("step", 4, True), ("save", 4)]
 
 
 def test_the_schedule_counts_from_the_first_step_of_all() -> None:
     told = Told()
-    train_steps(tiny_gan(), opened(tiny_gan()), IMAGES, None, schedule(9, start=5), told)
+    train_steps(opened(tiny_gan()), fed_from(tiny_gan(), IMAGES), schedule(9, start=5), told)
     assert (told.logged(), told.saved()) == ([6, 9], [8, 9])
 
 
 @pytest.mark.parametrize("start", [5, 6])
 def test_nothing_to_do(start: int) -> None:
     told, session = Told(), opened(tiny_gan())
-    assert train_steps(tiny_gan(), session, IMAGES, None, schedule(5, start=start), told) == start
+    assert train_steps(session, fed_from(tiny_gan(), IMAGES), schedule(5, start=start), told) == start
     assert (told.log, session.calls) == ([], [])
 
 
 def test_asked_to_stop_it_saves_and_stops_after_the_step() -> None:
     told, session = Told(stop_after=2), opened(tiny_gan())
-    assert train_steps(tiny_gan(), session, IMAGES, None, schedule(100), told) == 2
+    assert train_steps(session, fed_from(tiny_gan(), IMAGES), schedule(100), told) == 2
     assert told.log == [("step", 1, False), ("step", 2, False), ("save", 2)]
     assert len(session.calls) == 4
 
@@ -131,9 +131,8 @@ def lazily(steps: int, pictures: int, told: Told) -> list[tuple[int, int]]:
     """What was read when in a run of as many steps, of batches of four."""
     gan = tiny_gan()
     session = Lazy(gan, dict(gan.initial_state(0)))
-    train_steps(
-        gan, session, np.zeros((pictures, 2, 2, 1), np.uint8), None, schedule(steps, log=500, checkpoint=300), told
-    )
+    images = np.zeros((pictures, 2, 2, 1), np.uint8)
+    train_steps(session, fed_from(gan, images), schedule(steps, log=500, checkpoint=300), told)
     return session.read
 
 
@@ -171,7 +170,7 @@ class Rough(FakeSession):
 def every_step(gan: Gan, images: np.ndarray, steps: range) -> list[tuple[float, float]]:
     """The losses of each step, from a loop of its own."""
     session = Rough(gan, dict(gan.initial_state(0)))
-    found = [session.step(draw_step(gan, images, None, seed=0, step=step)) for step in steps]
+    found = [session.step(draw_step(Batches(gan=gan, images=images, labels=None, seed=0), step)) for step in steps]
     return [(float(each["d_loss"]), float(each["g_loss"])) for each in found]
 
 
@@ -188,7 +187,7 @@ def test_means_are_of_every_step_of_an_epoch(size: tuple[int, int], start: int, 
     images = np.zeros((pictures, 2, 2, 1), np.uint8)
     gan = tiny_gan(discriminator=Player(updates=updates))
     told, stop = Told(), start + more
-    train_steps(gan, Rough(gan, dict(gan.initial_state(0))), images, None, schedule(stop, start, log, 40), told)
+    train_steps(Rough(gan, dict(gan.initial_state(0))), fed_from(gan, images), schedule(stop, start, log, 40), told)
     losses = every_step(gan, images, range(start, stop))
 
     expected, first = [], start
@@ -205,25 +204,25 @@ def test_means_are_of_every_step_of_an_epoch(size: tuple[int, int], start: int, 
 def test_epochs_that_are_never_logged_have_means_too() -> None:
     """Three steps each; the last is not whole."""
     told = Told()
-    train_steps(tiny_gan(), opened(tiny_gan()), IMAGES, None, schedule(11, log=1000, checkpoint=1000), told)
+    train_steps(opened(tiny_gan()), fed_from(tiny_gan(), IMAGES), schedule(11, log=1000, checkpoint=1000), told)
     assert told.epochs() == [(number, {"d_loss": 1.5, "g_loss": 0.25}, 3) for number in (1, 2, 3)]
 
 
 def test_a_run_gone_on_with_means_its_own_steps() -> None:
     told = Told()
-    train_steps(tiny_gan(), opened(tiny_gan()), IMAGES, None, schedule(6, start=2), told)
+    train_steps(opened(tiny_gan()), fed_from(tiny_gan(), IMAGES), schedule(6, start=2), told)
     assert [(epoch, steps) for epoch, _, steps in told.epochs()] == [(1, 1), (2, 3)]
 
 
 def test_an_epoch_is_told_between_its_last_step_and_what_is_saved() -> None:
     told = Told()
-    train_steps(tiny_gan(), opened(tiny_gan()), IMAGES, None, schedule(3), told)
+    train_steps(opened(tiny_gan()), fed_from(tiny_gan(), IMAGES), schedule(3), told)
     assert [each[:2] for each in told.log[-3:]] == [("step", 3), ("epoch", 1), ("save", 3)]
 
 
 def test_a_step_of_several_epochs_tells_the_last() -> None:
     gan, told = tiny_gan(discriminator=Player(updates=7)), Told()
-    train_steps(gan, opened(gan), IMAGES, None, schedule(3), told)
+    train_steps(opened(gan), fed_from(gan, IMAGES), schedule(3), told)
     assert [(epoch, steps) for epoch, _, steps in told.epochs()] == [(2, 1), (4, 1), (7, 1)]
 
 
@@ -231,7 +230,7 @@ def test_a_mean_may_be_nan() -> None:
     """What is neither logged nor saved is not refused."""
     told = Told()
     with pytest.raises(RunError, match="step 4"):
-        train_steps(tiny_gan(), opened(tiny_gan(), diverges=2), IMAGES, None, schedule(4, log=4), told)
+        train_steps(opened(tiny_gan(), diverges=2), fed_from(tiny_gan(), IMAGES), schedule(4, log=4), told)
     assert [(epoch, str(means["d_loss"])) for epoch, means, _ in told.epochs()] == [(1, "nan")]
 
 
@@ -245,21 +244,21 @@ def test_divergence_is_refused_before_anything_is_saved(diverges: int) -> None:
     session = opened(tiny_gan(), diverges=diverges)
     named = r"step (3|4): d_loss = nan. Training has diverged.*rate.*another loss than 'bce'"
     with pytest.raises(RunError, match=named):
-        train_steps(tiny_gan(), session, IMAGES, None, schedule(20), told)
+        train_steps(session, fed_from(tiny_gan(), IMAGES), schedule(20), told)
     assert told.saved() == []
 
 
 def test_divergence_after_a_checkpoint_leaves_it() -> None:
     told = Told()
     with pytest.raises(RunError, match="step 6"):
-        train_steps(tiny_gan(), opened(tiny_gan(), diverges=9), IMAGES, None, schedule(20), told)
+        train_steps(opened(tiny_gan(), diverges=9), fed_from(tiny_gan(), IMAGES), schedule(20), told)
     assert told.saved() == [4]
 
 
 def test_divergence_is_seen_where_a_checkpoint_is_due_between_logs() -> None:
     told = Told()
     with pytest.raises(RunError, match="step 4"):
-        train_steps(tiny_gan(), opened(tiny_gan(), diverges=1), IMAGES, None, schedule(20, log=100), told)
+        train_steps(opened(tiny_gan(), diverges=1), fed_from(tiny_gan(), IMAGES), schedule(20, log=100), told)
     assert told.saved() == []
 
 
@@ -276,11 +275,11 @@ BUSY = tiny_gan(
 def test_a_run_that_was_stopped_ends_as_one_that_was_not(stop: int, pauses: list[int]) -> None:
     """Bit for bit; every session but the first begins from nothing but the state and the number of steps done."""
     whole = opened(BUSY)
-    train_steps(BUSY, whole, IMAGES, None, schedule(stop), Told())
+    train_steps(whole, fed_from(BUSY, IMAGES), schedule(stop), Told())
     state, done = BUSY.initial_state(0), 0
     for pause in [*sorted(pauses), stop]:
         session = opened(BUSY, state)
-        done = train_steps(BUSY, session, IMAGES, None, schedule(min(pause, stop), start=done), Told())
+        done = train_steps(session, fed_from(BUSY, IMAGES), schedule(min(pause, stop), start=done), Told())
         state = session.state()
     assert done == stop
     assert states_equal(state, whole.state())
@@ -289,7 +288,7 @@ def test_a_run_that_was_stopped_ends_as_one_that_was_not(stop: int, pauses: list
 def test_the_stand_in_sees_a_single_wrong_step() -> None:
     """Otherwise the test above would say nothing."""
     whole, other = opened(BUSY), opened(BUSY)
-    train_steps(BUSY, whole, IMAGES, None, schedule(6), Told())
-    train_steps(BUSY, other, IMAGES, None, schedule(3), Told())
-    train_steps(BUSY, other, IMAGES, None, schedule(7, start=4), Told())
+    train_steps(whole, fed_from(BUSY, IMAGES), schedule(6), Told())
+    train_steps(other, fed_from(BUSY, IMAGES), schedule(3), Told())
+    train_steps(other, fed_from(BUSY, IMAGES), schedule(7, start=4), Told())
     assert not states_equal(whole.state(), other.state())

@@ -2,10 +2,12 @@
 
 import re
 import shlex
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -13,9 +15,14 @@ from fakes import FakeSession, use_host, work_in
 
 import ganforge
 from ganforge.cli.main import cli
-from ganforge.recipes.reading import apply_override, parse, to_table
-from ganforge.training import api
-from ganforge.training.experiment import build_gan
+from ganforge.plugins.host import default_host
+from ganforge.recipes.laying import override, parse_assignments
+from ganforge.recipes.parsing import parse
+from ganforge.recipes.reading import read
+from ganforge.recipes.schema import Recipe
+from ganforge.recipes.tables import to_table
+from ganforge.spec.gan import Gan
+from ganforge.training.experiment import resolve_networks
 from ganforge.training.observers import watch
 from ganforge.training.observers.watch import (
     CHECKS,
@@ -69,7 +76,9 @@ def test_who_wins(seen: list[Losses], wins: bool) -> None:
     ],
 )
 def test_what_a_discriminator_loses(settings: dict[str, Any], term: float, logit: float, lost: float) -> None:
-    gan = build_gan(ganforge.load_recipe("dcgan", overrides={"channels": 1, "training": settings}), api.default_host())
+    gan = resolve_networks(
+        ganforge.load_recipe("dcgan", overrides={"channels": 1, "training": settings}), default_host()
+    ).gan
     scalars = {"d_loss_real": term, "d_loss_fake": -term, "d_real": logit, "d_fake": -logit}
     assert loss_of_discriminator(gan, scalars) == pytest.approx(lost, rel=0.05)
 
@@ -137,12 +146,23 @@ def tell(plugin: watch._Watch, run: Run, steps: range, **scalars: float) -> None
         plugin.ganforge_step_finished(run, step, {**LOST, "g_loss": float(step), **scalars})
 
 
+def use(run: Run, recipe: Recipe) -> Gan:
+    """Let the run be one of another recipe; its networks."""
+    complete = read(recipe, run.host, overrides={"channels": recipe.channels or 1})
+    if complete.conditional and not complete.class_names:
+        complete = msgspec.structs.replace(complete, class_names=run.recipe.class_names)
+    gan = resolve_networks(complete, run.host).gan
+    run.experiment = replace(run.experiment, recipe=complete, gan=gan)
+    run.model = replace(run.model, recipe=complete, gan=gan)
+    return gan
+
+
 def about(words: str, warned: list[str]) -> list[str]:
     return [re.findall(r"step [\d,]+", line)[0] for line in warned if words in line]
 
 
 def test_a_winning_discriminator_is_told_at_once_and_seldom_again(run: Run, warned: list[str]) -> None:
-    run.recipe = ganforge.load_recipe("./r.toml", overrides={"run": {"sample_every": 1000}})
+    use(run, ganforge.load_recipe("./r.toml", overrides={"run.sample_every": 1000}))
     plugin = watch._Watch()
     plugin.ganforge_run_started(run)
     tell(plugin, run, range(10, 10 + WINDOW - 1))
@@ -166,7 +186,7 @@ def test_pictures_that_become_alike_are_told(run: Run, warned: list[str]) -> Non
     plugin = watch._Watch()
     tell(plugin, run, range(1, 10), d_loss_real=0.7)
     assert not about("alike", warned)
-    session.generate = lambda latents, labels, averaged=False: np.zeros((len(latents), 8, 8, 1))  # type: ignore[method-assign]
+    session.generate = lambda latents, labels, **more: np.zeros((len(latents), 8, 8, 1))  # type: ignore[method-assign]
     tell(plugin, run, range(10, 10 + SILENCE), d_loss_real=0.7)
     assert about("nearly alike: 0% of the distance", warned) == [f"step {9 + CHECKS}"]
 
@@ -186,20 +206,17 @@ def test_a_discriminator_that_wins_is_not_to_be_fed(
 @pytest.mark.parametrize("recipe", ["dcgan", "faces", "frogs", "celeba", "anime", "carpedm20", "cgan-mnist"])
 def test_every_remedy_is_one_that_the_recipe_takes(recipe: str, run: Run) -> None:
     """And changes the training."""
-    given = api.load_recipe(recipe, overrides={"channels": 3})
-    run.recipe = parse(
-        to_table(given) | {"class_names": [str(number) for number in range(10)] if given.conditional else []}
-    )
-    run.model = api.Model(recipe=run.recipe, gan=build_gan(run.recipe, run.host), session=run.model.session)
-    gan = run.model.gan
+    given = ganforge.load_recipe(recipe, overrides={"channels": 3})
+    names = [str(number) for number in range(10)] if given.conditional else []
+    gan = use(run, parse(to_table(given) | {"class_names": names}))
     for remedies in (watch.for_a_winning_discriminator(gan), watch.for_alike_pictures(gan)):
         offered = watch.fitting(run, remedies)
         assert len(offered) >= 3
         for assignments in offered:
             table = to_table(run.recipe)
             for assignment in assignments:
-                table = apply_override(table, assignment)
-            assert build_gan(parse(table), run.host) != gan
+                table = override(table, parse_assignments([assignment]))
+            assert resolve_networks(parse(table), run.host).gan != gan
     dropout = [each for (each, *_) in watch.fitting(run, watch.for_a_winning_discriminator(gan)) if "dropout" in each]
     expected = {
         "dcgan": ["architecture.dropout=0.4"],
@@ -214,9 +231,7 @@ def test_remedies_without_effect_are_not_offered(run: Run) -> None:
     table = to_table(run.recipe)
     table["training"] |= {"loss": {"name": "hinge"}, "penalty": {"name": "r1", "weight": 2.0}}
     table["training"]["targets"] = {}
-    run.recipe = parse(table)
-    run.model = api.Model(recipe=run.recipe, gan=build_gan(run.recipe, run.host), session=run.model.session)
-    offered = watch.fitting(run, watch.for_alike_pictures(run.model.gan))
+    offered = watch.fitting(run, watch.for_alike_pictures(use(run, parse(table))))
     assert [each.split("=")[0] for (each, *_) in offered] == [
         "training.generator.optimizer.rate",
         "training.discriminator.updates",

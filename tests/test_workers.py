@@ -20,16 +20,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import ganforge
-from ganforge.backend.contract import DistributedSupport, Shard, Workers
+from ganforge.backend.contract import BackendEntry, DistributedSupport, Shard, Workers
 from ganforge.errors import RunError
+from ganforge.plugins.host import Host
 from ganforge.spec.arrays import Array
 from ganforge.spec.gan import Gan
 from ganforge.spec.protocol import Player, TargetChoice
-from ganforge.training.batches import draw_step
+from ganforge.training.batches import Batches, check_batch_divides, draw_step
 from ganforge.training.distributed import (
     SINGLE_PROCESS,
     anyone,
-    check_batch_divides,
     check_same_facts,
     from_first,
     gather,
@@ -102,8 +102,11 @@ def test_shares_put_together_are_the_batch(latents: str) -> None:
         generator=Player(updates=2),
         targets=TargetChoice(noise=0.1, flip=0.3),
     )
-    whole = draw_step(gan, IMAGES, LABELS, seed=1, step=3)
-    parts = [draw_step(gan, IMAGES, LABELS, seed=1, step=3, shard=Shard(rank=rank, count=2)) for rank in range(2)]
+    whole = draw_step(Batches(gan=gan, images=IMAGES, labels=LABELS, seed=1), 3)
+    parts = [
+        draw_step(Batches(gan=gan, images=IMAGES, labels=LABELS, seed=1, shard=Shard(rank=rank, count=2)), 3)
+        for rank in range(2)
+    ]
     for network in ("discriminator", "generator"):
         for number, expected in enumerate(getattr(whole, network)):
             pieces = [vars(getattr(part, network)[number]) for part in parts]
@@ -185,16 +188,20 @@ def backend(name: str, started: int, join: Callable[[], Workers] = lambda: SINGL
     return module(f"{name}_plugin", ganforge_backends=lambda: (entry,))
 
 
+def found(name: str, host: Host) -> BackendEntry:
+    return host.find("ganforge_backends", BackendEntry, name, "backend")
+
+
 def test_who_is_started_alone_joins_nobody() -> None:
     host, _ = core_host(fakes_plugin(), backend("one", 1, join=lambda: pytest.fail("joined")))
-    assert gather("one", host) is SINGLE_PROCESS
-    assert gather("fake", host) is SINGLE_PROCESS
+    assert gather(found("one", host), host) is SINGLE_PROCESS
+    assert gather(found("fake", host), host) is SINGLE_PROCESS
 
 
 def test_who_is_started_as_one_of_several_joins_them() -> None:
     room = Room(2)
     host, _ = core_host(backend("one", 2, join=lambda: room.workers(1)))
-    assert gather("one", host).shard == Shard(rank=1, count=2)
+    assert gather(found("one", host), host).shard == Shard(rank=1, count=2)
 
 
 def test_workers_of_another_backend_are_refused() -> None:
@@ -202,7 +209,7 @@ def test_workers_of_another_backend_are_refused() -> None:
     host, _ = core_host(fakes_plugin(), backend("one", 1), backend("two", 2))
     for chosen in ("fake", "one"):
         with pytest.raises(RunError, match=rf"one of 2 workers of backend 'two'.*with '{chosen}'; take --backend two"):
-            gather(chosen, host)
+            gather(found(chosen, host), host)
 
 
 # Runs ----------------------------------------------------------------------------------------------------------------

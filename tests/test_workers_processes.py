@@ -22,7 +22,7 @@ from ganforge.backend.contract import BackendEntry, Shard
 from ganforge.plugins.host import default_host
 from ganforge.spec.arrays import State
 from ganforge.training import checkpoint
-from ganforge.training.batches import draw_step
+from ganforge.training.batches import Batches, draw_step
 from ganforge.training.run_folder import CHECKPOINTS
 
 pytestmark = pytest.mark.timeout(1200)  # seconds of work, but each process waits for the slowest
@@ -111,7 +111,9 @@ def test_statistics_of_each_workers_own_rows(backend: str, found: list[dict[str,
     entry = default_host().entries("ganforge_backends", BackendEntry)[backend].entry
     running: list[State] = []
     for rank in range(COUNT):
-        inputs = draw_step(APART, IMAGES, None, seed=0, step=0, shard=Shard(rank=rank, count=COUNT))
+        inputs = draw_step(
+            Batches(gan=APART, images=IMAGES, labels=None, seed=0, shard=Shard(rank=rank, count=COUNT)), 0
+        )
         session = entry.open(gan, gan.initial_state(0), "float64", "cpu")
         session.step(inputs)
         running.append(session.state())

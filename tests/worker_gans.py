@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from ganforge.backend.contract import FULL_BATCH, Shard
+from ganforge.backend.contract import FULL_BATCH, Shard, Workers
+from ganforge.data.preparing import Prepared
 from ganforge.plugins.host import default_host
-from ganforge.recipes.reading import parse
+from ganforge.recipes.parsing import parse
 from ganforge.spec import streams
 from ganforge.spec.gan import Gan
 from ganforge.spec.layers import (
@@ -28,8 +29,11 @@ from ganforge.spec.loss_library import LOSSES
 from ganforge.spec.network import Network
 from ganforge.spec.optimizers import Adam, RMSprop
 from ganforge.spec.protocol import Average, Latent, LossChoice, PenaltyChoice, Player, Protocol, TargetChoice
+from ganforge.training.backends import find_backend
 from ganforge.training.batches import draw_step
-from ganforge.training.distributed import gather, open_shard
+from ganforge.training.distributed import gather
+from ganforge.training.experiment import Experiment
+from ganforge.training.models import open_model
 
 NORM = BatchNorm(decay=0.9, epsilon=1e-5)
 
@@ -112,20 +116,27 @@ LABELS = np.arange(150) % 3
 def train(gan: Gan, backend: str, steps: int, shard: Shard = FULL_BATCH) -> dict[str, Any]:
     """Train in float64; the state at the end, what the next update would apply, and the scalars of every step."""
     recipe = parse({"name": "workers", "run": {"precision": "float64", "device": "cpu"}})
-    session = open_shard(gan, gan.initial_state(0), recipe, backend, default_host(), shard)
-    labels = LABELS if gan.classes else None
+    data = Prepared(images=IMAGES, labels=LABELS if gan.classes else None, class_names=(), skipped=(), from_cache=False)
+    experiment = Experiment(
+        recipe=recipe,
+        gan=gan,
+        backend=find_backend(backend, default_host()),
+        workers=Workers(shard=shard),
+        data=data,
+    )
+    session = open_model(experiment, gan.initial_state(0)).session
     found: dict[str, Any] = {}
     for step in range(steps):
-        scalars = session.step(draw_step(gan, IMAGES, labels, seed=0, step=step, shard=shard))
+        scalars = session.step(draw_step(experiment.batches, step))
         found |= {f"{step}/{key}": float(value) for key, value in scalars.items()}
-    inputs = draw_step(gan, IMAGES, labels, seed=0, step=steps, shard=shard)
+    inputs = draw_step(experiment.batches, steps)
     found |= {f"gradients/{key}": each for key, each in session.gradients(inputs).items()}
     return found | session.state()
 
 
 def main(backend: str, out: str, steps: str) -> None:
     """As one of the workers that the environment speaks of: all of it, to OUT/RANK.npz."""
-    workers = gather(backend, default_host())
+    workers = gather(find_backend(backend, default_host()), default_host())
     found = {"apart": train(APART, backend, 1, workers.shard)}
     found |= {name: train(gan, backend, int(steps), workers.shard) for name, gan in SHARED.items()}
     arrays = {f"{name}:{key}": value for name, values in found.items() for key, value in values.items()}

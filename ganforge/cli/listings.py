@@ -19,9 +19,10 @@ def recipes(as_json: bool) -> None:
     from ganforge.recipes.reading import load_table
     from ganforge.recipes.schema import RecipeEntry
 
+    host = default_host()
     rows = []
-    for name, provided in sorted(default_host().entries("ganforge_recipes", RecipeEntry).items()):
-        table = load_table(name, default_host())
+    for name, provided in sorted(host.entries("ganforge_recipes", RecipeEntry).items()):
+        table = load_table(name, host)
         rows.append({"recipe": name, "plugin": provided.plugin, "summary": table.get("summary", "")})
     listing(rows, as_json=as_json, empty="no recipe is installed")
 
@@ -66,13 +67,14 @@ def losses(as_json: bool) -> None:
     from ganforge.plugins.host import default_host
     from ganforge.spec.losses import LossEntry, PenaltyEntry
 
+    host = default_host()
     rows = [
         {"loss": name, "kind": "loss", "plugin": provided.plugin, "summary": provided.entry.summary}
-        for name, provided in sorted(default_host().entries("ganforge_losses", LossEntry).items())
+        for name, provided in sorted(host.entries("ganforge_losses", LossEntry).items())
     ]
     rows += [
         {"loss": name, "kind": "penalty", "plugin": provided.plugin, "summary": provided.entry.summary}
-        for name, provided in sorted(default_host().entries("ganforge_losses", PenaltyEntry).items())
+        for name, provided in sorted(host.entries("ganforge_losses", PenaltyEntry).items())
     ]
     listing(rows, as_json=as_json, empty="no loss is installed")
 
@@ -83,7 +85,7 @@ def backends(as_json: bool) -> None:
     """List the backends, and how to install those that are missing."""
     from ganforge.backend.contract import BackendEntry
     from ganforge.plugins.host import default_host
-    from ganforge.training.experiment import missing_modules
+    from ganforge.training.backends import missing_modules
 
     rows: list[dict[str, Any]] = []
     for name, provided in sorted(default_host().entries("ganforge_backends", BackendEntry).items()):
@@ -109,13 +111,14 @@ def plugins(ctx: click.Context, as_json: bool) -> None:
         return
     from ganforge.plugins.host import default_host
 
+    host = default_host()
     rows = [
         {"plugin": each.name, "from": each.distribution, "state": "ok", "hooks": " ".join(each.hooks)}
-        for each in default_host().loaded
+        for each in host.loaded
     ]
     rows += [
         {"plugin": each.plugin, "from": each.distribution, "state": f"left out: {each.reason}", "hooks": ""}
-        for each in default_host().failures
+        for each in host.failures
     ]
     listing(rows, as_json=as_json, empty="no plugin is loaded")
 

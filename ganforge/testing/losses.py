@@ -21,7 +21,7 @@ from ganforge.testing.ops import NumpyOps
 from ganforge.testing.plugin import REFERENCE
 from ganforge.testing.semantics import softplus
 from ganforge.testing.tiny import TINY, inputs
-from ganforge.training.experiment import find_backend, missing_modules
+from ganforge.training.backends import find_backend, missing_modules
 
 NUMPY_OPS: Ops = NumpyOps(softplus)
 """The reference's `Ops`, to call a loss by hand with plain arrays."""

@@ -6,16 +6,20 @@ runs/00003-frogs-torch/recipe.toml                the resolved recipe
                        checkpoints/step-00012000/
 """
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import tomli_w
 
-from ganforge._io.convert import read_toml
 from ganforge._io.files import PARTIAL, write_whole
-from ganforge._io.locks import LOCK, in_turn
+from ganforge._io.locks import LOCK, alone, in_turn
+from ganforge._io.toml import read_toml
+from ganforge.backend.contract import Workers
 from ganforge.errors import RecipeError, RunError
-from ganforge.recipes.reading import parse, to_table
+from ganforge.recipes.parsing import parse
 from ganforge.recipes.schema import Recipe
+from ganforge.recipes.tables import to_table
 
 RECIPE, CHECKPOINTS = "recipe.toml", "checkpoints"
 """Names in the folder."""
@@ -36,7 +40,7 @@ def check_folder_free(out: Path) -> None:
         raise RunError(f"{out} is there already; choose another --out, or go on with it: ganforge resume {out}")
 
 
-def new_folder(recipe: Recipe, backend: str, out: Path | None) -> Path:
+def new_folder(recipe: Recipe, out: Path | None) -> Path:
     """Make an empty folder for a run: `out`, or the next number under `runs`.
 
     Raises:
@@ -50,7 +54,7 @@ def new_folder(recipe: Recipe, backend: str, out: Path | None) -> Path:
         parent = Path("runs")
         parent.mkdir(exist_ok=True)
         with in_turn(parent / ".numbering"):
-            return _next_number(parent, f"{recipe.name}-{backend}")
+            return _next_number(parent, f"{recipe.name}-{recipe.run.backend}")
     except OSError as error:
         raise RunError(f"no folder for the run can be made: {error.filename}: {error.strerror}") from error
 
@@ -67,6 +71,20 @@ def _next_number(parent: Path, name: str) -> Path:
             return folder
         except FileExistsError:
             number += 1
+
+
+@contextmanager
+def held(folder: Path, workers: Workers, warn: Callable[[str], None]) -> Iterator[bool]:
+    """Hold a run's folder against other trainings, on the one of the workers that writes; gives whether this is it.
+
+    Raises:
+        RunError: another process trains in it.
+    """
+    if workers.shard.rank:
+        yield False
+        return
+    with alone(folder, warn):
+        yield True
 
 
 def write_recipe(folder: Path, recipe: Recipe) -> None:

@@ -68,11 +68,11 @@ class Phases:
         trained = running.train_steps
 
         @functools.wraps(trained)
-        def train(gan: Any, session: Any, *args: Any, **kwargs: Any) -> Any:
+        def train(session: Any, *args: Any) -> Any:
             for phase, name in OF_SESSION.items():
                 self._wrap(type(session), name, phase)
             self._enter("rest")
-            return trained(gan, session, *args, **kwargs)
+            return trained(session, *args)
 
         running.train_steps = train
         self._enter("start")

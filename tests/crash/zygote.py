@@ -24,7 +24,8 @@ IMPORTED = {
 OF_A_RUN = (
     *(
         "ganforge.cli.main",
-        "ganforge.training.api",
+        "ganforge.training.starting",
+        "ganforge.training.resuming",
         "ganforge.generation.sampling",
         "ganforge.generation.grids",
         "ganforge.training.observers.event_file",

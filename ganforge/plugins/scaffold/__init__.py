@@ -12,7 +12,7 @@ from string import Template
 from tempfile import TemporaryDirectory
 from typing import Literal, TypeAlias
 
-from ganforge._io.files import expanded
+from ganforge._io.paths import expanded
 from ganforge.errors import PluginError
 from ganforge.plugins.host import Host
 

@@ -1,0 +1,28 @@
+"""Looking at a recipe before it is trained."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from ganforge.plugins.host import default_host
+from ganforge.recipes.laying import parse_assignments
+from ganforge.recipes.reading import DEFAULT_RECIPE, RecipeLike, read
+from ganforge.recipes.schema import Recipe
+
+
+def load_recipe(
+    recipe: RecipeLike = DEFAULT_RECIPE,
+    *,
+    data: str | Path | None = None,
+    dataset: str | None = None,
+    overrides: Mapping[str, Any] | None = None,
+    assignments: Iterable[str] = (),
+) -> Recipe:
+    """The typed recipe: the named one with what is given laid on it.
+
+    Args:
+        recipe, data, dataset, overrides: see `train`.
+        assignments: further overrides as text, `training.batch_size=32`.
+    """
+    given = {**(overrides or {})}
+    return read(recipe, default_host(), data=data, dataset=dataset, overrides=given | parse_assignments(assignments))
