@@ -42,7 +42,7 @@ def test_a_run_of_before_the_step_was_written_over_ops_goes_on(backend: str, tmp
     step_10, step_30 = checkpoint.checkpoints(run / CHECKPOINTS)
     expected = checkpoint.load(step_30)[1]
     shutil.rmtree(step_30)
-    api.resume(run, backend=backend)
+    ganforge.resume(run, backend=backend)
     state, started = checkpoint.load(step_30)[1], checkpoint.load(step_10)[1]
     assert list(state) == list(expected)
     for name, array in expected.items():
