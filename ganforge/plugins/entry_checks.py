@@ -7,6 +7,9 @@ from types import UnionType
 from typing import Any, Literal, get_args, get_origin
 
 from ganforge.plugins import hookspecs
+from ganforge.spec.kinds import LayerEntry, OptimizerEntry
+from ganforge.spec.layers.contract import Layer
+from ganforge.spec.optimizers import Optimizer
 
 
 def kinds_of(hook: str) -> list[str]:
@@ -26,6 +29,8 @@ def check_entry(entry: Any, kinds: list[str]) -> None:
         raise TypeError(f"it gave {entry!r:.60}, which is no {' or '.join(kinds)}")
     for field in fields(entry):
         _check_field(entry, field)
+    if isinstance(entry, LayerEntry | OptimizerEntry):
+        entry.check_class()
     if not re.fullmatch(r"[a-z0-9][a-z0-9_-]*", entry.name):
         raise ValueError(f"the name {entry.name!r:.60} is not of lower case letters, digits and hyphens")
 
@@ -33,9 +38,14 @@ def check_entry(entry: Any, kinds: list[str]) -> None:
 def _check_field(entry: Any, field: "Field[Any]") -> None:
     value = getattr(entry, field.name)
     if not _fits(value, field.type):
-        raise TypeError(
-            f"{type(entry).__name__} {entry.name!r:.60}: its {field.name} is {value!r:.60}, not {_worded(field.type)}"
-        )
+        raise TypeError(f"{_called(entry)}: its {field.name} is {value!r:.60}, not {_worded(field.type)}")
+
+
+def _called(entry: Any) -> str:
+    try:
+        return f"{type(entry).__name__} {entry.name!r:.60}"
+    except AttributeError:  # the class that would have the name is none
+        return type(entry).__name__
 
 
 def _worded(kind: Any) -> str:
@@ -53,7 +63,9 @@ def _fits(value: Any, kind: Any) -> bool:
     if origin is Literal:
         return value in get_args(kind)
     if origin is type:
-        return isinstance(value, type) and issubclass(value, get_args(kind)[0])
+        wanted = get_args(kind)[0]
+        # Of protocols with fields Python cannot tell; what a class lacks is said by its entry.
+        return isinstance(value, type) and (wanted in (Layer, Optimizer) or issubclass(value, wanted))
     if origin is tuple:
         return isinstance(value, tuple) and all(_fits(each, get_args(kind)[0]) for each in value)
     return kind is Any or not isinstance(origin, type) or isinstance(value, origin)

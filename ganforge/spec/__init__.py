@@ -5,6 +5,8 @@ from ganforge.spec.architectures import ArchitectureEntry, ArchitectureRequest
 from ganforge.spec.arrays import Array, Images, Labels, State
 from ganforge.spec.costs import LayerCost, network_costs, step_operations
 from ganforge.spec.gan import NETWORKS, Gan, NetworkName
+from ganforge.spec.kind_library import LAYER_ENTRIES, OPTIMIZER_ENTRIES, SHIPPED_KINDS
+from ganforge.spec.kinds import Kinds, LayerEntry, OptimizerEntry
 from ganforge.spec.layers import (
     LAYERS,
     BatchNorm,
@@ -81,11 +83,14 @@ from ganforge.spec.streams import dropout_mask, dropped_below, hash32
 __all__ = [
     "ARCHITECTURES",
     "LAYERS",
+    "LAYER_ENTRIES",
     "LOSSES",
     "NETWORKS",
     "ONES",
     "OPTIMIZERS",
+    "OPTIMIZER_ENTRIES",
     "SGD",
+    "SHIPPED_KINDS",
     "ZEROS",
     "Adam",
     "ArchitectureEntry",
@@ -110,10 +115,12 @@ __all__ = [
     "Images",
     "Init",
     "JoinLabel",
+    "Kinds",
     "Labels",
     "Latent",
     "Layer",
     "LayerCost",
+    "LayerEntry",
     "LayerSettings",
     "LeakyRelu",
     "LossChoice",
@@ -127,6 +134,7 @@ __all__ = [
     "Number",
     "Ops",
     "Optimizer",
+    "OptimizerEntry",
     "OptimizerSettings",
     "Padding",
     "Parameter",

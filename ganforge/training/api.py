@@ -15,6 +15,7 @@ from ganforge.data.preparing import Prepared, prepare
 from ganforge.errors import PluginError, RunError
 from ganforge.generation.model import Model
 from ganforge.plugins.host import Host, default_host
+from ganforge.plugins.kinds import known_kinds
 from ganforge.recipes.differences import differences
 from ganforge.recipes.reading import apply_override, load_table, merge, parse, to_table
 from ganforge.recipes.schema import Recipe
@@ -65,7 +66,7 @@ def load_recipe(
         table = apply_override(table, assignment)
     if data is not None:  # last, since another data set would drop it
         table = merge(table, {"data": {"path": str(expanded(data).absolute())}})
-    return parse(table)
+    return parse(table, known_kinds(default_host()))
 
 
 def plan(recipe: Recipe, backend: str | None = None) -> tuple[Recipe, Gan]:
@@ -163,7 +164,7 @@ def resume(
         RunError: no run, nothing left to do, a checkpoint of another recipe, or other pictures than it began with.
     """
     folder = Path(folder)
-    recipe = load_recipe(read_recipe(folder), data=data)
+    recipe = load_recipe(read_recipe(folder, known_kinds(default_host())), data=data)
     chosen = backend or recipe.run.backend or default_backend(default_host())
     workers = gather(chosen, default_host())
     recipe = _with_run(recipe, steps=steps or recipe.run.steps, backend=chosen)
@@ -238,7 +239,7 @@ def load(folder: str | Path, *, backend: str | None = None) -> Model:
         RunError: no run, or one without a checkpoint.
     """
     folder = Path(folder)
-    recipe = read_recipe(folder)
+    recipe = read_recipe(folder, known_kinds(default_host()))
     found = newest_good(folder, default_host().warn)
     if found is None:
         raise RunError(f"run {folder} has no checkpoint yet")
@@ -312,7 +313,7 @@ def _with_run(recipe: Recipe, *, steps: int | None, backend: str) -> Recipe:
 
 def _refuse_other_recipe(folder: Path, recipe: Recipe, trained: dict[str, Any]) -> None:
     # Both by way of `parse`, so that a field that is new since the checkpoint has its default in both.
-    lines = differences(to_table(recipe), to_table(parse(trained)))
+    lines = differences(to_table(recipe), to_table(parse(trained, known_kinds(default_host()))))
     if lines:
         listed = "".join(f"\n    {line}" for line in lines)
         raise RunError(f"run {folder}: recipe.toml and the checkpoint's recipe differ:{listed}")

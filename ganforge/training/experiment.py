@@ -15,12 +15,15 @@ from ganforge.data.contract import DatasetEntry, ImageSet
 from ganforge.data.preparing import Prepared, image_channels
 from ganforge.errors import DataError, PluginError, RecipeError, SpecError
 from ganforge.plugins.host import Host, Named
+from ganforge.plugins.kinds import known_kinds
+from ganforge.recipes.kinds import reads_labels
 from ganforge.recipes.schema import ArchitectureSettings, Recipe
-from ganforge.recipes.templates import Measures, fill, joins_label
+from ganforge.recipes.templates import Measures, fill
 from ganforge.spec.architectures import ArchitectureEntry, ArchitectureRequest
 from ganforge.spec.arrays import State
 from ganforge.spec.checks import blamed, check_networks, checked_loss, checked_penalty
 from ganforge.spec.gan import Gan
+from ganforge.spec.kinds import Kinds
 from ganforge.spec.losses import LossEntry, PenaltyEntry
 from ganforge.spec.network import Network, resolve
 from ganforge.spec.protocol import TargetChoice
@@ -108,7 +111,7 @@ def build_gan(recipe: Recipe, host: Host) -> Gan:
 
 def _networks(recipe: Recipe, request: ArchitectureRequest, host: Host) -> tuple[Network, Network]:
     if recipe.generator is not None and recipe.discriminator is not None:
-        return _written_networks(recipe, request)
+        return _written_networks(recipe, request, known_kinds(host))
     settings = recipe.architecture or ArchitectureSettings()
     entry, who = _provided(host, "ganforge_architectures", ArchitectureEntry, settings.name, "architecture")
     options = convert(settings.options, entry.options, f"recipe {recipe.name!r}: architecture {entry.name!r}")
@@ -117,17 +120,17 @@ def _networks(recipe: Recipe, request: ArchitectureRequest, host: Host) -> tuple
     return check_networks(built, who)
 
 
-def _written_networks(recipe: Recipe, request: ArchitectureRequest) -> tuple[Network, Network]:
+def _written_networks(recipe: Recipe, request: ArchitectureRequest, kinds: Kinds) -> tuple[Network, Network]:
     height, width, channels = request.image_shape
     numbers = {"channels": channels, "classes": request.classes, "latent": request.latent, "logits": request.logits}
     if recipe.width is not None:
         numbers["width"] = recipe.width
     measures = Measures(picture=(height, width), numbers=numbers)
-    layers = fill(recipe.written, recipe.layers, measures, f"recipe {recipe.name!r}")
+    layers = fill(recipe.written, recipe.layers, measures, f"recipe {recipe.name!r}", kinds.layers)
     generator = Network(input=(request.latent,), layers=layers.generator, classes=request.classes)
     discriminator = Network(input=request.image_shape, layers=layers.discriminator, classes=request.classes)
     for name, network in (("generator", generator), ("discriminator", discriminator)):
-        if request.classes and not joins_label(network.layers):
+        if request.classes and not reads_labels(network.layers):
             raise RecipeError(
                 f"recipe {recipe.name!r} is conditional, but its {name} has no layer of kind 'join_label'; "
                 "add one, or take --set conditional=false"

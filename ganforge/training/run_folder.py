@@ -16,6 +16,8 @@ from ganforge._io.locks import in_turn
 from ganforge.errors import RecipeError, RunError
 from ganforge.recipes.reading import parse, to_table
 from ganforge.recipes.schema import Recipe
+from ganforge.spec.kind_library import SHIPPED_KINDS
+from ganforge.spec.kinds import Kinds
 
 RECIPE, CHECKPOINTS = "recipe.toml", "checkpoints"
 """Names in the folder."""
@@ -74,8 +76,8 @@ def write_recipe(folder: Path, recipe: Recipe) -> None:
     write_whole(folder / RECIPE, tomli_w.dumps(to_table(recipe)).encode())
 
 
-def read_recipe(folder: Path) -> Recipe:
-    """The resolved recipe of a run.
+def read_recipe(folder: Path, kinds: Kinds = SHIPPED_KINDS) -> Recipe:
+    """The resolved recipe of a run, whose layers and optimizers are of `kinds`.
 
     Raises:
         RunError: the folder is not that of a run, or its recipe is damaged.
@@ -84,7 +86,7 @@ def read_recipe(folder: Path) -> Recipe:
     if not folder.is_dir():
         raise RunError(f"there is no run at {folder}")
     try:
-        return parse(read_toml(path.read_text(encoding="utf-8")))
+        return parse(read_toml(path.read_text(encoding="utf-8")), kinds)
     except FileNotFoundError as error:
         raise RunError(f"{folder} is not the folder of a run: it has no {RECIPE}") from error
     except (OSError, ValueError, RecipeError) as error:

@@ -133,6 +133,7 @@ def _more_noise(gan: "Gan") -> Assignments:
 
 def fitting(run: "Run", remedies: Sequence[Assignments]) -> list[Assignments]:
     """Those of `remedies` that the run's recipe takes: it refuses, for one, noise on targets that its loss has not."""
+    from ganforge.plugins.kinds import known_kinds
     from ganforge.recipes.reading import apply_override, parse, to_table
     from ganforge.training.experiment import build_gan
 
@@ -142,7 +143,7 @@ def fitting(run: "Run", remedies: Sequence[Assignments]) -> list[Assignments]:
         for assignment in assignments:
             table = apply_override(table, assignment)
         try:
-            changed = build_gan(parse(table), run.host) != run.model.gan
+            changed = build_gan(parse(table, known_kinds(run.host)), run.host) != run.model.gan
         except GanforgeError:
             continue
         if changed:
