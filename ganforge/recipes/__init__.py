@@ -1,5 +1,6 @@
 """Recipes: a data set, an architecture and a way of training in one TOML file."""
 
+from ganforge.recipes.kinds import read_settings
 from ganforge.recipes.reading import apply_override, load_table, merge, parse, set_run_length, to_table
 from ganforge.recipes.schema import (
     ArchitectureSettings,
@@ -27,6 +28,7 @@ __all__ = [
     "load_table",
     "merge",
     "parse",
+    "read_settings",
     "set_run_length",
     "shipped_recipes",
     "to_table",

@@ -1,6 +1,6 @@
 """Tables whose `kind` names what they are the settings of: layers and optimizers, a plugin's among them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from functools import cache
 from typing import Any, TypeVar, Union
 
@@ -28,10 +28,32 @@ def read_kind(table: object, kinds: Mapping[str, type[T]], where: str, place: st
     return found
 
 
+def read_settings(table: Mapping[str, Any], kinds: Mapping[str, type[T]], where: str, place: str) -> T:
+    """Settings as `msgspec.to_builtins` writes them, inner layers included.
+
+    Raises:
+        RecipeError: as `read_kind`.
+    """
+    kind = str(table.get("kind"))
+    inner = inner_fields(kinds[kind]) if kind in kinds else ()
+    read = {
+        field: tuple(
+            read_settings(each, kinds, where, f"{place}.{field}[{number}]") for number, each in enumerate(table[field])
+        )
+        for field in inner
+        if field in table
+    }
+    return read_kind({**table, **read}, kinds, where, place)
+
+
+def inner_fields(kind: type) -> frozenset[str]:
+    """Fields of a kind that hold other layers, as a residual block's `layers`."""
+    return _inner_fields(kind)
+
+
 @cache
-def inner_fields(kind: type[Layer]) -> frozenset[str]:
-    """Fields of a kind of layer that hold other layers, as a residual block's `layers`."""
-    info = inspect.type_info(kind)
+def _inner_fields(kind: Hashable) -> frozenset[str]:
+    info = inspect.type_info(kind)  # type: ignore[arg-type]
     assert isinstance(info, inspect.StructType)
     return frozenset(
         field.encode_name

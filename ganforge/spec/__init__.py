@@ -24,7 +24,7 @@ from ganforge.spec.layers import (
     Sigmoid,
     Tanh,
 )
-from ganforge.spec.layers.chain import resolve_chain, walk
+from ganforge.spec.layers.chain import resolve_chain, resolve_node, walk
 from ganforge.spec.layers.contract import (
     Count,
     Layer,
@@ -37,6 +37,7 @@ from ganforge.spec.layers.contract import (
     Resolved,
     Shape,
     keeps_shape,
+    need_rank,
     no_parameters,
 )
 from ganforge.spec.layers.convolution import Extent, Padding, Side, image_size, pair, same_padding
@@ -170,11 +171,13 @@ __all__ = [
     "hash32",
     "image_size",
     "keeps_shape",
+    "need_rank",
     "network_costs",
     "no_parameters",
     "pair",
     "resolve",
     "resolve_chain",
+    "resolve_node",
     "same_padding",
     "step_operations",
     "walk",

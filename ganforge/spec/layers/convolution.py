@@ -61,9 +61,9 @@ class Conv(LayerSettings, frozen=True, kw_only=True, tag="conv"):
         """The convolution plus its bias."""
         return run.ops.conv(x, *run.weights(node, x), pair(self.stride), node.padding)
 
-    def last_bias(self, node: Node) -> str:
+    def last_bias(self, node: Node) -> str | None:
         """The bias."""
-        return f"{node.name}/bias"
+        return f"{node.name}/bias" if self.bias else None
 
     def products(self, node: Node) -> int:
         """One for each output, place of the kernel and input channel."""
@@ -105,9 +105,9 @@ class ConvTranspose(LayerSettings, frozen=True, kw_only=True, tag="conv_transpos
         kernel, bias = run.weights(node, x)
         return run.ops.conv_transpose(x, kernel, bias, pair(self.stride), node.padding, image_size(node.output))
 
-    def last_bias(self, node: Node) -> str:
+    def last_bias(self, node: Node) -> str | None:
         """The bias."""
-        return f"{node.name}/bias"
+        return f"{node.name}/bias" if self.bias else None
 
     def products(self, node: Node) -> int:
         """One for each input, place of the kernel and filter."""

@@ -44,9 +44,9 @@ class Dense(LayerSettings, frozen=True, kw_only=True, tag="dense"):
         """x @ kernel + bias."""
         return run.ops.matmul(x, *run.weights(node, x))
 
-    def last_bias(self, node: Node) -> str:
+    def last_bias(self, node: Node) -> str | None:
         """The bias."""
-        return f"{node.name}/bias"
+        return f"{node.name}/bias" if self.bias else None
 
     def products(self, node: Node) -> int:
         """in * units."""
