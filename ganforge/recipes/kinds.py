@@ -53,7 +53,7 @@ def inner_fields(kind: type) -> frozenset[str]:
 
 @cache
 def _inner_fields(kind: Hashable) -> frozenset[str]:
-    info = inspect.type_info(kind)  # type: ignore[arg-type]
+    info = inspect.type_info(kind)
     assert isinstance(info, inspect.StructType)
     return frozenset(
         field.encode_name

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from ganforge._io.lazy import lazy_exports
 
 if TYPE_CHECKING:
+    from ganforge.testing.alone import run_layer
     from ganforge.testing.backends import check_backend
     from ganforge.testing.datasets import check_dataset
     from ganforge.testing.diagnosis import Diagnosis, diagnose
@@ -32,6 +33,7 @@ _HOMES = {
     "check_optimizer": "optimizer_check",
     "diagnose": "diagnosis",
     "open_reference": "reference",
+    "run_layer": "alone",
 }
 
 __all__ = [
@@ -47,6 +49,7 @@ __all__ = [
     "check_optimizer",
     "diagnose",
     "open_reference",
+    "run_layer",
 ]
 
 __getattr__, __dir__ = lazy_exports(__name__, _HOMES)

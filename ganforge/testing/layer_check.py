@@ -8,7 +8,6 @@ from typing import Any
 import numpy
 
 from ganforge.backend.contract import BackendEntry, Precision
-from ganforge.backend.runtime import SingleProcess
 from ganforge.errors import SpecError
 from ganforge.plugins.host import default_host
 from ganforge.plugins.kinds import known_kinds
@@ -17,9 +16,10 @@ from ganforge.spec.gan import Gan
 from ganforge.spec.kinds import LayerEntry
 from ganforge.spec.layers import Dense, Flatten, Reshape, Tanh
 from ganforge.spec.layers.chain import resolve_node, walk
-from ganforge.spec.layers.contract import Layer, Node, Parameter, Pass, Place, Shape, kind_of
+from ganforge.spec.layers.contract import Layer, Node, Parameter, Place, Shape, kind_of
 from ganforge.spec.layers.initializers import Init, Normal
 from ganforge.spec.parameters import initial
+from ganforge.testing.alone import all_parameters, layer_pass
 from ganforge.testing.comparing import chosen_backends, differing, guarded, settings_return
 from ganforge.testing.differentiable import Tensor, getval, grad
 from ganforge.testing.findings import ConformanceError, Finding
@@ -33,7 +33,6 @@ _BATCH, _CLASSES, _KEY, _OTHER_KEY = 6, 3, 1234, 4321
 _CLOSE = 1e-10
 _STEP, _SLOPES = 1e-5, 1e-6
 """Of finite differences: how far apart, and how far off the slopes may be."""
-_ALONE = SingleProcess()
 
 
 def check_layer(
@@ -122,7 +121,7 @@ class _Case:
 
     @property
     def declared(self) -> list[Parameter]:
-        return _parameters(self.node)
+        return all_parameters(self.node)
 
     def run(
         self,
@@ -135,26 +134,14 @@ class _Case:
         ops: NumpyOps = NUMPY_OPS,
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """The output and what has moved, where nothing else is said of the case's own numbers."""
-        run = Pass(
-            ops=ops,
-            arrays=self.arrays if arrays is None else arrays,
+        run = layer_pass(
+            self.arrays if arrays is None else arrays,
             labels=self.labels if labels is None else labels,
             key=key,
             moving=moving,
-            replicas=_ALONE,
-            chain=_chain,
+            ops=ops,
         )
         return self.node.layer.forward(self.node, self.x if x is None else x, run), run.moved
-
-
-def _chain(nodes: tuple[Node, ...], x: Tensor, run: Pass) -> Tensor:
-    for node in nodes:
-        x = node.layer.forward(node, x, run)
-    return x
-
-
-def _parameters(node: Node) -> list[Parameter]:
-    return [each for inner in walk((node,)) for each in inner.layer.parameters(inner)]
 
 
 def _placed(settings: Layer, shapes: Sequence[Shape], cases: list[_Case]) -> Iterator[Finding]:
@@ -198,7 +185,7 @@ def _declared(node: Node) -> Iterator[Finding]:
 
 def _case(node: Node) -> _Case:
     draw = numpy.random.default_rng(0)
-    declared = _parameters(node)
+    declared = all_parameters(node)
     arrays = {name.removeprefix("x/"): each for name, each in initial(tuple(declared), seed=0, network="x").items()}
     for each in declared:
         if each.trained:  # away from what it starts with, which may hide it
