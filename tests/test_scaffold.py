@@ -25,7 +25,7 @@ def new(*arguments: str | Path, code: int = 0) -> Result:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_tests_of_a_new_project_pass_as_generated(kind: str, tmp_path: Path) -> None:
-    if kind == "loss":
+    if kind in ("layer", "loss", "optimizer"):
         pytest.importorskip("autograd")
     project, site = tmp_path / "project", tmp_path / "site"
     site.mkdir()
@@ -81,6 +81,9 @@ def test_nothing_is_left_to_fill_in(kind: str, tmp_path: Path) -> None:
         (["backend", "../up"], ["did you mean 'up'?"]),
         (["backend", "日本"], ["cannot be the name of a backend"]),
         (["dataset", "digits"], ["the name 'digits' is taken, by plugin 'digits'; take another"]),
+        (["layer", "batch-norm"], ["the name 'batch-norm' is taken, by plugin 'ganforge.plugins.builtin'"]),
+        (["optimizer", "adam"], ["the name 'adam' is taken, by plugin 'ganforge.plugins.builtin'"]),
+        (["layer", "batch_norm"], ["did you mean 'batch-norm'?"]),
         (["loss", "hinge"], ["the name 'hinge' is taken, by plugin 'ganforge.plugins.builtin'"]),
         (["dataset", "torch"], ["module ganforge_torch is installed"]),
         (["dataset", "fine", "--out", "no/such"], ["no/such cannot be written"]),

@@ -38,14 +38,9 @@ def check_entry(entry: Any, kinds: list[str]) -> None:
 def _check_field(entry: Any, field: "Field[Any]") -> None:
     value = getattr(entry, field.name)
     if not _fits(value, field.type):
-        raise TypeError(f"{_called(entry)}: its {field.name} is {value!r:.60}, not {_worded(field.type)}")
-
-
-def _called(entry: Any) -> str:
-    try:
-        return f"{type(entry).__name__} {entry.name!r:.60}"
-    except AttributeError:  # the class that would have the name is none
-        return type(entry).__name__
+        raise TypeError(
+            f"{type(entry).__name__} {entry.name!r:.60}: its {field.name} is {value!r:.60}, not {_worded(field.type)}"
+        )
 
 
 def _worded(kind: Any) -> str:

@@ -24,7 +24,7 @@ class LayerEntry:
     @property
     def name(self) -> str:
         """The kind."""
-        return str(self.layer.__struct_config__.tag)
+        return _name(self.layer)
 
     def check_class(self) -> None:
         """Check that the class is a kind of layer.
@@ -47,7 +47,7 @@ class OptimizerEntry:
     @property
     def name(self) -> str:
         """The kind."""
-        return str(self.optimizer.__struct_config__.tag)
+        return _name(self.optimizer)
 
     def check_class(self) -> None:
         """Check that the class is a kind of optimizer.
@@ -72,6 +72,12 @@ class Kinds:
             layers={entry.name: entry.layer for entry in layers},
             optimizers={entry.name: entry.optimizer for entry in optimizers},
         )
+
+
+def _name(kind: Any) -> str:
+    """The tag; of what is no kind, whatever helps to find it."""
+    config = getattr(kind, "__struct_config__", None)
+    return str(getattr(kind, "__name__", kind)) if config is None else str(config.tag)
 
 
 def _check_class(

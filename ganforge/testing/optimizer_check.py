@@ -142,12 +142,12 @@ def _updates(optimizer: Optimizer, shape: tuple[int, ...], precision: str, where
         if optimizer.clip is not None:
             gradient = np.clip(gradient, -optimizer.clip, optimizer.clip)
         scale = optimizer.scale(done)
-        expected, kept = update(optimizer, weight, gradient, slots, scale)
         found = list(_one(optimizer, weight, gradient, slots, scale, f"{where}, update {done + 1} in {precision}"))
         yield from found
         if found:
             return
         updated = optimizer.update(NUMPY_OPS, weight, gradient, slots, scale)
+        expected, kept = update(optimizer, weight, gradient, slots, scale)
         pairs = {"the weight": (expected, updated.weight)} | {
             name: (kept[name], updated.slots[name]) for name in optimizer.slots()
         }
