@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from dataclasses import Field, fields
 from types import UnionType
-from typing import Any, Literal, get_args, get_origin
+from typing import Any, get_args, get_origin
 
 from ganforge.plugins import hookspecs
 from ganforge.spec.kinds import LayerEntry, OptimizerEntry
@@ -50,17 +50,15 @@ def _worded(kind: Any) -> str:
 
 
 def _fits(value: Any, kind: Any) -> bool:
-    origin = get_origin(kind) or kind
-    if origin is UnionType:
+    if isinstance(kind, UnionType):
         return any(_fits(value, each) for each in get_args(kind))
+    origin, inner = get_origin(kind) or kind, get_args(kind)
     if origin is Callable:
         return callable(value)
-    if origin is Literal:
-        return value in get_args(kind)
     if origin is type:
-        wanted = get_args(kind)[0]
-        # Of protocols with fields Python cannot tell; what a class lacks is said by its entry.
-        return isinstance(value, type) and (wanted in (Layer, Optimizer) or issubclass(value, wanted))
-    if origin is tuple:
-        return isinstance(value, tuple) and all(_fits(each, get_args(kind)[0]) for each in value)
-    return kind is Any or not isinstance(origin, type) or isinstance(value, origin)
+        # Of protocols with fields Python cannot tell; what a class lacks, its entry says.
+        return isinstance(value, type) and (inner[0] in (Layer, Optimizer) or issubclass(value, inner))
+    if not isinstance(origin, type):  # Literal: who asks for the value names those that there are
+        return True
+    items = value if isinstance(value, tuple) else ()
+    return isinstance(value, origin) and all(_fits(each, inner[0]) for each in items)
