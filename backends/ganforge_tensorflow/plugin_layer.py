@@ -59,9 +59,11 @@ class PluginLayer(keras.Layer):  # type: ignore[misc]  # Keras is not typed
             fn_output_signature=x.dtype,
         )
 
-    def compute_output_shape(self, x: tuple[int | None, ...], labels: Any = None) -> tuple[int | None, ...]:
+    def compute_output_shape(
+        self, x_shape: tuple[int | None, ...], labels_shape: tuple[int | None, ...] | None = None
+    ) -> tuple[int | None, ...]:
         """(B, *output)."""
-        return (x[0], *self.node.output)
+        return (x_shape[0], *self.node.output)
 
     def get_config(self) -> dict[str, Any]:
         """The kind, its settings and its place."""

@@ -9,7 +9,7 @@ import msgspec
 
 from ganforge.backend.contract import BackendEntry, Precision
 from ganforge.errors import RecipeError
-from ganforge.parity import compare
+from ganforge.parity.comparison import compare
 from ganforge.plugins.host import default_host
 from ganforge.recipes.kinds import read_settings
 from ganforge.spec.gan import Gan
