@@ -158,3 +158,14 @@ def test_the_design_names_every_module_and_no_other() -> None:
         modules = {path.name for path in (core / package).glob("[!_]*.py")}
         inner = {f"{path.parent.name}/" for path in (core / package).glob("*/__init__.py")}
         assert listed[package] == modules | inner, package
+
+
+def test_the_layer_and_the_optimizer_keep_their_contracts(examples: dict[str, ModuleType]) -> None:
+    pytest.importorskip("autograd")
+    pytest.importorskip("torch")
+    from ganforge.testing import check_layer, check_optimizer
+
+    (layer,) = examples["ganforge_layers"].ganforge_layers()
+    check_layer(layer, inputs=[(2, 3, 2)], backends=["torch"])
+    (optimizer,) = examples["ganforge_optimizers"].ganforge_optimizers()
+    check_optimizer(optimizer, backends=["torch"])

@@ -421,6 +421,7 @@ def test_a_module_of_torch_runs_them_and_moves_their_state(tmp_path: Path) -> No
     assert all(each.grad is not None for each in native.parameters())
 
 
+@pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")  # Keras's own
 def test_a_model_of_keras_runs_them_and_moves_their_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("tensorflow")
     pytest.importorskip("autograd")
