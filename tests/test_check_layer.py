@@ -48,7 +48,7 @@ class Gauge(LayerSettings, frozen=True, kw_only=True, tag="gauge"):
         return x * run.array(node, "scale") + run.array(node, "level")
 
     def move(self, node: Node, x: Tensor, run: Pass) -> None:
-        seen = run.ops.mean_over(x, tuple(range(len(x.shape) - 1)))
+        seen = run.moments(x).mean
         run.moved[f"{node.name}/level"] = self.decay * run.array(node, "level") + (1.0 - self.decay) * seen
 
 
@@ -134,6 +134,11 @@ class MovesInPenalties(Gauge, frozen=True, kw_only=True, tag="gauge"):
         return Gauge.forward(self, node, x, run)
 
 
+class MovesByItsRows(Gauge, frozen=True, kw_only=True, tag="gauge"):
+    def move(self, node: Node, x: Tensor, run: Pass) -> None:
+        run.moved[f"{node.name}/level"] = run.ops.mean_over(x, tuple(range(len(x.shape) - 1)))
+
+
 class MovesToAScalar(Gauge, frozen=True, kw_only=True, tag="gauge"):
     def move(self, node: Node, x: Tensor, run: Pass) -> None:
         run.moved[f"{node.name}/level"] = run.ops.mean(x)
@@ -156,6 +161,16 @@ class Random(Plain, frozen=True, kw_only=True, tag="plain"):
         if run.key is None:
             return 1.0
         kept = run.ops.dropout_mask(run.key, node.number, tuple(x.shape), 0.5, run.starts(x), x)
+        return run.ops.where(kept, run.ops.ones(x.shape, x), 0.0)
+
+
+class OneMask(Plain, frozen=True, kw_only=True, tag="plain"):
+    uses_key: ClassVar[bool] = True
+
+    def factor(self, node: Node, x: Tensor, run: Pass) -> Any:
+        if run.key is None:
+            return 1.0
+        kept = run.ops.dropout_mask(run.key, node.number, tuple(x.shape), 0.5, (0,), x)
         return run.ops.where(kept, run.ops.ones(x.shape, x), 0.0)
 
 
@@ -259,6 +274,8 @@ WRONG: dict[str, tuple[LayerEntry, str]] = {
     "state that moves in evaluation": (entry(MovesAlways), "a pass by running values fills run.moved"),
     "state that moves in penalties": (entry(MovesInPenalties), "moves nothing .*fills run.moved"),
     "state of another shape": (entry(MovesToAScalar), r"it moves 03_gauge/level to the shape \(\)"),
+    "state of a worker's own rows": (entry(MovesByItsRows), "two workers move 03_gauge/level otherwise than one"),
+    "masks of a worker's own rows": (entry(OneMask), "two workers do not make of a batch what one makes"),
     "hides its masks": (entry(Random), "depends on run.key; say uses_key = True"),
     "says masks": (entry(SaysRandom), "does not depend on run.key; say uses_key = False"),
     "hides labels": (entry(Labelled), "say reads_labels = True"),

@@ -2,6 +2,7 @@
 
 import inspect
 import re
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -160,11 +161,15 @@ def test_the_design_names_every_module_and_no_other() -> None:
         assert listed[package] == modules | inner, package
 
 
-def test_the_layer_and_the_optimizer_keep_their_contracts(examples: dict[str, ModuleType]) -> None:
+def test_the_layer_and_the_optimizer_keep_their_contracts(
+    examples: dict[str, ModuleType], monkeypatch: pytest.MonkeyPatch
+) -> None:
     pytest.importorskip("autograd")
     pytest.importorskip("torch")
     from ganforge.testing import check_layer, check_optimizer
 
+    for example in examples.values():
+        monkeypatch.setitem(sys.modules, example.__name__, example)  # as a module that was imported, for pickle
     (layer,) = examples["ganforge_layers"].ganforge_layers()
     check_layer(layer, inputs=[(2, 3, 2)], backends=["torch"])
     (optimizer,) = examples["ganforge_optimizers"].ganforge_optimizers()

@@ -71,7 +71,7 @@ class Level(LayerSettings, frozen=True, kw_only=True, tag="level"):
         if run.training:
             kept = ops.dropout_mask(run.key, node.number, tuple(x.shape), 0.25, run.starts(x), x)
             if run.moving:
-                seen = ops.mean_over(x, tuple(range(len(x.shape) - 1)))
+                seen = run.moments(x).mean
                 run.moved[f"{node.name}/level"] = self.decay * level + (1.0 - self.decay) * seen
             x = ops.where(kept, x, 0.0)
         return x * run.array(node, "scale") + level

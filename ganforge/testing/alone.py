@@ -4,11 +4,11 @@ from collections.abc import Mapping
 
 from ganforge.backend.runtime import SingleProcess
 from ganforge.spec.layers.chain import walk
-from ganforge.spec.layers.contract import Node, Parameter, Pass
+from ganforge.spec.layers.contract import Node, Parameter, Pass, Replicas
 from ganforge.testing.differentiable import Tensor
 from ganforge.testing.ops import NUMPY_OPS, NumpyOps
 
-_ALONE = SingleProcess()
+ALONE = SingleProcess()
 
 
 def layer_pass(
@@ -18,9 +18,10 @@ def layer_pass(
     key: int | None = None,
     moving: bool = False,
     ops: NumpyOps = NUMPY_OPS,
+    replicas: Replicas = ALONE,
 ) -> Pass:
     """A pass by the layers' own `forward`, inner layers included."""
-    return Pass(ops=ops, arrays=arrays, labels=labels, key=key, moving=moving, replicas=_ALONE, chain=_chain)
+    return Pass(ops=ops, arrays=arrays, labels=labels, key=key, moving=moving, replicas=replicas, chain=_chain)
 
 
 def run_layer(

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 import numpy
@@ -203,8 +204,12 @@ class NumpyOps:
     def dropout_mask(
         self, key: int, layer: int, shape: Sequence[int], rate: float, starts: tuple[int, ...], like: Tensor
     ) -> Tensor:
-        """Which elements dropout keeps; there is one process, whose elements begin at 0."""
-        return self.mask_of(key, layer, tuple(shape), rate)
+        """Which elements dropout keeps."""
+        if starts == (0,):
+            return self.mask_of(key, layer, tuple(shape), rate)
+        size = prod(shape) // len(starts)
+        whole = self.mask_of(key, layer, (max(starts) + size,), rate)
+        return numpy.concatenate([whole[start : start + size] for start in starts]).reshape(tuple(shape))
 
 
 def _biased(x: Tensor, bias: Tensor | None) -> Tensor:
