@@ -38,10 +38,12 @@ class LayerCase:
 
     @property
     def where(self) -> str:
+        """The layer and its input, for findings."""
         return f"{self.node.layer!r} on {self.node.input}"
 
     @property
     def declared(self) -> list[Parameter]:
+        """Its arrays, those of inner layers included."""
         return all_parameters(self.node)
 
     def run(
@@ -121,6 +123,7 @@ def _case(node: Node) -> LayerCase:
 
 
 def findings_alone(case: LayerCase) -> Iterator[Finding]:
+    """What is wrong with the layer in one place."""
     wrong = [*_output(case), *_in_place(case)]
     yield from wrong
     if not wrong:

@@ -35,8 +35,9 @@ def check_layer(
 
     By plain NumPy: that settings survive a recipe and a pickle, that shapes and arrays are those that it says, that
     it changes nothing in place, moves its state in passes that move it and in no other, reads the key and the labels
-    exactly if it says so, and has the slopes that finite differences have. Then, in tiny GANs with the layer in both
-    networks, one of them with a gradient penalty: that a step is the same on each backend as on the reference.
+    exactly if it says so, does in two workers what it does in one, and has the slopes that finite differences have.
+    Then, in tiny GANs with the layer in both networks, one of them with a gradient penalty: that a step is the same on
+    each backend as on the reference.
 
     Args:
         layer: its name, once it is installed, or its entry.
