@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import time
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -59,3 +60,22 @@ def wait_until(come: Callable[[], object], seconds: float = 60) -> None:
     while not come():
         assert time.monotonic() < end, "it did not come"
         time.sleep(0.01)
+
+
+def as_installed(project: Path, site: Path, *plugins: str) -> dict[str, str]:
+    """The environment of a process that finds `project` as if pip had installed it, beside some of our plugins.
+
+    `site`, an empty folder, gets its metadata.
+    """
+    with (project / "pyproject.toml").open("rb") as file:
+        table = tomllib.load(file)["project"]
+    information = site / f"{table['name'].replace('-', '_')}-{table['version']}.dist-info"
+    information.mkdir()
+    (information / "METADATA").write_text(
+        f"Metadata-Version: 2.1\nName: {table['name']}\nVersion: {table['version']}\n"
+    )
+    entries = "".join(f"{name} = {module}\n" for name, module in table["entry-points"]["ganforge"].items())
+    (information / "entry_points.txt").write_text(f"[ganforge]\n{entries}")
+    chosen = ",".join([*table["entry-points"]["ganforge"], *plugins])
+    paths = [str(project), str(site), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "GANFORGE_STRICT": "1", "GANFORGE_PLUGINS": chosen}

@@ -48,7 +48,7 @@ WRONG: dict[str, tuple[LossEntry, str]] = {
     "infinite": (replace(HINGE, generator=lambda ops, real, fake, targets: ops.mean(fake) * np.inf), "inf"),
     "two logits, no reading": (replace(SHIPPED["softmax"], realness=HINGE.realness), r"\(6, 2\).*one number for each"),
     "a reading by an op": (replace(HINGE, realness=lambda logits: logits.sigmoid()), "sigmoid"),
-    "unknown op": (replace(HINGE, generator=lambda ops, real, fake, targets: ops.exp(fake)), "exp"),
+    "unknown op": (replace(HINGE, generator=lambda ops, real, fake, targets: ops.cos(fake)), "cos"),
 }
 
 

@@ -79,7 +79,9 @@ def test_resume_goes_on_to_more_steps(trained: Path) -> None:
     assert steps == [2, 4, 6, 8]
 
 
-@pytest.mark.parametrize("command", ["recipes", "datasets", "architectures", "losses", "backends", "plugins"])
+@pytest.mark.parametrize(
+    "command", ["recipes", "datasets", "architectures", "layers", "losses", "optimizers", "backends", "plugins"]
+)
 def test_every_listing_takes_json(command: str) -> None:
     rows = json.loads(run(command, "--json").stdout)
     assert rows

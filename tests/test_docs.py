@@ -2,6 +2,7 @@
 
 import inspect
 import re
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -158,3 +159,18 @@ def test_the_design_names_every_module_and_no_other() -> None:
         modules = {path.name for path in (core / package).glob("[!_]*.py")}
         inner = {f"{path.parent.name}/" for path in (core / package).glob("*/__init__.py")}
         assert listed[package] == modules | inner, package
+
+
+def test_the_layer_and_the_optimizer_keep_their_contracts(
+    examples: dict[str, ModuleType], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("autograd")
+    pytest.importorskip("torch")
+    from ganforge.testing import check_layer, check_optimizer
+
+    for example in examples.values():
+        monkeypatch.setitem(sys.modules, example.__name__, example)  # as a module that was imported, for pickle
+    (layer,) = examples["ganforge_layers"].ganforge_layers()
+    check_layer(layer, inputs=[(2, 3, 2)], backends=["torch"])
+    (optimizer,) = examples["ganforge_optimizers"].ganforge_optimizers()
+    check_optimizer(optimizer, backends=["torch"])

@@ -88,6 +88,8 @@ PICTURE = Reshape(shape=(1, 2, 3))
     [
         ((Dense(units=4), NORM), {"00_dense/bias"}),
         ((Dense(units=4), Relu(), NORM), set()),
+        ((Dense(units=4), NORM, NORM), {"00_dense/bias", "01_batch_norm/offset"}),
+        ((Dense(units=4, bias=False), NORM), set()),
         ((Dense(units=4), NORM, Dense(units=1)), {"00_dense/bias"}),
         ((PICTURE, Conv(filters=2, kernel=1), NORM), {"01_conv/bias"}),
         ((PICTURE, ConvTranspose(filters=2, kernel=1), NORM), {"01_conv_transpose/bias"}),

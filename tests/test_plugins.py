@@ -372,6 +372,8 @@ def test_hooks_by_name() -> None:
         "ganforge_architectures",
         "ganforge_recipes",
         "ganforge_losses",
+        "ganforge_layers",
+        "ganforge_optimizers",
         "ganforge_commands",
         "ganforge_run_started",
         "ganforge_step_finished",

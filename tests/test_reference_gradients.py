@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from ganforge.spec.gan import NETWORKS
+from ganforge.spec.layers import LAYERS
 from ganforge.spec.layers.chain import walk
-from ganforge.spec.layers.contract import Layer
 from ganforge.spec.loss_library import LOSSES
 from ganforge.spec.losses import LossEntry, PenaltyEntry
 from ganforge.testing.tiny import KINKS, TINY, inputs
@@ -13,9 +13,9 @@ from ganforge.testing.tiny import KINKS, TINY, inputs
 pytest.importorskip("autograd")
 from ganforge.testing.differentiable import grad, put, take
 from ganforge.testing.differentiable import np as anp
-from ganforge.testing.ops import NumpyOps
+from ganforge.testing.ops import NUMPY_OPS
 from ganforge.testing.reference import open_reference
-from ganforge.testing.semantics import Semantics, softplus
+from ganforge.testing.semantics import Semantics
 from ganforge.testing.updates import Updates
 
 STEP = 1e-6
@@ -23,7 +23,7 @@ STEP = 1e-6
 
 def test_the_tiny_gans_have_every_layer_loss_and_penalty():
     kinds = {type(node.layer) for gan in TINY.values() for name in NETWORKS for node in walk(gan.nodes(name))}
-    assert kinds == set(Layer.__args__)
+    assert kinds == set(LAYERS)
     assert {gan.loss.name for gan in TINY.values()} == {e.name for e in LOSSES if isinstance(e, LossEntry)}
     penalties = {entry.name for entry in LOSSES if isinstance(entry, PenaltyEntry)}
     assert {gan.penalty.name for gan in TINY.values() if gan.penalty} == penalties
@@ -91,7 +91,7 @@ def test_taking_and_putting_have_derivatives_of_any_order():
 
 
 def test_ops():
-    ops = NumpyOps(softplus)
+    ops = NUMPY_OPS
     x = np.array([[-800.0, 0.0], [1.0, 800.0]])
     assert ops.softplus(x).tolist() == [[0.0, np.log(2.0)], [np.log1p(np.e), 800.0]]
     assert ops.log_softmax(x).tolist() == [[-800.0, 0.0], [-799.0, 0.0]]

@@ -1,13 +1,12 @@
 """`ganforge plugins new`: the projects that it writes work as written, and nothing is written where it refuses."""
 
-import os
 import subprocess
 import sys
-import tomllib
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from processes import as_installed
 
 from ganforge.cli.main import cli
 from ganforge.errors import PluginError
@@ -24,26 +23,9 @@ def new(*arguments: str | Path, code: int = 0) -> Result:
     return result
 
 
-def as_installed(project: Path, site: Path) -> dict[str, str]:
-    """The environment of a process that finds `project` as if pip had installed it; `site` gets its metadata."""
-    with (project / "pyproject.toml").open("rb") as file:
-        table = tomllib.load(file)["project"]
-    information = site / f"{table['name'].replace('-', '_')}-{table['version']}.dist-info"
-    information.mkdir()
-    (information / "METADATA").write_text(
-        f"Metadata-Version: 2.1\nName: {table['name']}\nVersion: {table['version']}\n"
-    )
-    entries = "".join(f"{name} = {module}\n" for name, module in table["entry-points"]["ganforge"].items())
-    (information / "entry_points.txt").write_text(f"[ganforge]\n{entries}")
-    # Of the backends the quickest is enough; what a framework adds is not the project's.
-    plugins = ",".join([*table["entry-points"]["ganforge"], "torch"])
-    paths = [str(project), str(site), *filter(None, [os.environ.get("PYTHONPATH")])]
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "GANFORGE_STRICT": "1", "GANFORGE_PLUGINS": plugins}
-
-
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_tests_of_a_new_project_pass_as_generated(kind: str, tmp_path: Path) -> None:
-    if kind == "loss":
+    if kind in ("layer", "loss", "optimizer"):
         pytest.importorskip("autograd")
     project, site = tmp_path / "project", tmp_path / "site"
     site.mkdir()
@@ -51,7 +33,7 @@ def test_the_tests_of_a_new_project_pass_as_generated(kind: str, tmp_path: Path)
     command = [sys.executable, "-m", "pytest", "-q", "-W", "error", "-p", "no:cacheprovider", "--rootdir", project]
     done = subprocess.run(
         [*command, project / "tests"],
-        env=as_installed(project, site),
+        env=as_installed(project, site, "torch"),  # the quickest is enough
         cwd=tmp_path,
         capture_output=True,
         text=True,
@@ -99,6 +81,9 @@ def test_nothing_is_left_to_fill_in(kind: str, tmp_path: Path) -> None:
         (["backend", "../up"], ["did you mean 'up'?"]),
         (["backend", "日本"], ["cannot be the name of a backend"]),
         (["dataset", "digits"], ["the name 'digits' is taken, by plugin 'digits'; take another"]),
+        (["layer", "batch-norm"], ["the name 'batch-norm' is taken, by plugin 'ganforge.plugins.builtin'"]),
+        (["optimizer", "adam"], ["the name 'adam' is taken, by plugin 'ganforge.plugins.builtin'"]),
+        (["layer", "batch_norm"], ["did you mean 'batch-norm'?"]),
         (["loss", "hinge"], ["the name 'hinge' is taken, by plugin 'ganforge.plugins.builtin'"]),
         (["dataset", "torch"], ["module ganforge_torch is installed"]),
         (["dataset", "fine", "--out", "no/such"], ["no/such cannot be written"]),

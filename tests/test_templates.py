@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ganforge.errors import RecipeError
-from ganforge.recipes.templates import Measures, fill, joins_label, stand_in
+from ganforge.recipes.kinds import reads_labels
+from ganforge.recipes.templates import Measures, fill, stand_in
 from ganforge.spec.layers import BatchNorm, Conv, ConvTranspose, Dense, Flatten, JoinLabel, Relu, Residual
 from ganforge.spec.layers.contract import Layer
 from ganforge.spec.network import Network, resolve
@@ -120,10 +121,10 @@ def test_without_labels_there_is_nothing_to_join() -> None:
 
 def test_whether_a_network_joins_the_label() -> None:
     norm = BatchNorm(decay=0.9, epsilon=1e-5)
-    assert joins_label([Relu(), JoinLabel()])
-    assert joins_label([Relu(), Residual(layers=(Residual(layers=(JoinLabel(),)),))])
-    assert not joins_label([Relu(), Residual(layers=(norm,))])
-    assert not joins_label([])
+    assert reads_labels([Relu(), JoinLabel()])
+    assert reads_labels([Relu(), Residual(layers=(Residual(layers=(JoinLabel(),)),))])
+    assert not reads_labels([Relu(), Residual(layers=(norm,))])
+    assert not reads_labels([])
 
 
 # Refusals ------------------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""`ganforge recipes | datasets | backends | plugins`: what there is."""
+"""`ganforge recipes | datasets | layers | backends | plugins` and the like: what there is."""
 
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -81,6 +81,44 @@ def losses(as_json: bool) -> None:
 
 @click.command()
 @as_json
+def layers(as_json: bool) -> None:
+    """List the kinds of layers that a recipe can name."""
+    from ganforge.plugins.host import default_host
+    from ganforge.spec.kinds import LayerEntry
+
+    rows = [
+        {
+            "layer": name,
+            "plugin": provided.plugin,
+            "settings": _settings(provided.entry.layer),
+            "summary": provided.entry.summary,
+        }
+        for name, provided in sorted(default_host().entries("ganforge_layers", LayerEntry).items())
+    ]
+    listing(rows, as_json=as_json, empty="no kind of layer is installed")
+
+
+@click.command()
+@as_json
+def optimizers(as_json: bool) -> None:
+    """List the kinds of optimizers that a recipe can name."""
+    from ganforge.plugins.host import default_host
+    from ganforge.spec.kinds import OptimizerEntry
+
+    rows = [
+        {
+            "optimizer": name,
+            "plugin": provided.plugin,
+            "settings": _settings(provided.entry.optimizer),
+            "summary": provided.entry.summary,
+        }
+        for name, provided in sorted(default_host().entries("ganforge_optimizers", OptimizerEntry).items())
+    ]
+    listing(rows, as_json=as_json, empty="no kind of optimizer is installed")
+
+
+@click.command()
+@as_json
 def backends(as_json: bool) -> None:
     """List the backends, and how to install those that are missing."""
     from ganforge.backend.contract import BackendEntry
@@ -124,6 +162,13 @@ def plugins(ctx: click.Context, as_json: bool) -> None:
 
 
 plugins.add_command(new)
+
+
+def _settings(kind: Any) -> str:
+    """The settings of a kind by name, those without a default first."""
+    required = len(kind.__struct_fields__) - len(kind.__struct_defaults__)
+    names = (name if at < required else f"[{name}]" for at, name in enumerate(kind.__struct_fields__))
+    return " ".join(names)
 
 
 def _versions(modules: tuple[str, ...]) -> str:

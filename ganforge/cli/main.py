@@ -13,7 +13,7 @@ from ganforge.cli.bench import bench
 from ganforge.cli.data import data
 from ganforge.cli.history import history
 from ganforge.cli.interpolate import interpolate
-from ganforge.cli.listings import architectures, backends, datasets, losses, plugins, recipes
+from ganforge.cli.listings import architectures, backends, datasets, layers, losses, optimizers, plugins, recipes
 from ganforge.cli.parity import parity
 from ganforge.cli.resume import resume
 from ganforge.cli.sample import sample
@@ -49,7 +49,7 @@ def cli() -> None:
 
 
 LOOKING = (sample, traverse, interpolate, history)
-LISTING = (recipes, datasets, architectures, losses, backends, plugins)
+LISTING = (recipes, datasets, architectures, layers, losses, optimizers, backends, plugins)
 for command in (train, resume, *LOOKING, parity, bench, *LISTING, data):
     cli.add_command(command)
 

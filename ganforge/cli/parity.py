@@ -48,13 +48,16 @@ def parity(
     from ganforge.parity.comparison import compare
     from ganforge.parity.trial import find_backends, trial
     from ganforge.plugins.host import default_host
+    from ganforge.plugins.kinds import known_kinds
     from ganforge.recipes.laying import parse_assignments
     from ganforge.recipes.reading import read
 
     host = default_host()
     first, *others = find_backends([name.strip() for name in backends.split(",")], host)
     overrides = parse_assignments(assignments)
-    given = [read(name, host, data=path, overrides=overrides, batch_size=batch_size) for name in recipes]
+    given = [
+        read(name, host, known_kinds(host), data=path, overrides=overrides, batch_size=batch_size) for name in recipes
+    ]
     reports: list[dict[str, Any]] = []
     for recipe in given:
         made = trial(recipe, host)

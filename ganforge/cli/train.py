@@ -36,6 +36,7 @@ def train(
 ) -> None:
     """Train a GAN. With nothing else said: handwritten digits, in about a minute."""
     from ganforge.plugins.host import default_host
+    from ganforge.plugins.kinds import known_kinds
     from ganforge.recipes.laying import parse_assignments
     from ganforge.recipes.reading import read
     from ganforge.training import starting
@@ -43,7 +44,15 @@ def train(
     if settings["steps"] and settings["epochs"]:
         raise click.UsageError("give either --steps or --epochs")
     host = default_host()
-    given = read(recipe, host, data=path, dataset=dataset, overrides=parse_assignments(assignments), **settings)
+    given = read(
+        recipe,
+        host,
+        known_kinds(host),
+        data=path,
+        dataset=dataset,
+        overrides=parse_assignments(assignments),
+        **settings,
+    )
     experiment = starting.plan(given, host, dry_run=dry_run)
     if dry_run:
         click.echo(plan(experiment))

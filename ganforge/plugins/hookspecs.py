@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ganforge.data.contract import DatasetEntry
     from ganforge.recipes.schema import RecipeEntry
     from ganforge.spec.architectures import ArchitectureEntry
+    from ganforge.spec.kinds import LayerEntry, OptimizerEntry
     from ganforge.spec.losses import LossEntry, PenaltyEntry
 
 
@@ -44,6 +45,16 @@ def ganforge_recipes() -> "Iterable[RecipeEntry]":  # type: ignore[empty-body]
 @hookspec
 def ganforge_losses() -> "Iterable[LossEntry | PenaltyEntry]":  # type: ignore[empty-body]
     """Losses and penalties, each written once over `Ops` and run by every backend."""
+
+
+@hookspec
+def ganforge_layers() -> "Iterable[LayerEntry]":  # type: ignore[empty-body]
+    """Kinds of layers, each written once over `Ops` and run by every backend."""
+
+
+@hookspec
+def ganforge_optimizers() -> "Iterable[OptimizerEntry]":  # type: ignore[empty-body]
+    """Kinds of optimizers, each written once over `Ops` and run by every backend."""
 
 
 @hookspec

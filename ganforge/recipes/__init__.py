@@ -1,5 +1,6 @@
 """Recipes: a data set, an architecture and a way of training in one TOML file."""
 
+from ganforge.recipes.kinds import read_settings
 from ganforge.recipes.laying import merge, override, parse_assignments
 from ganforge.recipes.parsing import parse
 from ganforge.recipes.reading import RecipeLike, load_table, read
@@ -35,6 +36,7 @@ __all__ = [
     "parse",
     "parse_assignments",
     "read",
+    "read_settings",
     "shipped_recipes",
     "to_table",
 ]

@@ -16,6 +16,7 @@ from ganforge.recipes.parsing import parse
 from ganforge.recipes.recipe_files import KnownRecipes, find_file, read_file
 from ganforge.recipes.schema import Recipe, Table
 from ganforge.recipes.tables import to_table
+from ganforge.spec.kinds import Kinds
 
 DEFAULT_RECIPE = "digits"
 RecipeLike: TypeAlias = str | Path | Mapping[str, Any] | Recipe
@@ -25,6 +26,7 @@ RecipeLike: TypeAlias = str | Path | Mapping[str, Any] | Recipe
 def read(
     recipe: RecipeLike,
     known: KnownRecipes,
+    kinds: Kinds,
     *,
     data: str | Path | None = None,
     dataset: str | None = None,
@@ -37,6 +39,7 @@ def read(
     Args:
         recipe: a name, the path of a TOML file, a table, or what this function returned.
         known: the recipes that have names.
+        kinds: the kinds of layers and optimizers that it may name.
         data: where the data set's images lie.
         dataset: another data set; the recipe's options for its own are then dropped.
         overrides: further values; a key may be a path. They are laid over all but `data`.
@@ -55,7 +58,7 @@ def read(
     table = override(table, overrides or {})
     if data is not None:  # last, since another data set would drop it
         table = override(table, {"data.path": str(expanded(data).absolute())})
-    return parse(table)
+    return parse(table, kinds)
 
 
 def load_table(recipe: str | Mapping[str, Any], known: KnownRecipes) -> Table:

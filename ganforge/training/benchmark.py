@@ -21,6 +21,7 @@ from ganforge.data.preparing import Prepared
 from ganforge.errors import BenchError
 from ganforge.generation.model import Model
 from ganforge.plugins.host import Host, default_host
+from ganforge.plugins.kinds import known_kinds
 from ganforge.recipes.reading import RecipeLike, read
 from ganforge.recipes.schema import Recipe
 from ganforge.spec.arrays import Array
@@ -167,7 +168,7 @@ def bench(recipe: RecipeLike, backend: str | None = None, *, seconds: float = 10
         BenchError: its numbers are wrong, or cease to be finite while it is measured.
     """
     host = default_host()
-    experiment = on_noise(read(recipe, host, backend=backend, **settings), host)
+    experiment = on_noise(read(recipe, host, known_kinds(host), backend=backend, **settings), host)
     difference = check(experiment)
     made = ready(experiment)
     steps = made.steps()

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from ganforge.plugins.host import default_host
+from ganforge.plugins.kinds import known_kinds
 from ganforge.recipes.laying import parse_assignments
 from ganforge.recipes.reading import DEFAULT_RECIPE, RecipeLike, read
 from ganforge.recipes.schema import Recipe
@@ -25,4 +26,7 @@ def load_recipe(
         assignments: further overrides as text, `training.batch_size=32`.
     """
     given = {**(overrides or {})}
-    return read(recipe, default_host(), data=data, dataset=dataset, overrides=given | parse_assignments(assignments))
+    host = default_host()
+    return read(
+        recipe, host, known_kinds(host), data=data, dataset=dataset, overrides=given | parse_assignments(assignments)
+    )

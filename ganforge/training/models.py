@@ -7,6 +7,7 @@ from typing import Any
 from ganforge.errors import RunError
 from ganforge.generation.model import Model
 from ganforge.plugins.host import default_host
+from ganforge.plugins.kinds import known_kinds
 from ganforge.recipes.reading import read
 from ganforge.recipes.schema import Recipe
 from ganforge.spec.arrays import State
@@ -45,12 +46,13 @@ def load(folder: str | Path, *, backend: str | None = None, device: str | None =
         RunError: no run, or one without a checkpoint.
     """
     host, folder = default_host(), Path(folder)
-    recipe = read(read_recipe(folder), host, backend=backend, device=device)
+    kinds = known_kinds(host)
+    recipe = read(read_recipe(folder, kinds), host, kinds, backend=backend, device=device)
     found = newest_good(folder, host.warn)
     if found is None:
         raise RunError(f"run {folder} has no checkpoint yet")
     about, state = found
-    check_same_recipe(folder, recipe, about)
+    check_same_recipe(folder, recipe, about, kinds)
     experiment = resolve_networks(recipe, host, choose_backend(recipe, host), logits=_logits(state))
     return open_model(experiment, state, step=about.step)
 
@@ -72,7 +74,15 @@ def build(
     """
     host = default_host()
     given = read(
-        recipe, host, data=data, overrides=overrides, backend=backend, seed=seed, precision=precision, device=device
+        recipe,
+        host,
+        known_kinds(host),
+        data=data,
+        overrides=overrides,
+        backend=backend,
+        seed=seed,
+        precision=precision,
+        device=device,
     )
     chosen = choose_backend(given, host)
     if given.channels is None or (given.conditional and not given.class_names):

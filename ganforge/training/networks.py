@@ -1,11 +1,13 @@
 """From a recipe to its two networks."""
 
 from ganforge.errors import RecipeError, SpecError
+from ganforge.recipes.kinds import reads_labels
 from ganforge.recipes.schema import Recipe
-from ganforge.recipes.templates import Measures, fill, joins_label
+from ganforge.recipes.templates import Measures, fill
 from ganforge.spec.architectures import ArchitectureEntry, ArchitectureRequest
 from ganforge.spec.checks import blamed, check_networks
 from ganforge.spec.gan import Gan
+from ganforge.spec.kinds import Kinds
 from ganforge.spec.network import Network, resolve
 from ganforge.spec.protocol import TargetChoice
 from ganforge.training.parts import Part, Parts
@@ -30,7 +32,7 @@ def build_gan(recipe: Recipe, parts: Parts) -> Gan:
         logits=loss.outputs,
     )
     if parts.architecture is None:
-        generator, discriminator = _written_networks(recipe, request)
+        generator, discriminator = _written_networks(recipe, request, parts.kinds)
     else:
         generator, discriminator = _built_networks(request, parts.architecture)
     gan = Gan(
@@ -55,17 +57,17 @@ def _built_networks(request: ArchitectureRequest, architecture: Part[Architectur
     return check_networks(built, who)
 
 
-def _written_networks(recipe: Recipe, request: ArchitectureRequest) -> tuple[Network, Network]:
+def _written_networks(recipe: Recipe, request: ArchitectureRequest, kinds: Kinds) -> tuple[Network, Network]:
     height, width, channels = request.image_shape
     numbers = {"channels": channels, "classes": request.classes, "latent": request.latent, "logits": request.logits}
     if recipe.width is not None:
         numbers["width"] = recipe.width
     measures = Measures(picture=(height, width), numbers=numbers)
-    layers = fill(recipe.written, recipe.layers, measures, f"recipe {recipe.name!r}")
+    layers = fill(recipe.written, recipe.layers, measures, f"recipe {recipe.name!r}", kinds.layers)
     generator = Network(input=(request.latent,), layers=layers.generator, classes=request.classes)
     discriminator = Network(input=request.image_shape, layers=layers.discriminator, classes=request.classes)
     for name, network in (("generator", generator), ("discriminator", discriminator)):
-        if request.classes and not joins_label(network.layers):
+        if request.classes and not reads_labels(network.layers):
             raise RecipeError(
                 f"recipe {recipe.name!r} is conditional, but its {name} has no layer of kind 'join_label'; "
                 "add one, or take --set conditional=false"

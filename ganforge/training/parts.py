@@ -8,9 +8,11 @@ from ganforge._io.convert import convert
 from ganforge.data.contract import DatasetEntry
 from ganforge.errors import PluginError
 from ganforge.plugins.host import Host, Named, Provided
+from ganforge.plugins.kinds import known_kinds
 from ganforge.recipes.schema import ArchitectureSettings, Recipe
 from ganforge.spec.architectures import ArchitectureEntry
 from ganforge.spec.checks import checked_loss, checked_penalty
+from ganforge.spec.kinds import Kinds
 from ganforge.spec.losses import LossEntry, PenaltyEntry
 
 E = TypeVar("E", bound=Named)
@@ -37,6 +39,8 @@ class Parts:
     """None: the recipe writes its layers out."""
     loss: LossEntry
     penalty: PenaltyEntry | None
+    kinds: Kinds
+    """Of the layers that a recipe may write out."""
 
 
 def find_data_set(recipe: Recipe, host: Host) -> Part[DatasetEntry]:
@@ -86,6 +90,7 @@ def find_parts(recipe: Recipe, host: Host, *, data_set: bool = True, logits: int
         architecture=found_architecture,
         loss=_loss(loss, loss_name, logits),
         penalty=None if choice is None else _penalty(penalty, choice.name),
+        kinds=known_kinds(host),
     )
 
 

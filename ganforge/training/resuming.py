@@ -6,9 +6,11 @@ from pathlib import Path
 from ganforge._io.files import sweep
 from ganforge.errors import RunError
 from ganforge.plugins.host import default_host
+from ganforge.plugins.kinds import known_kinds
 from ganforge.recipes.reading import read
 from ganforge.recipes.schema import Recipe
 from ganforge.spec.arrays import State
+from ganforge.spec.kinds import Kinds
 from ganforge.training import checkpoint
 from ganforge.training.backends import choose_backend
 from ganforge.training.data_sets import OnProgress
@@ -45,16 +47,17 @@ def resume(
         RunError: no run, nothing left to do, a checkpoint of another recipe, or other images than it began with.
     """
     host, folder = default_host(), Path(folder)
-    recipe = read(read_recipe(folder), host, data=data, backend=backend, steps=steps, device=device)
+    kinds = known_kinds(host)
+    recipe = read(read_recipe(folder, kinds), host, kinds, data=data, backend=backend, steps=steps, device=device)
     chosen = choose_backend(recipe, host)
     workers = gather(chosen, host)
     with held(folder, workers, host.warn) as writes:
         if writes:
             sweep(folder)
-        about, state = _taken_up(folder, recipe, host.warn)
+        about, state = _taken_up(folder, recipe, kinds, host.warn)
         experiment = resolve(recipe, host, chosen, workers)
         if about is not None:  # once more: the data may have other channels or classes now
-            check_same_recipe(folder, experiment.recipe, about)
+            check_same_recipe(folder, experiment.recipe, about, kinds)
         experiment = decoded(experiment, on_progress)
         if about is not None and about.data != experiment.images_hash:
             raise RunError(
@@ -75,7 +78,7 @@ def resume(
 
 
 def _taken_up(
-    folder: Path, recipe: Recipe, warn: Callable[[str], None]
+    folder: Path, recipe: Recipe, kinds: Kinds, warn: Callable[[str], None]
 ) -> tuple[checkpoint.About | None, State | None]:
     """The newest checkpoint of a run that has steps left to do; None where it has none.
 
@@ -86,7 +89,7 @@ def _taken_up(
     if about is None:
         warn(f"run {folder} was stopped before its first checkpoint; it begins anew")
     else:
-        check_same_recipe(folder, recipe, about)
+        check_same_recipe(folder, recipe, about, kinds)
     start = about.step if about is not None else 0
     if start >= (recipe.run.steps or 0):
         raise RunError(f"run {folder} has done its {start} steps; give --steps with a larger number to go on")

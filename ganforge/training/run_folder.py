@@ -20,6 +20,8 @@ from ganforge.errors import RecipeError, RunError
 from ganforge.recipes.parsing import parse
 from ganforge.recipes.schema import Recipe
 from ganforge.recipes.tables import to_table
+from ganforge.spec.kind_library import SHIPPED_KINDS
+from ganforge.spec.kinds import Kinds
 
 RECIPE, CHECKPOINTS = "recipe.toml", "checkpoints"
 """Names in the folder."""
@@ -92,8 +94,8 @@ def write_recipe(folder: Path, recipe: Recipe) -> None:
     write_whole(folder / RECIPE, tomli_w.dumps(to_table(recipe)).encode())
 
 
-def read_recipe(folder: Path) -> Recipe:
-    """The resolved recipe of a run.
+def read_recipe(folder: Path, kinds: Kinds = SHIPPED_KINDS) -> Recipe:
+    """The resolved recipe of a run, whose layers and optimizers are of `kinds`.
 
     Raises:
         RunError: the folder is not that of a run, or its recipe is damaged.
@@ -102,7 +104,7 @@ def read_recipe(folder: Path) -> Recipe:
     if not folder.is_dir():
         raise RunError(f"there is no run at {folder}")
     try:
-        return parse(read_toml(path.read_text(encoding="utf-8")))
+        return parse(read_toml(path.read_text(encoding="utf-8")), kinds)
     except FileNotFoundError as error:
         raise RunError(f"{folder} is not the folder of a run: it has no {RECIPE}") from error
     except (OSError, ValueError, RecipeError) as error:

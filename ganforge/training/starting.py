@@ -6,6 +6,7 @@ from typing import Any
 
 from ganforge._io.files import sweep
 from ganforge.plugins.host import Host, default_host
+from ganforge.plugins.kinds import known_kinds
 from ganforge.recipes.reading import DEFAULT_RECIPE, read
 from ganforge.recipes.schema import Recipe
 from ganforge.training.backends import choose_backend, known_backend
@@ -61,6 +62,7 @@ def train(
     given = read(
         recipe,
         host,
+        known_kinds(host),
         data=data,
         dataset=dataset,
         overrides=overrides,

@@ -133,6 +133,7 @@ def _more_noise(gan: "Gan") -> Assignments:
 
 def fitting(run: "Run", remedies: Sequence[Assignments]) -> list[Assignments]:
     """Those of `remedies` that the run's recipe takes: it refuses, for one, noise on targets that its loss has not."""
+    from ganforge.plugins.kinds import known_kinds
     from ganforge.recipes.laying import parse_assignments
     from ganforge.recipes.reading import read
     from ganforge.training.experiment import resolve_networks
@@ -140,7 +141,7 @@ def fitting(run: "Run", remedies: Sequence[Assignments]) -> list[Assignments]:
     found = []
     for assignments in remedies:
         try:
-            recipe = read(run.recipe, run.host, overrides=parse_assignments(assignments))
+            recipe = read(run.recipe, run.host, known_kinds(run.host), overrides=parse_assignments(assignments))
             changed = resolve_networks(recipe, run.host).gan != run.model.gan
         except GanforgeError:
             continue
