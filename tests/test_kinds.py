@@ -15,7 +15,8 @@ from ganforge.errors import PluginError, RecipeError
 from ganforge.plugins.host import Host, new_host
 from ganforge.plugins.kinds import known_kinds
 from ganforge.recipes.kinds import inner_fields, read_settings, reads_labels, without_labels
-from ganforge.recipes.reading import parse, to_table
+from ganforge.recipes.parsing import parse
+from ganforge.recipes.tables import to_table
 from ganforge.spec import (
     ONES,
     SHIPPED_KINDS,

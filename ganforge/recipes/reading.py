@@ -16,6 +16,7 @@ from ganforge.recipes.parsing import parse
 from ganforge.recipes.recipe_files import KnownRecipes, find_file, read_file
 from ganforge.recipes.schema import Recipe, Table
 from ganforge.recipes.tables import to_table
+from ganforge.spec.kind_library import SHIPPED_KINDS
 from ganforge.spec.kinds import Kinds
 
 DEFAULT_RECIPE = "digits"
@@ -26,7 +27,7 @@ RecipeLike: TypeAlias = str | Path | Mapping[str, Any] | Recipe
 def read(
     recipe: RecipeLike,
     known: KnownRecipes,
-    kinds: Kinds,
+    kinds: Kinds = SHIPPED_KINDS,
     *,
     data: str | Path | None = None,
     dataset: str | None = None,
