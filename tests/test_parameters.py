@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 
 from ganforge.spec import layers
 from ganforge.spec.layers import BatchNorm, Conv, ConvTranspose, Dense, Flatten, JoinLabel, Relu, Reshape
-from ganforge.spec.layers.contract import Layer, Parameter
+from ganforge.spec.layers.contract import Layer, Parameter, Shape
 from ganforge.spec.network import Network, resolve
 from ganforge.spec.parameters import initial, parameters
 
 NORM = BatchNorm(decay=0.9, epsilon=1e-5)
 
 
-def of(*layers: Layer, shape: layers.Shape = (6,), classes: int = 0, **options: bool) -> dict[str, Parameter]:
+def of(*layers: Layer, shape: Shape = (6,), classes: int = 0, **options: bool) -> dict[str, Parameter]:
     network = Network(input=shape, layers=layers, classes=classes)
     return {each.name: each for each in parameters(resolve(network), **options)}
 

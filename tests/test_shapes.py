@@ -168,8 +168,8 @@ def test_outputs(layer: Layer, shape: Shape, output: Shape) -> None:
     ("layer", "shape", "said"),
     [
         (Dense(units=7), (3, 3, 1), "00_dense needs a vector .*flatten"),
-        (Conv(filters=1, kernel=3), (9,), "00_conv needs a picture .*reshape"),
-        (ConvTranspose(filters=1, kernel=3), (9,), "00_conv_transpose needs a picture"),
+        (Conv(filters=1, kernel=3), (9,), "00_conv needs an image .*reshape"),
+        (ConvTranspose(filters=1, kernel=3), (9,), "00_conv_transpose needs an image"),
         (Conv(filters=1, kernel=5, padding="valid"), (4, 9, 1), "kernel of 5 does not fit into 4"),
         (Conv(filters=1, kernel=0), (4, 4, 1), "must be at least 1"),
         (Conv(filters=1, kernel=2, stride=0), (4, 4, 1), "must be at least 1"),

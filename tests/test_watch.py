@@ -166,7 +166,7 @@ def test_pictures_that_become_alike_are_told(run: Run, warned: list[str]) -> Non
     plugin = watch._Watch()
     tell(plugin, run, range(1, 10), d_loss_real=0.7)
     assert not about("alike", warned)
-    session.generate = lambda latents, labels, averaged=False: np.zeros((len(latents), 8, 8, 1))  # type: ignore[method-assign]
+    session.generate = lambda latents, labels, averaged=False, exact=False: np.zeros((len(latents), 8, 8, 1))  # type: ignore[method-assign]
     tell(plugin, run, range(10, 10 + SILENCE), d_loss_real=0.7)
     assert about("nearly alike: 0% of the distance", warned) == [f"step {9 + CHECKS}"]
 

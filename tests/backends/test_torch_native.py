@@ -6,18 +6,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from frameworks import need
 
+from ganforge.backend.contract import Session
 from ganforge.spec.gan import Gan
 from ganforge.testing.tiny import TINY, inputs
 
-torch = pytest.importorskip("torch")
+torch = need("torch")
 
-from ganforge_torch.session import TorchSession, open_session  # noqa: E402
+from ganforge_torch.runtime import open_session  # noqa: E402
 
 SEED = 3
 
 
-def trained(gan: Gan, steps: int = 2) -> TorchSession:
+def trained(gan: Gan, steps: int = 2) -> Session:
     """A session whose running values are no longer 0 and 1."""
     session = open_session(gan, gan.initial_state(SEED), "float64", "cpu")
     for number in range(steps):

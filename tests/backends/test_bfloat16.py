@@ -5,6 +5,7 @@ from importlib import import_module
 
 import numpy as np
 import pytest
+from frameworks import FRAMEWORKS, need
 
 from ganforge.backend.contract import Precision, Session
 from ganforge.spec.arrays import State
@@ -15,10 +16,10 @@ OpenSession = Callable[[Gan, State, Precision, str], Session]
 SEED = 5
 
 
-@pytest.fixture(params=["torch", "tensorflow"])
+@pytest.fixture(params=FRAMEWORKS)
 def open_session(request: pytest.FixtureRequest) -> OpenSession:
-    pytest.importorskip(request.param)
-    return import_module(f"ganforge_{request.param}.session").open_session
+    need(request.param)
+    return import_module(f"ganforge_{request.param}.runtime").open_session
 
 
 def opened(open_session: OpenSession, gan: Gan, precision: Precision) -> Session:

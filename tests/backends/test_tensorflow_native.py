@@ -6,19 +6,22 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from frameworks import need
 
+from ganforge.backend.contract import Session
 from ganforge.errors import PluginError
 from ganforge.spec.gan import Gan
 from ganforge.testing.tiny import TINY, inputs
 
-pytest.importorskip("tensorflow")
-import keras
-from ganforge_tensorflow.session import TensorFlowSession, open_session
+need("tensorflow")
+
+import keras  # noqa: E402
+from ganforge_tensorflow.runtime import open_session  # noqa: E402
 
 SEED = 3
 
 
-def trained(gan: Gan, precision: str = "float64", steps: int = 2) -> TensorFlowSession:
+def trained(gan: Gan, precision: str = "float64", steps: int = 2) -> Session:
     """A session whose running values are no longer 0 and 1."""
     session = open_session(gan, gan.initial_state(SEED), precision, "cpu")
     for number in range(steps):

@@ -5,21 +5,21 @@ tensors of two devices.
 """
 
 import pytest
+from frameworks import need
 
+from ganforge.backend import SingleProcess
 from ganforge.testing.tiny import FLOAT64_ONLY, TINY, inputs
 
-torch = pytest.importorskip("torch")
+torch = need("torch")
 
-from ganforge_torch.arrays import Place  # noqa: E402
-from ganforge_torch.session import TorchSession  # noqa: E402
-from ganforge_torch.workers import ALONE  # noqa: E402
+from ganforge_torch import runtime  # noqa: E402
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 @pytest.mark.parametrize("name", sorted(set(TINY) - FLOAT64_ONLY))
 def test_a_step_waits_for_no_value_and_leaves_nothing_on_the_host(name: str, precision: str) -> None:
     gan = TINY[name]
-    session = TorchSession(gan, gan.initial_state(0), Place.of(torch.device("meta"), precision), ALONE)
+    session = runtime._opened(gan, gan.initial_state(0), precision, torch.device("meta"), SingleProcess())
     for number in range(2):
         scalars = session.step(inputs(gan, 0, number))
     assert {each.device.type for each in scalars.values()} == {"meta"}
