@@ -54,8 +54,14 @@ class Framework:
     """The same with the CPU's forms."""
     tensor: Callable[[Any], Any]
     key: Callable[[int], Any]
-    call: Callable[..., Any]
-    """`call(function, *tensors)`: the function's tensors as NumPy arrays; derivatives may be taken inside."""
+    gradients: Callable[[Any, list[Any]], list[Any]]
+    """`gradients(scalar, leaves)`, themselves differentiable; of what `tensor` made, inside `compiled`."""
+    compiled: Callable[[Callable[..., Any]], Callable[..., Any]]
+    """A function of tensors, in which derivatives may be taken, that hands out NumPy arrays."""
+
+    def call(self, function: Callable[..., Any], *given: Any) -> Any:
+        """`function(*given)` as NumPy arrays."""
+        return self.compiled(function)(*given)
 
 
 def framework(name: str) -> Framework:
@@ -78,22 +84,31 @@ def framework(name: str) -> Framework:
 def _torch() -> dict[str, Any]:
     import torch
 
-    def call(function: Callable[..., Any], *given: Any) -> Any:
-        return _arrays(function(*given), lambda each: each.detach().numpy())
+    def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+        return lambda *given: _arrays(function(*given), lambda each: each.detach().numpy())
 
-    return {"tensor": lambda array: torch.tensor(np.asarray(array)), "key": int, "call": call}
+    def tensor(array: Any) -> torch.Tensor:
+        made = torch.tensor(np.asarray(array))
+        return made.requires_grad_() if made.is_floating_point() else made
+
+    def gradients(scalar: torch.Tensor, leaves: list[torch.Tensor]) -> list[torch.Tensor]:
+        return list(torch.autograd.grad(scalar, leaves, create_graph=True))
+
+    return {"tensor": tensor, "key": int, "gradients": gradients, "compiled": compiled}
 
 
 def _tensorflow() -> dict[str, Any]:
     import tensorflow as tf
 
-    def call(function: Callable[..., Any], *given: Any) -> Any:
-        return _arrays(tf.function(function, autograph=False)(*given), lambda each: each.numpy())
+    def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+        traced = tf.function(function, autograph=False)
+        return lambda *given: _arrays(traced(*given), lambda each: each.numpy())
 
     return {
         "tensor": tf.constant,
         "key": lambda key: tf.constant(key & 0xFFFFFFFF, tf.uint32),
-        "call": call,
+        "gradients": tf.gradients,
+        "compiled": compiled,
     }
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from frameworks import need
 
 from ganforge.backend.contract import Session, StepInputs
 from ganforge.cli.main import cli
@@ -15,7 +16,7 @@ from ganforge.recipes.schema import Recipe
 from ganforge.training import api, benchmark
 from ganforge.training.benchmark import BenchError, bench, check
 
-pytest.importorskip("torch")
+need("torch")
 
 
 def small(precision: str = "float32") -> Recipe:

@@ -6,12 +6,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from frameworks import need
 
 from ganforge.errors import PluginError
 from ganforge.spec.loss_library import LOSSES
 from ganforge.spec.losses import LossEntry, PenaltyEntry
 
-pytest.importorskip("autograd")
+need("autograd")
 from ganforge.testing import ConformanceError
 from ganforge.testing.losses import check_loss
 
@@ -26,7 +27,7 @@ def test_what_comes_with_ganforge_passes(name: str) -> None:
 
 @pytest.mark.parametrize(("backend", "name"), [("torch", "softmax"), ("torch", "gradient"), ("tensorflow", "hinge")])
 def test_a_framework_is_compared(backend: str, name: str) -> None:
-    pytest.importorskip(backend)
+    need(backend)
     check_loss(name, backends=[backend])
 
 
@@ -75,7 +76,7 @@ def differing(harmless: Callable[[Any], bool]) -> Any:
 
 
 def test_a_backend_that_differs_is_named() -> None:
-    torch = pytest.importorskip("torch")
+    torch = need("torch")
     entry = replace(HINGE, generator=differing(lambda x: not isinstance(x, torch.Tensor)))
     with pytest.raises(ConformanceError, match=r"gradients of the generator[^$]*backend 'torch'"):
         check_loss(entry, backends=["torch"])

@@ -10,6 +10,7 @@ import click
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
+from frameworks import need
 from PIL import Image
 
 from ganforge.cli.main import cli, main
@@ -25,7 +26,7 @@ def run(*arguments: str | Path, code: int = 0) -> Result:
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    pytest.importorskip("torch")
+    need("torch")
     folder = tmp_path_factory.mktemp("cli") / "run"
     options = ["--steps", "6", "--checkpoint-every", "3", "--sample-every", "3", "--set", "run.log_every=2"]
     run("train", "--recipe", "dcgan", "--dataset", "digits", "--set", "image_size=8", "--set", "conditional=true",
@@ -235,7 +236,7 @@ def test_a_commands_exit_code_is_that_of_the_process(monkeypatch: pytest.MonkeyP
 @pytest.mark.parametrize("closed", ["stdout", "stdout and stderr"])
 def test_a_run_goes_on_when_nobody_reads_any_more(closed: str, tmp_path: Path) -> None:
     """As `ganforge train | head -1` has it, and `ganforge train 2>&1 | head -1`."""
-    pytest.importorskip("torch")
+    need("torch")
     command = [sys.executable, "-m", "ganforge", "train", *TINY, "--recipe", "dcgan", "--dataset", "digits"]
     options = ["--set", "image_size=8", "--steps", "4", "--set", "run.log_every=1", "--out", "run"]
     reading, writing = os.pipe()

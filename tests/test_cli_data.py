@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
+from frameworks import need
 from PIL import Image
 
 from ganforge import hookimpl
@@ -188,7 +189,7 @@ def test_places_that_are_refused(drawing: Path, tmp_path: Path) -> None:
 
 
 def test_crop_with_opencv(shared_data: Path, tmp_path: Path) -> None:
-    pytest.importorskip("cv2")
+    need("cv2")
     faces = sorted((shared_data / "faces" / "all").glob("00001*.jpg"))[:4]
     sheet = Image.new("RGB", (300, 300), (90, 120, 90))
     for number, face in enumerate(faces):
@@ -211,7 +212,7 @@ def test_crop_with_opencv(shared_data: Path, tmp_path: Path) -> None:
 
 
 def test_cascades_that_are_refused(tmp_path: Path) -> None:
-    pytest.importorskip("cv2")
+    need("cv2")
     (tmp_path / "bad.xml").write_text("no cascade")
     (tmp_path / "other.xml").write_text("<?xml version='1.0'?><opencv_storage><x>1</x></opencv_storage>")
     for name, message in (("gone", "no such cascade file"), ("bad", "not a cascade"), ("other", "not a cascade")):

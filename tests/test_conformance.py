@@ -6,11 +6,12 @@ from functools import partial
 import msgspec
 import numpy as np
 import pytest
+from frameworks import need
 
 from ganforge.data.contract import DatasetEntry, NoOptions
 from ganforge.errors import DataError, PluginError, RecipeError, StateError
 
-pytest.importorskip("autograd")
+need("autograd")
 from ganforge.testing import REFERENCE, ConformanceError, check_backend, check_dataset
 from ganforge.testing.reference import ReferenceSession
 from ganforge.testing.semantics import Semantics
@@ -68,7 +69,7 @@ def test_a_wrong_backend_is_caught_and_named(trap, gan, where, precision):
 
 @pytest.fixture
 def torch_layers():
-    pytest.importorskip("torch")
+    need("torch")
     import ganforge_torch.fast
 
     return ganforge_torch.fast
@@ -340,7 +341,7 @@ def test_what_an_entry_says_is_checked():
 
 
 def test_a_plugin_that_imports_a_framework_is_told(tmp_path, monkeypatch):
-    pytest.importorskip("torch")
+    need("torch")
     (tmp_path / "heavy_shades.py").write_text("import torch\n\ndef opened(path, options): ...\n", encoding="utf-8")
     monkeypatch.syspath_prepend(tmp_path)
     opened = partial(lambda path, options: Images())

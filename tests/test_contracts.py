@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from fakes import FAKE_BACKEND, STRIPES, StripeOptions, Stripes, core_host, loss, module, penalty
+from frameworks import need
 
 from ganforge.data.preparing import prepare
 from ganforge.errors import DataError, PluginError
@@ -186,7 +187,7 @@ def test_a_loss_that_raises_is_named_under_its_traceback() -> None:
 
 @pytest.fixture(params=["torch", "tensorflow", "numpy"])
 def backend(request: pytest.FixtureRequest) -> Iterator[str]:
-    pytest.importorskip({"numpy": "autograd"}.get(request.param, request.param))
+    need({"numpy": "autograd"}.get(request.param, request.param))
     yield request.param
 
 

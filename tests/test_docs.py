@@ -11,6 +11,7 @@ import click
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from frameworks import need
 
 import ganforge
 from ganforge.plugins import hookspecs
@@ -91,7 +92,7 @@ def test_each_example_implements_the_hook_of_its_heading(host: Host) -> None:
 @pytest.mark.parametrize("backend", ["still", "numpy"])
 def test_the_examples_train_together(backend: str, host: Host, tmp_path: Path) -> None:
     if backend == "numpy":
-        pytest.importorskip("autograd")
+        need("autograd")
     short = {"run": {"steps": 3, "log_every": 1}}
     run = ganforge.train("stripes", backend=backend, out=tmp_path / "run", overrides=short)
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from fakes import FakeSession, use_host, work_in
+from frameworks import need
 from PIL import Image
 
 import ganforge
@@ -22,7 +23,7 @@ from ganforge.training.observers import event_file, snapshots, tensorboard
 def read(monkeypatch: pytest.MonkeyPatch) -> Any:
     """A folder as TensorBoard sees it, which is kept from importing TensorFlow."""
     monkeypatch.setitem(sys.modules, "tensorboard.compat.notf", ModuleType("notf"))
-    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    accumulator = need("tensorboard.backend.event_processing.event_accumulator")
 
     def load(folder: Path) -> Any:
         everything = {kind: 0 for kind in ("scalars", "images", "histograms", "tensors", "compressedHistograms")}

@@ -7,8 +7,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ganforge.spec import layers
-from ganforge.spec.layers import BatchNorm, Conv, ConvTranspose, Dense, Flatten, JoinLabel, Relu, Reshape
+from ganforge.spec.layers import (
+    BatchNorm,
+    Conv,
+    ConvTranspose,
+    Dense,
+    Dropout,
+    Flatten,
+    JoinLabel,
+    Relu,
+    Reshape,
+    Residual,
+    initializers,
+)
 from ganforge.spec.layers.contract import Layer, Parameter, Shape
 from ganforge.spec.network import Network, resolve
 from ganforge.spec.parameters import initial, parameters
@@ -32,7 +43,7 @@ def test_names_shapes_and_order() -> None:
         NORM,
         Reshape(shape=(2, 2, 3)),
         ConvTranspose(filters=5, kernel=(4, 3), stride=2),
-        layers.Residual(layers=(Conv(filters=5, kernel=3, bias=False), BatchNorm(decay=0.5, epsilon=1.0, scale=False))),
+        Residual(layers=(Conv(filters=5, kernel=3, bias=False), BatchNorm(decay=0.5, epsilon=1.0, scale=False))),
         Conv(filters=2, kernel=(1, 2), stride=2),
         Flatten(),
         Dense(units=1, bias=False),
@@ -95,13 +106,13 @@ PICTURE = Reshape(shape=(1, 2, 3))
         ((Dense(units=4), JoinLabel(), NORM), {"00_dense/bias"}),
         # A unit's bias is not a channel's: batch norm takes away only the mean of those that share a channel.
         ((Dense(units=8), Reshape(shape=(2, 2, 2)), NORM), set()),
-        ((Dense(units=4), layers.Dropout(rate=0.5), NORM), set()),
-        ((Dense(units=6), layers.Residual(layers=(Dense(units=6),)), NORM), {"01_residual/00_dense/bias"}),
-        ((layers.Residual(layers=(Dense(units=6), NORM, Dense(units=6))), Relu()), {"00_residual/00_dense/bias"}),
+        ((Dense(units=4), Dropout(rate=0.5), NORM), set()),
+        ((Dense(units=6), Residual(layers=(Dense(units=6),)), NORM), {"01_residual/00_dense/bias"}),
+        ((Residual(layers=(Dense(units=6), NORM, Dense(units=6))), Relu()), {"00_residual/00_dense/bias"}),
         # What goes in is added to what comes out, so that the batch norm inside does not cancel it.
-        ((Dense(units=6), layers.Residual(layers=(NORM,))), set()),
-        ((layers.Residual(layers=(Relu(),)), NORM), set()),
-        ((layers.Residual(layers=()), NORM), set()),
+        ((Dense(units=6), Residual(layers=(NORM,))), set()),
+        ((Residual(layers=(Relu(),)), NORM), set()),
+        ((Residual(layers=()), NORM), set()),
     ],
     ids=lambda value: " ".join(layer.__struct_config__.tag for layer in value) if isinstance(value, tuple) else "",
 )
@@ -133,7 +144,9 @@ def test_a_cancelled_bias_changes_nothing_behind_the_batch_norm() -> None:
     assert np.allclose(normalised(x), normalised(x + bias), atol=1e-12)
 
 
-def drawn(init: layers.Init, shape: tuple[int, ...] = (50, 40), fan_in: int = 50, fan_out: int = 40, seed: int = 0):
+def drawn(
+    init: initializers.Init, shape: tuple[int, ...] = (50, 40), fan_in: int = 50, fan_out: int = 40, seed: int = 0
+):
     parameter = Parameter(name="00_dense/kernel", shape=shape, init=init, fan_in=fan_in, fan_out=fan_out)
     return initial((parameter,), seed=seed, network="generator")["generator/00_dense/kernel"]
 
@@ -141,7 +154,7 @@ def drawn(init: layers.Init, shape: tuple[int, ...] = (50, 40), fan_in: int = 50
 @given(st.integers(1, 400), st.integers(1, 400), st.integers(0, 10**6))
 def test_glorot_stays_inside_its_limits_and_reaches_them(fan_in: int, fan_out: int, seed: int) -> None:
     limit = sqrt(6 / (fan_in + fan_out))
-    values = drawn(layers.GlorotUniform(), (200,), fan_in, fan_out, seed)
+    values = drawn(initializers.GlorotUniform(), (200,), fan_in, fan_out, seed)
     assert np.abs(values).max() <= limit
     assert np.abs(values).max() > 0.9 * limit
 
@@ -149,7 +162,7 @@ def test_glorot_stays_inside_its_limits_and_reaches_them(fan_in: int, fan_out: i
 @settings(max_examples=20)
 @given(st.floats(1e-3, 10), st.integers(0, 10**6))
 def test_truncated_normal_never_goes_beyond_two_deviations(std: float, seed: int) -> None:
-    values = drawn(layers.TruncatedNormal(std=std), (5000,), seed=seed)
+    values = drawn(initializers.TruncatedNormal(std=std), (5000,), seed=seed)
     assert np.abs(values).max() <= 2 * std
     assert np.abs(values).max() > 1.8 * std
     assert abs(values.std() / std - 0.8796) < 0.04  # of a normal cut at two deviations
@@ -158,14 +171,14 @@ def test_truncated_normal_never_goes_beyond_two_deviations(std: float, seed: int
 @pytest.mark.parametrize(
     ("init", "mean", "std"),
     [
-        (layers.Normal(std=0.02), 0, 0.02),
-        (layers.Normal(std=0.02, mean=1.0), 1, 0.02),
-        (layers.HeNormal(), 0, sqrt(2 / 50)),
-        (layers.GlorotUniform(), 0, sqrt(2 / 90)),
+        (initializers.Normal(std=0.02), 0, 0.02),
+        (initializers.Normal(std=0.02, mean=1.0), 1, 0.02),
+        (initializers.HeNormal(), 0, sqrt(2 / 50)),
+        (initializers.GlorotUniform(), 0, sqrt(2 / 90)),
     ],
     ids=repr,
 )
-def test_moments(init: layers.Init, mean: float, std: float) -> None:
+def test_moments(init: initializers.Init, mean: float, std: float) -> None:
     values = drawn(init)
     assert values.dtype == np.float64
     assert abs(values.mean() - mean) < 4 * std / sqrt(values.size)
@@ -173,7 +186,7 @@ def test_moments(init: layers.Init, mean: float, std: float) -> None:
 
 
 def test_constant() -> None:
-    assert (drawn(layers.Constant(value=2.5)) == 2.5).all()
+    assert (drawn(initializers.Constant(value=2.5)) == 2.5).all()
 
 
 def test_seed_network_and_name_decide_the_values() -> None:
@@ -199,7 +212,12 @@ def test_frozen_initial_values() -> None:
     assert found == FROZEN
 
 
-INITS = (layers.Normal(std=1.0), layers.HeNormal(), layers.GlorotUniform(), layers.TruncatedNormal(std=1.0))
+INITS = (
+    initializers.Normal(std=1.0),
+    initializers.HeNormal(),
+    initializers.GlorotUniform(),
+    initializers.TruncatedNormal(std=1.0),
+)
 FROZEN = {
     "normal": [0.9797858260990748, -0.6707997285888184],
     "he_normal": [0.195957165219815, -0.13415994571776368],

@@ -2,25 +2,27 @@
 
 from dataclasses import replace
 from functools import cache, partial
-from importlib.util import find_spec
 
 import numpy as np
 import pytest
+from frameworks import FRAMEWORKS, need
 
-pytest.importorskip("autograd")
+need("autograd")
 from ganforge.parity import compare
 from ganforge.plugins.host import default_host
 from ganforge.testing.backends import check_gan
 from ganforge.testing.tiny import FLOAT64_ONLY, TINY, inputs, small_dcgan
 from ganforge.training.experiment import find_backend
 
-BACKENDS = [name for name in ("torch", "tensorflow") if find_spec(name)]
-both = pytest.mark.skipif(len(BACKENDS) < 2, reason="needs PyTorch and TensorFlow")
+BACKENDS = FRAMEWORKS
+both = pytest.mark.skipif(len(BACKENDS) < 2, reason="GANFORGE_TEST_WITHOUT names one of the two frameworks")
 
 
 @cache
 def kept(name):
     """A backend that keeps its sessions: loading a state is the exact inverse of reading it, and compiling is slow."""
+    if name in BACKENDS:
+        need(name)
     entry = find_backend(name, default_host())
     sessions = {}
 
@@ -37,9 +39,8 @@ def kept(name):
 @pytest.fixture(autouse=True, scope="module")
 def _one_thread():
     """The GANs are too small for several threads, which wait for one another longer than they work."""
-    if find_spec("torch"):
-        import torch
-
+    if "torch" in BACKENDS:
+        torch = need("torch")
         before = torch.get_num_threads()
         torch.set_num_threads(1)
         yield

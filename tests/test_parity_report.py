@@ -8,8 +8,9 @@ from functools import partial
 
 import numpy as np
 import pytest
+from frameworks import need
 
-pytest.importorskip("autograd")
+need("autograd")
 from ganforge.backend.observing import TOLERANCES, Seen, difference, free_run
 from ganforge.parity import Location, Row, compare
 from ganforge.testing import REFERENCE

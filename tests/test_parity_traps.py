@@ -6,8 +6,9 @@ from functools import cache, partial
 from pathlib import Path
 
 import pytest
+from frameworks import need
 
-pytest.importorskip("autograd")
+need("autograd")
 from ganforge.parity.comparison import compare
 from ganforge.testing import REFERENCE
 from ganforge.testing.diagnosis import Bench, diagnose

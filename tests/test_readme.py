@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 import numpy as np
 import pytest
+from frameworks import need
 from pages import blocks, commands, known_options, lines, options, run
 from PIL import Image
 
@@ -35,8 +36,8 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_every_command_line_runs(here: Path) -> None:
-    pytest.importorskip("torch")
-    pytest.importorskip("tensorflow")
+    need("torch")
+    need("tensorflow")
     written = lines(README, "ganforge")
     assert len(written) >= 8, "the README has lost its examples, or this test no longer finds them"
     steps = 2
@@ -57,7 +58,7 @@ def test_every_command_line_runs(here: Path) -> None:
 
 
 def test_the_python_runs(here: Path) -> None:
-    torch = pytest.importorskip("torch")
+    torch = need("torch")
     (code,) = blocks(README, "python")
     names: dict[str, object] = {}
     exec(code, names)

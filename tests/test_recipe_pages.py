@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
+from frameworks import need
 
 import ganforge
 from ganforge.plugins.host import default_host
@@ -35,7 +36,7 @@ def test_the_page_of_recipes_is_up_to_date() -> None:
 
 @pytest.mark.parametrize("name", ["small", "strokes", "duel"])
 def test_the_recipes_of_the_guide_train(name: str, examples: Path, tmp_path: Path) -> None:
-    pytest.importorskip("torch")
+    need("torch")
     small = {"training": {"batch_size": 4}, "run": {"steps": 2, "epochs": None}}
     run = ganforge.train(str(examples / f"{name}.toml"), backend="torch", out=tmp_path / "run", overrides=small)
     assert run.step == 2

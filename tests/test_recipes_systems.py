@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from frameworks import need
 from msgspec.structs import replace
 
 import ganforge
@@ -281,8 +282,8 @@ def test_a_value_of_all_layers_of_a_kind_can_be_set() -> None:
 
 @pytest.mark.parametrize("name", SYSTEMS)
 def test_trains_and_is_resumed_in_both(name: str, tmp_path: Path) -> None:
-    pytest.importorskip("torch")
-    pytest.importorskip("tensorflow")
+    need("torch")
+    need("tensorflow")
     overrides = TINY | {"run": {"steps": 1, "log_every": 1}}
     run = ganforge.train(name, backend="torch", out=tmp_path / "run", overrides=overrides)
     run = ganforge.resume(run.folder, backend="tensorflow", steps=2)
@@ -295,8 +296,8 @@ def test_trains_and_is_resumed_in_both(name: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", SYSTEMS)
 def test_both_compute_the_same(name: str) -> None:
-    pytest.importorskip("torch")
-    pytest.importorskip("tensorflow")
+    need("torch")
+    need("tensorflow")
     from ganforge.parity import compare
     from ganforge.parity.trial import find_backends, trial
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from frameworks import need
 
 from ganforge.spec.gan import NETWORKS
 from ganforge.spec.layers import LAYERS
@@ -10,7 +11,7 @@ from ganforge.spec.loss_library import LOSSES
 from ganforge.spec.losses import LossEntry, PenaltyEntry
 from ganforge.testing.tiny import KINKS, TINY, inputs
 
-pytest.importorskip("autograd")
+need("autograd")
 from ganforge.testing.differentiable import grad, put, take
 from ganforge.testing.differentiable import np as anp
 from ganforge.testing.ops import NumpyOps

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from frameworks import need
 
 from ganforge.spec import streams
 from ganforge.spec.layers import (
@@ -23,7 +24,7 @@ from ganforge.spec.layers import (
 from ganforge.spec.layers.contract import Layer
 from ganforge.spec.network import Network, resolve
 
-pytest.importorskip("autograd")
+need("autograd")
 from ganforge.testing.layers import Pass, forward
 from ganforge.testing.semantics import Semantics
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 import msgspec
 import numpy as np
 import pytest
+from frameworks import need
 
 from ganforge.backend.contract import BackendEntry
 from ganforge.errors import PluginError, StateError
@@ -20,7 +21,7 @@ from ganforge.spec.protocol import Average, Player
 from ganforge.testing import REFERENCE
 from ganforge.testing.tiny import TINY, inputs
 
-pytest.importorskip("autograd")
+need("autograd")
 from ganforge.testing.reference import open_reference
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from frameworks import need
 
 from ganforge.cli.main import cli
 from ganforge.errors import PluginError
@@ -44,7 +45,7 @@ def as_installed(project: Path, site: Path) -> dict[str, str]:
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_tests_of_a_new_project_pass_as_generated(kind: str, tmp_path: Path) -> None:
     if kind == "loss":
-        pytest.importorskip("autograd")
+        need("autograd")
     project, site = tmp_path / "project", tmp_path / "site"
     site.mkdir()
     new(kind, "first-try", "--out", project)
@@ -64,7 +65,7 @@ def test_the_tests_of_a_new_project_pass_as_generated(kind: str, tmp_path: Path)
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_new_project_keeps_ganforges_style(kind: str, tmp_path: Path) -> None:
-    pytest.importorskip("ruff")
+    need("ruff")
     project = tmp_path / "project"
     new(kind, "first-try", "--out", project)
     settings = ["--config", str(Path(__file__).parents[1] / "pyproject.toml"), "--no-cache"]

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from frameworks import need
 from pages import known_options, lines, options, run
 from PIL import Image
 
@@ -32,8 +33,8 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_every_command_line_runs(here: Path) -> None:
-    pytest.importorskip("torch")
-    pytest.importorskip("imageio_ffmpeg")
+    need("torch")
+    need("imageio_ffmpeg")
     written = lines(PAGE, "ganforge")
     assert len(written) >= 12, "the page has lost its commands, or this test no longer finds them"
     for arguments in written:
@@ -54,7 +55,7 @@ def test_every_option_is_there() -> None:
 
 
 def test_the_plan_is_as_printed(here: Path) -> None:
-    pytest.importorskip("torch")
+    need("torch")
     (dry,) = (arguments for arguments in lines(PAGE, "ganforge") if "--dry-run" in arguments)
     printed = run(dry).output
     for line in ("generator: 370,851 parameters", "discriminator: 168,033 parameters", "0.112 a picture."):

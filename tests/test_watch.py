@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from fakes import FakeSession, use_host, work_in
+from frameworks import need
 
 import ganforge
 from ganforge.cli.main import cli
@@ -228,7 +229,7 @@ def test_a_discriminator_that_truly_wins(tmp_path: Path, monkeypatch: pytest.Mon
 
     The line of the first is then run as it is written.
     """
-    pytest.importorskip("torch")
+    need("torch")
     monkeypatch.chdir(tmp_path)
     tiny = ["--set", "image_size=8", "--set", "architecture.width=4", "--set", "training.latent.size=4"]
     rates = ["discriminator.optimizer.rate=2e-2", "generator.optimizer.rate=1e-9"]

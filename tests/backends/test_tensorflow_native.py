@@ -15,8 +15,8 @@ from ganforge.testing.tiny import TINY, inputs
 
 need("tensorflow")
 
-import keras  # noqa: E402
-from ganforge_tensorflow.runtime import open_session  # noqa: E402
+import keras
+from ganforge_tensorflow.runtime import open_session
 
 SEED = 3
 

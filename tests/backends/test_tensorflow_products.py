@@ -3,11 +3,12 @@
 from collections.abc import Callable
 
 import pytest
+from frameworks import need
 
-tf = pytest.importorskip("tensorflow")
+tf = need("tensorflow")
 
-from ganforge_tensorflow import products  # noqa: E402
-from ganforge_tensorflow.products import product  # noqa: E402
+from ganforge_tensorflow import cpu
+from ganforge_tensorflow.cpu import product
 
 A, B = (tf.random.stateless_normal(shape, (1, 2), dtype=tf.float64) for shape in ((5, 7), (7, 11)))
 
@@ -25,7 +26,7 @@ def derivatives(multiply: Callable[..., tf.Tensor]) -> list[tf.Tensor]:
 
 
 def test_results_and_gradients_of_both_orders(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(products, "_LARGE", 0)
+    monkeypatch.setattr(cpu, "_LARGE", 0)
     for one, other in zip(derivatives(product), derivatives(tf.matmul), strict=True):
         tf.debugging.assert_near(one, other, rtol=1e-12, atol=1e-12)
 
@@ -37,7 +38,7 @@ def operations(multiply: Callable[..., tf.Tensor]) -> list[str]:
 
 
 def test_only_large_ones_take_the_other_order(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(products, "_LARGE", 5 * 7 * 11)
+    monkeypatch.setattr(cpu, "_LARGE", 5 * 7 * 11)
     assert "Transpose" not in operations(product)
-    monkeypatch.setattr(products, "_LARGE", 5 * 7 * 11 - 1)
+    monkeypatch.setattr(cpu, "_LARGE", 5 * 7 * 11 - 1)
     assert "Transpose" in operations(product)

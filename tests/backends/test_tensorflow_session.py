@@ -13,8 +13,8 @@ from ganforge.testing.tiny import TINY, inputs
 
 tf = need("tensorflow")
 
-from ganforge_tensorflow import devices  # noqa: E402
-from ganforge_tensorflow import runtime as backend  # noqa: E402
+from ganforge_tensorflow import devices
+from ganforge_tensorflow import runtime as backend
 
 SEED = 5
 

@@ -12,7 +12,7 @@ from ganforge.testing.tiny import FLOAT64_ONLY, TINY, inputs
 
 torch = need("torch")
 
-from ganforge_torch import runtime  # noqa: E402
+from ganforge_torch import runtime
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])

@@ -14,7 +14,7 @@ from ganforge.testing.tiny import TINY, inputs
 
 torch = need("torch")
 
-from ganforge_torch.runtime import open_session  # noqa: E402
+from ganforge_torch.runtime import open_session
 
 SEED = 3
 

@@ -3,15 +3,16 @@
 from collections.abc import Callable
 
 import pytest
+from frameworks import need
 
-torch = pytest.importorskip("torch")
+torch = need("torch")
 
-from ganforge_torch import products  # noqa: E402
-from ganforge_torch.products import product  # noqa: E402
+from ganforge_torch import cpu
+from ganforge_torch.cpu import product
 
 Tensor = torch.Tensor
 
-needs_onednn = pytest.mark.skipif(products._onednn() is None, reason="this torch has no oneDNN")
+needs_onednn = pytest.mark.skipif(cpu._onednn() is None, reason="this torch has no oneDNN")
 
 
 def made(*shape: int, transposed: bool = False) -> Tensor:
@@ -38,7 +39,7 @@ def test_results_and_gradients_of_both_orders(
 ) -> None:
     a, b = made(5, 7, transposed=transposed[0]), made(7, 11, transposed=transposed[1])
     added = made(11) if bias else None
-    monkeypatch.setattr(products, "_LARGE", 0)
+    monkeypatch.setattr(cpu, "_LARGE", 0)
     assert product(a, b).grad_fn.name() == "_ProductBackward"
     found = derivatives(product, a, b, added)
     wide = [None if each is None else each.detach().double().requires_grad_() for each in (a, b, added)]
@@ -50,9 +51,9 @@ def test_results_and_gradients_of_both_orders(
 @needs_onednn
 def test_only_large_ones_in_float32_take_the_detour(monkeypatch: pytest.MonkeyPatch) -> None:
     a, b = made(5, 7), made(7, 11)
-    monkeypatch.setattr(products, "_LARGE", 5 * 7 * 11)
+    monkeypatch.setattr(cpu, "_LARGE", 5 * 7 * 11)
     assert product(a, b).grad_fn.name() == "MmBackward0"
-    monkeypatch.setattr(products, "_LARGE", 5 * 7 * 11 - 1)
+    monkeypatch.setattr(cpu, "_LARGE", 5 * 7 * 11 - 1)
     assert product(a, b).grad_fn.name() == "_ProductBackward"
     assert product(a.double(), b.double()).grad_fn.name() == "MmBackward0"
     assert product(a.bfloat16(), b.bfloat16()).grad_fn.name() == "MmBackward0"
@@ -61,15 +62,15 @@ def test_only_large_ones_in_float32_take_the_detour(monkeypatch: pytest.MonkeyPa
 
 def test_without_onednn_torch_s_own_product_does_it(monkeypatch: pytest.MonkeyPatch) -> None:
     a, b, bias = made(5, 7), made(7, 11), made(11)
-    monkeypatch.setattr(products, "_LARGE", 0)
-    monkeypatch.setattr(products, "_onednn", lambda: None)
+    monkeypatch.setattr(cpu, "_LARGE", 0)
+    monkeypatch.setattr(cpu, "_onednn", lambda: None)
     assert torch.equal(product(a, b, bias), torch.addmm(bias, a, b))
 
 
 @needs_onednn
 def test_a_gradient_lies_in_memory_as_its_kernel_does(monkeypatch: pytest.MonkeyPatch) -> None:
     # Else the optimizer copies it first, which for a large kernel takes as long as a product.
-    monkeypatch.setattr(products, "_LARGE", 0)
+    monkeypatch.setattr(cpu, "_LARGE", 0)
     kernel = made(7, 11).t()  # (out, in), as layers have it
     (found,) = torch.autograd.grad(product(made(5, 7), kernel.t()).sum(), [kernel])
     assert found.stride() == kernel.stride()

@@ -16,9 +16,9 @@ from ganforge.testing.tiny import FLOAT64_ONLY, TINY, inputs
 
 torch = need("torch")
 
-from ganforge_torch import devices  # noqa: E402
-from ganforge_torch import runtime as backend  # noqa: E402
-from ganforge_torch.ops import to_nchw, to_oihw  # noqa: E402
+from ganforge_torch import devices
+from ganforge_torch import runtime as backend
+from ganforge_torch.ops import to_nchw, to_oihw
 
 SEED = 5
 
