@@ -1,6 +1,8 @@
 """GIF and MP4: every frame there, of one size, in order; and what is said where there is no ffmpeg."""
 
+import os
 import subprocess
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -62,14 +64,46 @@ def test_without_ffmpeg_the_way_to_it_is_told(tmp_path: Path, monkeypatch: pytes
         save_mp4(sheets(), tmp_path / "x.mp4")
 
 
-def test_an_ffmpeg_that_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def standing_in(script: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     program = tmp_path / "ffmpeg"
-    program.write_text("#!/bin/sh\ncat > /dev/null\necho 'Unknown encoder libx264' >&2\nexit 1\n")
+    program.write_text(f"#!/bin/sh\n{script}\n")
     program.chmod(0o755)
     monkeypatch.setattr(animations, "which", lambda name: str(program))
-    with pytest.raises(RunError, match=r"x\.mp4 cannot be written: ffmpeg says Unknown encoder libx264"):
-        save_mp4(sheets(), tmp_path / "x.mp4")
+
+
+FAILING = {
+    "late": "cat > /dev/null; touch {partial}; echo 'Unknown encoder libx264' >&2; exit 1",
+    "at once": "touch {partial}; echo 'Unknown encoder libx264' >&2; exit 1",
+}
+
+
+@pytest.mark.parametrize("script", FAILING.values(), ids=list(FAILING))
+def test_an_ffmpeg_that_fails(script: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    standing_in(script.format(partial=f'"$(dirname $0)/.x.{os.getpid()}.mp4"'), tmp_path, monkeypatch)
+    frames = sheets() * 40  # more than a pipe holds
+    with pytest.raises(RunError, match=r"x\.mp4 cannot be written: ffmpeg says Unknown encoder libx264$"):
+        save_mp4(frames, tmp_path / "x.mp4")
     assert [path.name for path in tmp_path.iterdir()] == ["ffmpeg"]
+
+
+def test_an_ffmpeg_that_cannot_be_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(animations, "which", lambda name: str(tmp_path / "gone"))
+    with pytest.raises(RunError, match=r"x\.mp4 cannot be written: No such file or directory"):
+        save_mp4(sheets(), tmp_path / "x.mp4")
+
+
+def test_the_frames_of_an_mp4_are_not_joined_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    standing_in('cat > "$(dirname $0)/all"; cp "$(dirname $0)/all" "$(dirname $0)"/.x.*.mp4', tmp_path, monkeypatch)
+    (tmp_path / f".x.{os.getpid()}.mp4").touch()
+    frames = [Image.new("L", (200, 200), grey % 256) for grey in range(300)]
+    tracemalloc.start()
+    try:
+        save_mp4(frames, tmp_path / "x.mp4")
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert (tmp_path / "x.mp4").stat().st_size == 309 * 200 * 200 * 3
+    assert peak < 10 * 200 * 200 * 3
 
 
 # Of a run and of walks -----------------------------------------------------------------------------------------------

@@ -194,7 +194,7 @@ def test_help_needs_no_framework() -> None:
         "import sys; from click.testing import CliRunner; from ganforge.cli.main import cli;"
         "from ganforge.plugins import default_host; default_host();"
         "assert CliRunner().invoke(cli, ['--help']).exit_code == 0;"
-        "print(sorted({'torch', 'tensorflow', 'sklearn', 'PIL', 'autograd'} & set(sys.modules)))"
+        "print(sorted({'torch', 'tensorflow', 'sklearn', 'PIL', 'autograd', 'pooch', 'filelock'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

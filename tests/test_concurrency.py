@@ -1,7 +1,6 @@
 """Several processes at once: on one cache, one folder of runs, one run. Real ones, some of them killed."""
 
 import errno
-import fcntl
 import json
 import os
 import signal
@@ -14,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 from fakes import RECIPE_TEXT, work_in
+from filelock import FileLock
 from processes import STAND_INS, ended, install, python, wait_until
 
 import ganforge
@@ -21,7 +21,7 @@ from ganforge._io.locks import alone, in_turn
 from ganforge.errors import RunError
 from ganforge.training import checkpoint
 from ganforge.training.run_checkpoints import newest_good
-from ganforge.training.run_folder import CHECKPOINTS
+from ganforge.training.run_folder import CHECKPOINTS, check_folder_free
 
 
 @pytest.fixture
@@ -254,12 +254,15 @@ def test_a_checkpoint_that_is_replaced_while_they_are_listed(tmp_path: Path, mon
 # File systems without locks ------------------------------------------------------------------------------------------
 
 
-def no_locks(descriptor: int, operation: int) -> None:
-    raise OSError(errno.ENOLCK, "No locks available")
+def refusing(number: int, text: str) -> Callable[[FileLock], None]:
+    def acquire(lock: FileLock) -> None:
+        raise OSError(number, text)
+
+    return acquire
 
 
 def test_without_locks_it_works_and_says_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fcntl, "flock", no_locks)
+    monkeypatch.setattr(FileLock, "_acquire", refusing(errno.ENOLCK, "No locks available"))
     said: list[str] = []
     with alone(tmp_path, said.append), alone(tmp_path, said.append):
         pass
@@ -269,10 +272,38 @@ def test_without_locks_it_works_and_says_what_is_missing(tmp_path: Path, monkeyp
     assert not list(tmp_path.iterdir())
 
 
+def test_without_the_system_call_no_weaker_lock_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """filelock would take one that outlives a killed process."""
+    fcntl = pytest.importorskip("fcntl")
+
+    def missing(descriptor: int, operation: int) -> None:
+        raise OSError(errno.ENOSYS, "Function not implemented")
+
+    monkeypatch.setattr(fcntl, "flock", missing)
+    said: list[str] = []
+    with alone(tmp_path, said.append), in_turn(tmp_path / "lock") as locked:
+        assert not locked
+    assert len(said) == 1 and "cannot be locked (Function not implemented)" in said[0]
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("number", [errno.EROFS, errno.EACCES])
+def test_a_folder_that_cannot_be_written_to_needs_no_lock(
+    number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is said: what is written first says it."""
+    monkeypatch.setattr(FileLock, "_acquire", refusing(number, "no"))
+    said: list[str] = []
+    with alone(tmp_path, said.append):
+        pass
+    assert said == []
+
+
 def test_a_lock_on_a_file_that_its_holder_has_removed_counts_for_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It was opened while another held it; a third has made a new one since."""
+    fcntl = pytest.importorskip("fcntl")
     path = tmp_path / "lock"
     flock = fcntl.flock
     opened: list[int] = []
@@ -287,7 +318,16 @@ def test_a_lock_on_a_file_that_its_holder_has_removed_counts_for_nothing(
     monkeypatch.setattr(fcntl, "flock", late)
     with in_turn(path), path.open() as file, pytest.raises(BlockingIOError):
         flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    assert len(opened) == 2
+    assert len(opened) == 2 + 1  # and once to release it
+
+
+def test_a_lock_that_a_killed_process_left_is_no_run(tmp_path: Path) -> None:
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    with alone(folder, print):
+        (left,) = folder.iterdir()
+        check_folder_free(folder)
+    assert not left.exists()
 
 
 def test_a_lock_file_that_cannot_be_made_is_an_error(tmp_path: Path) -> None:

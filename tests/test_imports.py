@@ -8,7 +8,7 @@ import pytest
 
 import ganforge
 
-HEAVY = ("torch", "tensorflow", "keras", "jax", "sklearn", "autograd")
+HEAVY = ("torch", "tensorflow", "keras", "jax", "sklearn", "autograd", "pooch", "requests")
 
 ALL_MODULES = f"""
 import sys

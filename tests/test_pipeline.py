@@ -1,7 +1,6 @@
 """Preparing an image set: cache, bad pictures, what others leave there."""
 
 import errno
-import fcntl
 import json
 import os
 import shutil
@@ -14,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from filelock import FileLock
 
 from ganforge.data.cache import RowFile, default_cache
 from ganforge.data.contract import ImageSet, Pixels
@@ -220,10 +220,10 @@ def test_a_damaged_entry_is_made_again(tmp_path: Path, damage: Callable[[Path], 
 def test_who_comes_second_uses_what_the_first_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where there are no locks to make it wait for the first."""
 
-    def no_locks(descriptor: int, operation: int) -> None:
+    def no_locks(lock: FileLock) -> None:
         raise OSError(errno.ENOLCK, "No locks available")
 
-    monkeypatch.setattr(fcntl, "flock", no_locks)
+    monkeypatch.setattr(FileLock, "_acquire", no_locks)
     once = threading.Lock()
     faster: list[int] = []
 

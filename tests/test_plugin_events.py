@@ -1,6 +1,5 @@
 """Plugins that are told of a run: one that raises is switched off, one that is slow is named."""
 
-import gc
 import threading
 from time import monotonic, sleep
 from typing import Any
@@ -11,8 +10,7 @@ from fakes import core_host, fakes_plugin, module
 from ganforge.data.contract import DatasetEntry
 from ganforge.errors import DataError, PluginError
 from ganforge.plugins import host as plugins
-from ganforge.plugins import slow_plugins
-from ganforge.plugins.host import new_host
+from ganforge.plugins import new_host, slow_plugins
 
 
 def listener(name: str, log: list[Any], error: BaseException | None = None) -> Any:
@@ -103,18 +101,54 @@ def test_who_takes_too_long_is_named_while_it_does(hook: str, monkeypatch: pytes
     assert "slow" in {each.name for each in host.loaded}
 
 
+def test_each_that_takes_too_long_in_one_event_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plugins, "_LONG", 0.01)
+    monkeypatch.setattr(slow_plugins, "_INTERVAL", 0.01)
+    host, lines = core_host()
+
+    def slow(name: str) -> Any:
+        def finished(step: int) -> None:
+            end = monotonic() + 30
+            while not any(name in line for line in lines) and monotonic() < end:
+                sleep(0.005)
+
+        return module(name, ganforge_step_finished=finished)
+
+    for name in ("slow-one", "slow-two"):
+        host.add(name, lambda name=name: slow(name), f"{name}-dist 1.0")  # type: ignore[misc]
+    host.event("ganforge_step_finished", run=None, step=1, scalars=None)
+    for name in ("slow-one", "slow-two"):
+        assert any(f"ganforge_step_finished of plugin '{name}' ({name}-dist 1.0) has taken" in line for line in lines)
+
+
 def test_a_strict_host_stops_at_any_error_of_a_plugin() -> None:
     host, _ = core_host(listener("sad", [], ValueError("Monday")), strict=True)
     with pytest.raises(PluginError, match="Monday"):
         host.event("ganforge_step_finished", run=None, step=1, scalars=None)
 
 
-def test_the_thread_that_names_slow_plugins_ends_with_its_host() -> None:
+def test_one_thread_names_slow_plugins_of_all_hosts() -> None:
+    list(new_host([]).entries("ganforge_datasets", DatasetEntry))
     before = threading.active_count()
     for _ in range(5):
         list(new_host([]).entries("ganforge_datasets", DatasetEntry))
-    gc.collect()
-    until = monotonic() + 5.0
-    while threading.active_count() > before and monotonic() < until:
-        sleep(0.05)
     assert threading.active_count() <= before
+
+
+def test_what_ended_in_time_is_never_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(slow_plugins, "_INTERVAL", 0.01)
+    said: list[str] = []
+    with slow_plugins.SlowWork(0.2, lambda: said.append("early")):
+        pass
+    with pytest.raises(KeyError), slow_plugins.SlowWork(0.2, lambda: said.append("raised")):
+        raise KeyError
+    with slow_plugins.SlowWork(0.0, lambda: said.append("late")) as late:
+        for count in (1, 2):
+            end = monotonic() + 30
+            while len(said) < count and monotonic() < end:
+                sleep(0.01)
+            sleep(0.3)
+            assert said == ["late"] * count, "each piece once"
+            before = late.deadline
+            late.restart()
+            assert late.deadline > before

@@ -48,64 +48,50 @@ class TensorFlowOps:
     stop_gradient = staticmethod(tf.stop_gradient)
 
     def leaky_relu(self, x: tf.Tensor, slope: float) -> tf.Tensor:
-        """x where x > 0, slope * x elsewhere."""
         # TensorFlow's own takes its slope as float32 whatever the tensors are: 3e-9 beside it in float64.
         return tf.where(x > 0, x, slope * x) if x.dtype == tf.float64 else tf.nn.leaky_relu(x, slope)
 
     def mean(self, x: tf.Tensor) -> tf.Tensor:
-        """Mean over the whole batch."""
         return self.replicas.mean(tf.reduce_mean(x))
 
     def sum_each(self, x: tf.Tensor) -> tf.Tensor:
-        """Sum over all axes but the first."""
         return tf.reduce_sum(x, axis=list(range(1, x.shape.rank)))
 
     def matmul(self, a: tf.Tensor, b: tf.Tensor, bias: tf.Tensor | None = None) -> tf.Tensor:
-        """(m, k), (k, n) -> (m, n)."""
         return _biased(self.forms.product(a, b), bias)
 
     def conv(self, x: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor | None, stride: Any, padding: Any) -> tf.Tensor:
-        """Cross-correlation."""
         return _biased(self.forms.conv(x, kernel, stride, padding), bias)
 
     def conv_transpose(
         self, x: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor | None, stride: Any, crop: Any, size: Any
     ) -> tf.Tensor:
-        """The gradient of `conv`, cropped."""
         return _biased(self.forms.conv_transpose(x, kernel, stride, crop, size), bias)
 
     def pad(self, x: tf.Tensor, sides: Any) -> tf.Tensor:
-        """Zeros around the height and width."""
         return tf.pad(x, [(0, 0), *sides, (0, 0)])
 
     def take(self, x: tf.Tensor, indices: Sequence[int], axis: int) -> tf.Tensor:
-        """Slices of x."""
         return tf.gather(x, list(indices), axis=axis)
 
     def like(self, x: tf.Tensor, other: tf.Tensor) -> tf.Tensor:
-        """x in the precision of `other`."""
         return tf.cast(x, other.dtype)
 
     def ones(self, shape: Sequence[int], like: tf.Tensor) -> tf.Tensor:
-        """Ones."""
         return tf.ones(tuple(shape), like.dtype)
 
     def one_hot(self, labels: tf.Tensor, classes: int, like: tf.Tensor) -> tf.Tensor:
-        """(B,) -> (B, classes)."""
         return tf.one_hot(labels, classes, dtype=like.dtype)
 
     def gradient(self, function: Callable[[tf.Tensor], tf.Tensor], at: tf.Tensor) -> tf.Tensor:
-        """Gradient of sum(function(at)), itself differentiable."""
         return gradients(function(at), [at])[0]
 
     def fold_in(self, key: tf.Tensor, number: int) -> tf.Tensor:
-        """hash32(key + number)."""
         return _hash(key + _word(number))
 
     def dropout_mask(
         self, key: tf.Tensor, layer: int, shape: Sequence[int], rate: float, starts: tuple[int, ...], like: tf.Tensor
     ) -> tf.Tensor:
-        """`ganforge.spec.streams.dropout_mask`, bit for bit."""
         place = _hash(key + _word(0x9E3779B9 * (layer + 1)))
         runs = [tf.range(start, start + prod(shape) // len(starts), dtype=tf.int64) for start in starts]
         positions = _hash(tf.cast(tf.concat(runs, 0), tf.uint32))

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -21,13 +21,13 @@ from ganforge.backend import (
     Vjp,
     plain_asked,
 )
-from ganforge.errors import PluginError
 from ganforge.spec import Array, Gan, State
-from ganforge_tensorflow import cpu, devices, native, workers
+from ganforge_tensorflow import cpu, devices, native
 from ganforge_tensorflow.fast import fast_forms
 from ganforge_tensorflow.ops import TensorFlowOps, gradients
 
-Tensors = dict[str, Any]
+Tensors: TypeAlias = dict[str, Any]
+Function: TypeAlias = Callable[..., Any]
 
 
 def open_session(gan: Gan, state: State, precision: Precision, device: str) -> Session:
@@ -37,23 +37,21 @@ def open_session(gan: Gan, state: State, precision: Precision, device: str) -> S
         PluginError: TensorFlow sees no such device.
         StateError: the state is not that of this GAN.
     """
-    return _opened(gan, state, precision, devices.find(device), SingleProcess())
+    return session_of(gan, state, precision, devices.find(device), SingleProcess())
 
 
-def open_shared(gan: Gan, state: State, precision: Precision, device: str) -> Session:
-    """The same, of one of the workers that have met.
+def session_of(
+    gan: Gan,
+    state: State,
+    precision: Precision,
+    device: str,
+    replicas: Collective,
+    together: Callable[[Function], Function] = lambda function: function,
+) -> Session:
+    """The same, of one of the processes that train together, on a device by its full name.
 
-    Raises:
-        PluginError: TensorFlow sees no such device, or it is not the one that the workers share.
+    together: makes of a function that is to be traced one that all processes run at once.
     """
-    found, shared = devices.find(device), workers.device()
-    if device != "auto" and found != shared:
-        raise PluginError(f"this worker computes on {shared}, not {found}; CUDA_VISIBLE_DEVICES decides it")
-    return _opened(gan, state, precision, shared, workers.group(gan))
-
-
-def _opened(gan: Gan, state: State, precision: Precision, device: str, replicas: Collective) -> Session:
-    gan.check_state(state)
     # Grappler's arithmetic optimizer makes one AddN of a + b + c, which adds in an order that changes from run to run
     # (see ops.gradients). It has no switch for one function, so this is set for TensorFlow as a whole.
     tf.config.optimizer.set_experimental_options({"arithmetic_optimization": False})
@@ -67,6 +65,7 @@ def _opened(gan: Gan, state: State, precision: Precision, device: str, replicas:
         ops=ops,
         fast=NO_FAST_FORMS if plain_asked() else fast_forms(ops),
         replicas=replicas,
+        together=together,
     )
     return GanSession(gan, state, runtime, partial(native.build, gan))
 
@@ -81,11 +80,11 @@ class TensorFlowRuntime:
     ops: TensorFlowOps
     fast: FastForms
     replicas: Collective
+    together: Callable[[Function], Function]
     fixed_shapes: bool = True
     exact_batch: int = 16
 
     def arrays(self, state: State) -> Tensors:
-        """A variable for every array."""
         with tf.device(self.device):
             return {
                 name: tf.Variable(array, dtype=self.dtype, trainable=False, name=name) for name, array in state.items()
@@ -98,19 +97,15 @@ class TensorFlowRuntime:
                 arrays[name].assign(value)
 
     def to_numpy(self, x: Any) -> Array:
-        """A copy on the host."""
         return np.array(x.numpy())
 
     def real(self, array: npt.NDArray[Any]) -> tf.Tensor:
-        """In the precision of a state."""
         return tf.constant(np.asarray(array, self.dtype.as_numpy_dtype))
 
     def reduced(self, array: npt.NDArray[Any]) -> tf.Tensor:
-        """In the precision of a step's networks."""
         return tf.constant(np.asarray(array, self.reduced_dtype.as_numpy_dtype))
 
     def integers(self, array: npt.NDArray[Any]) -> tf.Tensor:
-        """As they are."""
         return tf.constant(array)
 
     def numbers(self, values: Sequence[float]) -> tf.Tensor:
@@ -118,7 +113,6 @@ class TensorFlowRuntime:
         return self.real(np.array(values, np.float64))
 
     def keys(self, values: Sequence[int]) -> tf.Tensor:
-        """One tensor, too."""
         return tf.constant(np.array(values, np.uint32))
 
     def vjp(self, function: Callable[[Tensors], tuple[tf.Tensor, Any]], arrays: Tensors) -> Vjp:
@@ -134,7 +128,7 @@ class TensorFlowRuntime:
     def compile(self, function: Callable[..., tuple[Tensors, Any]], arrays: Tensors) -> Callable[..., Any]:
         """Traced for every shape of its inputs."""
         # A partial, not a function of its own, since TensorFlow counts traces by the place in the source and warns.
-        run = workers.together(self.replicas, partial(self._run, function, arrays))
+        run = self.together(partial(self._run, function, arrays))
         return tf.function(run, autograph=False)
 
     def _run(self, function: Callable[..., tuple[Tensors, Any]], arrays: Tensors, *inputs: Any) -> Any:
@@ -144,6 +138,5 @@ class TensorFlowRuntime:
 
     @contextmanager
     def context(self) -> Iterator[None]:
-        """On the session's device; that another worker has ended is a RunError."""
-        with tf.device(self.device), workers.heard(self.replicas.rank):
+        with tf.device(self.device):
             yield

@@ -7,7 +7,7 @@ ones, and moves them alike.
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import cache
 from threading import current_thread, main_thread
@@ -16,10 +16,11 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from ganforge.backend import Collective, Shard, Workers
-from ganforge.errors import RunError
-from ganforge.spec import Array, Gan
-from ganforge_tensorflow import launch
+from ganforge.backend import Precision, Session, Shard, Workers
+from ganforge.errors import PluginError, RunError
+from ganforge.spec import Array, Gan, State
+from ganforge_tensorflow import devices, launch
+from ganforge_tensorflow.runtime import session_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +40,10 @@ class Group:
         # A sum with zeros. The strategy's own gathering first asks all workers for their shapes.
         return _total(tf.stack([x if rank == self.rank else tf.zeros_like(x) for rank in range(self.count)]))
 
+    def heard(self) -> AbstractContextManager[None]:
+        """While open, that another worker has ended is a RunError."""
+        return heard(self.rank)
+
     def average(self, tensors: Sequence[tf.Tensor]) -> list[tf.Tensor]:
         """The mean over all workers of each of `tensors`, in one message."""
         message = _total(tf.concat([tf.reshape(each, [-1]) for each in tensors], 0)) / self.count
@@ -46,15 +51,27 @@ class Group:
         return [tf.reshape(part, each.shape) for part, each in zip(parts, tensors, strict=True)]
 
 
-def together(replicas: Collective, function: Callable[..., Any]) -> Callable[..., Any]:
+def _together(function: Callable[..., Any]) -> Callable[..., Any]:
     """`function`, ready to be traced, as something that all workers do at once."""
-    return function if replicas.count == 1 else lambda *inputs: _strategy().run(function, args=inputs)
+    return lambda *inputs: _strategy().run(function, args=inputs)
 
 
 def group(gan: Gan) -> Group:
     """The workers that have met, for a step of `gan`."""
     shard = launch.shard()
     return Group(rank=shard.rank, count=shard.count, one_batch=gan.protocol.batch_statistics == "global")
+
+
+def open_shared(gan: Gan, state: State, precision: Precision, name: str) -> Session:
+    """The same, of one of the workers that have met.
+
+    Raises:
+        PluginError: TensorFlow sees no such device, or it is not the one that the workers share.
+    """
+    found, shared = devices.find(name), device()
+    if name != "auto" and found != shared:
+        raise PluginError(f"this worker computes on {shared}, not {found}; CUDA_VISIBLE_DEVICES decides it")
+    return session_of(gan, state, precision, shared, group(gan), _together)
 
 
 def join() -> Workers:

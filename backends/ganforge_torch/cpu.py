@@ -17,9 +17,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ganforge.spec import Sides
+from ganforge.spec import Gan, Sides, step_operations
 from ganforge_torch.convolution import Convolutions, Size, cropped, evenly
 
+_SMALL_STEP = 10**9  # floating-point operations
 _TRIM_THRESHOLD, _MMAP_MAX = -1, -4  # glibc's malloc.h
 _FEW = 16
 """Channels of all phases together up to which scattering by phases is faster than torch's own: 1.6 to 2.7 times."""
@@ -242,6 +243,15 @@ def keep_freed_memory() -> None:
         libc = ctypes.CDLL(None)
         libc.mallopt(_MMAP_MAX, 0)
         libc.mallopt(_TRIM_THRESHOLD, 2**31 - 1)
+
+
+def threads(gan: Gan) -> int | None:
+    """Threads that this GAN is computed with on a CPU; None: as many as torch has.
+
+    Steps of a few milliseconds gain little from a second thread, and lose a thousandfold where another process keeps a
+    core busy: the threads meet after every operation, and each waits for the one that has no core.
+    """
+    return 1 if step_operations(gan) < _SMALL_STEP else None
 
 
 TUNED = Convolutions(product=product, conv=conv, conv_transpose=conv_transpose)

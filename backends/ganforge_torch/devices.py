@@ -7,9 +7,6 @@ import torch
 
 from ganforge.backend import Precision
 from ganforge.errors import PluginError, near_names
-from ganforge.spec import Gan, step_operations
-
-_SMALL_STEP = 10**9  # floating-point operations
 
 
 def find(name: str, precision: Precision) -> torch.device:
@@ -27,15 +24,6 @@ def find(name: str, precision: Precision) -> torch.device:
     if wanted == "mps" and precision == "float64":
         raise PluginError("device 'mps' has no float64; take precision float32 or device 'cpu'")
     return torch.device(wanted)
-
-
-def threads(gan: Gan) -> int | None:
-    """Threads that this GAN is computed with on a CPU; None: as many as torch has.
-
-    Steps of a few milliseconds gain little from a second thread, and lose a thousandfold where another process keeps a
-    core busy: the threads meet after every operation, and each waits for the one that has no core.
-    """
-    return 1 if step_operations(gan) < _SMALL_STEP else None
 
 
 @contextmanager

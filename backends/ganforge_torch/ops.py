@@ -51,88 +51,69 @@ class TorchOps:
     broadcast = staticmethod(_torch.broadcast_to)
 
     def softplus(self, x: Tensor) -> Tensor:
-        """log(1 + exp(x))."""
         # Beyond the threshold torch takes x itself: exact from 40 on, where exp(-x) is 4e-18, not from its default, 20.
         return F.softplus(x, threshold=40.0)
 
     def minimum(self, x: Tensor, limit: float) -> Tensor:
-        """The smaller of each element and `limit`."""
         return x.clamp(max=limit)
 
     def mean(self, x: Tensor) -> Tensor:
-        """Mean over the whole batch."""
         return self.replicas.mean(x.mean())
 
     def sum_each(self, x: Tensor) -> Tensor:
-        """Sum over all axes but the first."""
         return x.flatten(1).sum(1)
 
     def log_softmax(self, x: Tensor) -> Tensor:
-        """Over the last axis."""
         return F.log_softmax(x, dim=-1)
 
     def matmul(self, a: Tensor, b: Tensor, bias: Tensor | None = None) -> Tensor:
-        """(m, k), (k, n) -> (m, n)."""
         return self.forms.product(a, b, bias)
 
     def conv(self, x: Tensor, kernel: Tensor, bias: Tensor | None, stride: Any, padding: Any) -> Tensor:
-        """Cross-correlation."""
         return to_nhwc(self.forms.conv(to_nchw(x), to_oihw(kernel), bias, stride, padding))
 
     def conv_transpose(
         self, x: Tensor, kernel: Tensor, bias: Tensor | None, stride: Any, crop: Any, size: Any
     ) -> Tensor:
-        """The gradient of `conv`, cropped."""
         return to_nhwc(self.forms.conv_transpose(to_nchw(x), to_oihw(kernel), bias, stride, crop, size))
 
     def split(self, x: Tensor, sizes: Sequence[int], axis: int) -> Sequence[Tensor]:
-        """The inverse of `concat`."""
         return torch.split(x, list(sizes), axis)
 
     def pad(self, x: Tensor, sides: Any) -> Tensor:
-        """Zeros around the height and width."""
         (top, bottom), (left, right) = sides
         return F.pad(x, (0, 0, left, right, top, bottom))
 
     def take(self, x: Tensor, indices: Sequence[int], axis: int) -> Tensor:
-        """Slices of x."""
         return x.index_select(axis, torch.tensor(list(indices), device=x.device))
 
     def like(self, x: Tensor, other: Tensor) -> Tensor:
-        """x in the precision of `other`."""
         return x.to(other.dtype)
 
     def ones(self, shape: Sequence[int], like: Tensor) -> Tensor:
-        """Ones."""
         return like.new_ones(tuple(shape))
 
     def one_hot(self, labels: Tensor, classes: int, like: Tensor) -> Tensor:
-        """(B,) -> (B, classes)."""
         # Not torch's own, which looks at the labels on the host and so waits for the device.
         return (labels[:, None] == torch.arange(classes, device=labels.device)).to(like.dtype)
 
     def unstack(self, x: Sequence[float]) -> Sequence[float]:
-        """Numbers stay Python's own."""
         return x
 
     def stop_gradient(self, x: Tensor) -> Tensor:
-        """x as a constant."""
         return x.detach()
 
     def gradient(self, function: Callable[[Tensor], Tensor], at: Tensor) -> Tensor:
-        """Gradient of sum(function(at)), itself differentiable."""
         point = at if at.requires_grad else at.detach().requires_grad_()
         (found,) = torch.autograd.grad(function(point).sum(), point, create_graph=True)
         return found
 
     def fold_in(self, key: int, number: int) -> int:
-        """hash32(key + number)."""
         return _hash_word((key + number) & _WORD)
 
     def dropout_mask(
         self, key: int, layer: int, shape: Sequence[int], rate: float, starts: tuple[int, ...], like: Tensor
     ) -> Tensor:
-        """`ganforge.spec.streams.dropout_mask`, bit for bit."""
         place = _hash_word((key + 0x9E3779B9 * (layer + 1)) & _WORD)
         count = torch.Size(shape).numel()
         run = torch.arange(count // len(starts), dtype=torch.int32, device=like.device)

@@ -15,7 +15,7 @@ def _open(gan: Gan, state: State, precision: Precision, device: str) -> Session:
 
 
 def _open_shared(gan: Gan, state: State, precision: Precision, device: str) -> Session:
-    from ganforge_torch.runtime import open_shared
+    from ganforge_torch.workers import open_shared
 
     return open_shared(gan, state, precision, device)
 

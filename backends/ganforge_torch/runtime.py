@@ -23,7 +23,7 @@ from ganforge.backend import (
     plain_asked,
 )
 from ganforge.spec import Array, Gan, State
-from ganforge_torch import cpu, devices, launch, native, workers
+from ganforge_torch import cpu, devices, native
 from ganforge_torch.fast import FAST
 from ganforge_torch.ops import TorchOps
 
@@ -37,22 +37,12 @@ def open_session(gan: Gan, state: State, precision: Precision, device: str) -> S
         PluginError: there is no such device.
         StateError: `state` is not that of `gan`.
     """
-    return _opened(gan, state, precision, devices.find(device, precision), SingleProcess())
+    return session_of(gan, state, precision, device, SingleProcess())
 
 
-def open_shared(gan: Gan, state: State, precision: Precision, device: str) -> Session:
-    """The same, of one of the workers that have met; on a machine with GPUs each has its own.
-
-    Raises:
-        PluginError: there is no such device, or fewer GPUs than workers.
-    """
-    if device in ("auto", "cuda") and torch.cuda.is_available():
-        device = f"cuda:{launch.local_rank()}"
-    return _opened(gan, state, precision, devices.find(device, precision), workers.group(gan))
-
-
-def _opened(gan: Gan, state: State, precision: Precision, device: torch.device, replicas: Collective) -> Session:
-    gan.check_state(state)
+def session_of(gan: Gan, state: State, precision: Precision, name: str, replicas: Collective) -> Session:
+    """The same, of one of the processes that train together."""
+    device = devices.find(name, precision)
     tuned = device.type == "cpu" and not plain_asked()
     if tuned:
         cpu.keep_freed_memory()
@@ -61,7 +51,7 @@ def _opened(gan: Gan, state: State, precision: Precision, device: torch.device, 
         device=device,
         dtype=dtype,
         reduced_dtype=torch.bfloat16 if precision == "bfloat16" else dtype,
-        threads=devices.threads(gan),
+        threads=cpu.threads(gan) if tuned else None,
         ops=TorchOps(replicas=replicas, forms=cpu.TUNED) if tuned else TorchOps(replicas=replicas),
         fast=NO_FAST_FORMS if plain_asked() else FAST,
         replicas=replicas,
@@ -86,7 +76,6 @@ class TorchRuntime:
     """Products and convolutions are rounded by an image's place in the batch, too."""
 
     def arrays(self, state: State) -> Tensors:
-        """A tensor of its own for every array."""
         return {name: self._parameter(self.real(array)) for name, array in state.items()}
 
     def store(self, arrays: Tensors, changed: Tensors) -> None:
@@ -98,23 +87,18 @@ class TorchRuntime:
         return np.array(x.numpy(force=True), order="C")
 
     def real(self, array: npt.NDArray[Any]) -> Tensor:
-        """In the precision of a state."""
         return self._sent(torch.tensor(array, dtype=self.dtype))
 
     def reduced(self, array: npt.NDArray[Any]) -> Tensor:
-        """In the precision of a step's networks."""
         return self.real(array).to(self.reduced_dtype)
 
     def integers(self, array: npt.NDArray[Any]) -> Tensor:
-        """As they are."""
         return self._sent(torch.tensor(array))
 
     def numbers(self, values: Sequence[float]) -> Sequence[float]:
-        """torch takes Python's own."""
         return values
 
     def keys(self, values: Sequence[int]) -> Sequence[int]:
-        """Hashed on the host."""
         return values
 
     def vjp(self, function: Callable[[Tensors], tuple[Tensor, Any]], arrays: Tensors) -> Vjp:

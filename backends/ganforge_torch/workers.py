@@ -7,7 +7,7 @@ works by hooks on `backward`; a penalty differentiates twice, the two networks' 
 
 import atexit
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -17,10 +17,11 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from ganforge.backend import Shard, Workers
+from ganforge.backend import Precision, Session, Shard, Workers
 from ganforge.errors import RunError
-from ganforge.spec import Array, Gan
+from ganforge.spec import Array, Gan, State
 from ganforge_torch import launch
+from ganforge_torch.runtime import session_of
 
 # While the first worker prepares a large data set or draws pictures, the others wait.
 _PATIENCE = timedelta(days=1)
@@ -42,6 +43,10 @@ class Group:
         """(count, *x.shape): that of every worker, to be differentiated as often as one likes."""
         return _Gather.apply(x, self.rank, self.count)
 
+    def heard(self) -> AbstractContextManager[None]:
+        """Nothing: each sum hears for itself, as torch has no error of its own for it."""
+        return nullcontext()
+
     def average(self, tensors: Sequence[Tensor]) -> list[Tensor]:
         """The mean over all workers of each of `tensors`, in one message; they lie in memory as they did."""
         message = torch.empty(sum(each.numel() for each in tensors), dtype=tensors[0].dtype, device=tensors[0].device)
@@ -59,6 +64,17 @@ def group(gan: Gan) -> Group:
     """The workers that have met, for a step of `gan`."""
     one_batch = gan.protocol.batch_statistics == "global"
     return Group(rank=dist.get_rank(), count=dist.get_world_size(), one_batch=one_batch)
+
+
+def open_shared(gan: Gan, state: State, precision: Precision, device: str) -> Session:
+    """The same, of one of the workers that have met; on a machine with GPUs each has its own.
+
+    Raises:
+        PluginError: there is no such device, or fewer GPUs than workers.
+    """
+    if device in ("auto", "cuda") and torch.cuda.is_available():
+        device = f"cuda:{launch.local_rank()}"
+    return session_of(gan, state, precision, device, group(gan))
 
 
 def join() -> Workers:

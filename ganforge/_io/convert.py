@@ -1,9 +1,16 @@
-"""From plain data to typed settings, with errors that a person can act on: the place, what is wrong, the near names."""
+"""From plain data to typed settings, with errors that a person can act on: the place, what is wrong, the near names.
+
+msgspec converts, and has the last word. Before that the data are compared with msgspec's own description of the types
+(`msgspec.inspect`), since its messages are made for programs: they know no near names, and their wording is not fixed.
+"""
 
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import date, datetime, time
 from math import isfinite
+from operator import ge, gt, le, lt
+from types import NoneType
 from typing import Any, TypeVar
 
 import msgspec
@@ -13,21 +20,33 @@ from ganforge.errors import RecipeError, near_names
 
 T = TypeVar("T")
 
-_WORDS = {
-    "int": "a whole number",
-    "float": "a number",
-    "str": "text",
-    "bool": "true or false",
-    "array": "a list",
-    "object": "a table",
-    "date": "a date",
-    "time": "a time",
-    "datetime": "a date and time",
+_GIVEN: Mapping[type, str] = {
+    bool: "true or false",
+    int: "a whole number",
+    float: "a decimal number",
+    str: "text",
+    list: "a list",
+    dict: "a table",
+    date: "a date",
+    time: "a time",
+    datetime: "a date and time",
+    NoneType: "None",
 }
-"""msgspec's names of types in the words of somebody who writes TOML."""
+"""Types of values in the words of somebody who writes TOML."""
 
-_GIVEN = _WORDS | {"float": "a decimal number", "list": "a list", "dict": "a table"}
-"""Those of a value that is refused."""
+_TAKEN: Mapping[type[inspect.Type], tuple[type, ...]] = {
+    inspect.BoolType: (bool,),
+    inspect.IntType: (int,),
+    inspect.FloatType: (float, int),
+    inspect.StrType: (str,),
+    inspect.ListType: (list,),
+    inspect.TupleType: (list,),
+    inspect.VarTupleType: (list,),
+    inspect.DictType: (dict,),
+    inspect.StructType: (dict,),
+    inspect.NoneType: (NoneType,),
+}
+"""What each type of a setting can be made of. One that is not here is msgspec's to judge."""
 
 _DEEPEST = 40
 """Levels of tables and lists: twenty residual blocks, each in the one before."""
@@ -42,7 +61,7 @@ def read_toml(text: str) -> dict[str, Any]:
     """TOML as plain data.
 
     Raises:
-        ValueError: invalid TOML, or nested too deeply.
+        ValueError: it is none, or nested too deeply.
     """
     if _DOTTED.search(text):  # for n of them tomllib takes memory and time that grow with the square of n
         raise ValueError(f"a key of more than {_DEEPEST} parts")
@@ -53,16 +72,20 @@ def read_toml(text: str) -> dict[str, Any]:
 
 
 def convert(table: object, kind: type[T], where: str, within: str = "") -> T:
-    """`table` as a `kind`.
+    """`table`, which stands at `within` of what `where` names, as a `kind`.
 
     Raises:
         RecipeError: an unknown key or a wrong value; the message names `where`, its place there, and the near names.
     """
+    _refuse_extremes(table, where, within, _DEEPEST)
+    for fault in _faults(table, inspect.type_info(kind), within):
+        raise RecipeError(f"{where}: {fault}")
     try:
-        _refuse_extremes(table, where, within, _DEEPEST)
         return msgspec.convert(table, kind)
-    except msgspec.ValidationError as error:
-        raise RecipeError(f"{where}: {_worded(str(error), kind, within)}") from error
+    except msgspec.ValidationError as error:  # a rule of the type's own, as that low is less than high
+        text, _, place = str(error).partition(" - at `$")
+        place = f"{within}{place.rstrip('`')}".removeprefix(".")
+        raise RecipeError(f"{where}: {text}{f', at {place}' if place else ''}") from error
 
 
 def _refuse_extremes(value: object, where: str, place: str, deeper: int) -> None:
@@ -101,45 +124,113 @@ def _is_text(value: str) -> bool:
     return True
 
 
-def _worded(message: str, kind: type, within: str) -> str:
-    """msgspec's message in a recipe's own words, with what may stand at the place and near names where it can say."""
-    text, _, place = message.partition(" - at `")
-    path = place.rstrip("`").removeprefix("$")
-    place, shown = path.removeprefix("."), f"{within}{path}".removeprefix(".")
-    inside = f" in [{shown}]" if shown else ""
-    if unknown := re.search(r"unknown field `(.*)`", text):
-        keys = {field.encode_name for each in _types_at(kind, place) for field in _fields(each)}
-        return f"unknown key {unknown[1]!r}{inside}; {near_names(unknown[1], keys)}"
-    if wrong := re.search(r"Invalid (?:enum )?value '(.*)'", text):
-        return f"unknown value {wrong[1]!r} at {shown}; {near_names(wrong[1], _values_at(kind, place))}"
-    if missing := re.search(r"missing required field `(.*)`", text):
-        return f"key {missing[1]!r} is missing{inside}{_wanted(kind, f'{place}.{missing[1]}'.removeprefix('.'))}"
-    if (wrong := re.fullmatch(r"Invalid enum value (.*)", text)) and (values := _values_at(kind, place)):
-        return f"{shown} must be {_either(sorted(values))}, not {wrong[1]}"
-    if wrong := re.fullmatch(r"Expected `([a-z| ]*)`(.*?)(?:, got `?([^`]*)`?)?", text):
-        expected, bound, got = wrong.groups()
-        words = _either(_WORDS.get(each, each) for each in expected.split(" | ") if each != "null")
-        given = f", not {_GIVEN.get(got, got)}" if got else ""
-        quotes = expected == "str" and got not in (None, "array", "list", "object", "dict")
-        hint = "; put it in quotes" if quotes else ""
-        return f"{shown or 'it'} must be {words}{bound.removesuffix('.0')}{given}{hint}"
-    return f"{text}{f', at {shown}' if shown else ''}"
+def _faults(value: object, kind: inspect.Type, place: str) -> Iterator[str]:
+    """What is wrong with a value at a place such as `training.generator` or `generator[3].layers[0]`."""
+    given, options = _type_of(value), _options(kind)
+    if given not in _GIVEN or not all(map(_taken, options)):
+        return  # not plain data, or a type that is not known here
+    fitting = [each for each in options if given in _taken(each)]
+    if not fitting:
+        words = list(dict.fromkeys(_word(each) for each in options if not isinstance(each, inspect.NoneType)))
+        quotes = words == ["text"] and given not in (list, dict, NoneType)
+        yield f"{place or 'it'} must be {_either(words)}, not {_GIVEN[given]}{'; put it in quotes' if quotes else ''}"
+    elif isinstance(value, Mapping):
+        yield from _table_faults(value, fitting, place)
+    elif isinstance(value, list | tuple):
+        yield from _list_faults(value, fitting[0], place)
+    elif all(faults := [_value_fault(value, each, place) for each in fitting]):
+        yield faults[0]
 
 
-def _wanted(kind: type, place: str) -> str:
-    """What a key that is missing may be, where that is a few words or a number."""
-    if values := _values_at(kind, place):
-        return f"; it may be {_either(sorted(values))}"
-    numbers = {
-        _number(each) for each in _types_at(kind, place) if isinstance(each, inspect.IntType | inspect.FloatType)
-    }
-    return f"; it must be {numbers.pop()}" if len(numbers) == 1 else ""
+def _table_faults(table: Mapping[Any, object], options: Sequence[inspect.Type], place: str) -> Iterator[str]:
+    if isinstance(options[0], inspect.DictType):
+        for key, value in table.items():
+            yield from _faults(value, options[0].value_type, _inside(place, key))
+        return
+    structs = {each.tag: each for each in options if isinstance(each, inspect.StructType)}
+    struct = next(iter(structs.values()))
+    if (tag := struct.tag_field) in table or len(structs) > 1:
+        tags = inspect.LiteralType(tuple(structs))
+        wrong = [*_faults(table[tag], tags, _inside(place, tag))] if tag in table else [_missing(str(tag), tags, place)]
+        if wrong:
+            yield from wrong
+            return
+        struct = structs[table[tag]]  # type: ignore[index]
+    fields = {field.encode_name: field for field in struct.fields}
+    for key, value in table.items():
+        if key in fields:
+            yield from _faults(value, fields[key].type, _inside(place, key))
+        elif key != tag and struct.forbid_unknown_fields:
+            yield f"unknown key {str(key)!r}{_of_table(place)}; {near_names(str(key), fields)}"
+    for name, field in fields.items():
+        if field.required and name not in table:
+            yield _missing(name, field.type, place)
 
 
-def _number(each: inspect.IntType | inspect.FloatType) -> str:
-    bounds = ((">", each.gt), (">=", each.ge), ("<", each.lt), ("<=", each.le))
-    limits = " and".join(f" {sign} {bound:g}" for sign, bound in bounds if bound is not None)
-    return f"{_WORDS['int' if isinstance(each, inspect.IntType) else 'float']}{limits}"
+def _list_faults(values: Sequence[object], kind: Any, place: str) -> Iterator[str]:
+    fixed = isinstance(kind, inspect.TupleType)
+    kinds = kind.item_types if fixed else (kind.item_type,) * len(values)
+    if len(values) != len(kinds):
+        yield f"{place or 'it'} must be a list of length {len(kinds)}, not {len(values)}"
+    for number, (value, each) in enumerate(zip(values, kinds, strict=False)):
+        yield from _faults(value, each, f"{place}[{number}]")
+
+
+def _value_fault(value: Any, kind: inspect.Type, place: str) -> str:
+    """What is wrong with a number, a text or the like that may stand there; empty if nothing is."""
+    match kind:
+        case inspect.LiteralType(words) if value in words:
+            return ""
+        case inspect.LiteralType(words) if isinstance(value, str):
+            return f"unknown value {value!r} at {place or 'it'}; {near_names(value, map(str, words))}"
+        case inspect.LiteralType(words):
+            return f"{place or 'it'} must be {_either(sorted(map(str, words)))}, not {value}"
+        case inspect.IntType() | inspect.FloatType() if not all(holds(value, each) for _, holds, each in _bounds(kind)):
+            return f"{place or 'it'} must be {_number(kind)}"
+    return ""
+
+
+def _missing(name: str, kind: inspect.Type, place: str) -> str:
+    """That a key is missing, and what it may be where that is a few words or a number."""
+    hint = ""
+    for each in _options(kind):
+        if isinstance(each, inspect.LiteralType):
+            hint = f"; it may be {_either(sorted(map(str, each.values)))}"
+        elif isinstance(each, inspect.IntType | inspect.FloatType):
+            hint = hint or f"; it must be {_number(each)}"
+    return f"key {name!r} is missing{_of_table(place)}{hint}"
+
+
+def _type_of(value: object) -> type:
+    return dict if isinstance(value, Mapping) else list if isinstance(value, tuple) else type(value)
+
+
+def _options(kind: inspect.Type) -> list[inspect.Type]:
+    match kind:
+        case inspect.UnionType(types):
+            return [option for each in types for option in _options(each)]
+        case inspect.Metadata(inner):
+            return _options(inner)
+    return [kind]
+
+
+def _taken(kind: inspect.Type) -> tuple[type, ...]:
+    if isinstance(kind, inspect.LiteralType):
+        return tuple(dict.fromkeys(type(value) for value in kind.values))
+    return () if isinstance(kind, inspect.StructType) and kind.array_like else _TAKEN.get(type(kind), ())
+
+
+def _word(kind: inspect.Type) -> str:
+    return "a number" if isinstance(kind, inspect.FloatType) else _either(_GIVEN[each] for each in _taken(kind))
+
+
+def _number(kind: inspect.IntType | inspect.FloatType) -> str:
+    return f"{_word(kind)} {' and '.join(f'{sign} {bound:g}' for sign, _, bound in _bounds(kind))}".rstrip()
+
+
+def _bounds(kind: inspect.IntType | inspect.FloatType) -> list[tuple[str, Callable[[float, float], bool], float]]:
+    bounds = ((">", gt, kind.gt), (">=", ge, kind.ge), ("<", lt, kind.lt), ("<=", le, kind.le))
+    return [(sign, holds, bound) for sign, holds, bound in bounds if bound is not None]
 
 
 def _either(words: Iterable[str]) -> str:
@@ -147,31 +238,9 @@ def _either(words: Iterable[str]) -> str:
     return f"{', '.join(first)} or {last}" if first else last
 
 
-def _types_at(kind: type, place: str) -> list[inspect.Type]:
-    """The types that may stand at a place such as `training.generator` or `generator[3].layers[0]` of a type."""
-    types: list[inspect.Type] = [inspect.type_info(kind)]
-    for part in re.findall(r"\[|[^.\[\]\d][^.\[\]]*", place):
-        types = [inner for each in types for inner in _step(each, part)]
-    return [leaf for each in types for leaf in _flat(each)]
+def _inside(place: str, key: object) -> str:
+    return f"{place}.{key}" if place else str(key)
 
 
-def _values_at(kind: type, place: str) -> set[str]:
-    """The words that may stand at a place: those of a Literal, or the tags that tell the types of a union apart."""
-    table, _, key = place.rpartition(".")
-    tagged = [each for each in _types_at(kind, table) if isinstance(each, inspect.StructType) and each.tag_field == key]
-    literals = [each for each in _types_at(kind, place) if isinstance(each, inspect.LiteralType)]
-    return {str(each.tag) for each in tagged} | {str(value) for each in literals for value in each.values}
-
-
-def _flat(each: inspect.Type) -> Iterable[inspect.Type]:
-    return [leaf for option in each.types for leaf in _flat(option)] if isinstance(each, inspect.UnionType) else [each]
-
-
-def _fields(each: inspect.Type) -> Iterable[inspect.Field]:
-    return [field for leaf in _flat(each) if isinstance(leaf, inspect.StructType) for field in leaf.fields]
-
-
-def _step(each: inspect.Type, part: str) -> Iterable[inspect.Type]:
-    if part == "[":
-        return [leaf.item_type for leaf in _flat(each) if isinstance(leaf, inspect.VarTupleType | inspect.ListType)]
-    return [field.type for field in _fields(each) if field.encode_name == part]
+def _of_table(place: str) -> str:
+    return f" in [{place}]" if place else ""

@@ -1,34 +1,44 @@
-"""Locks between the processes of a machine. Each belongs to an open file, so it ends with its process, killed or not.
+"""Locks between processes, by filelock: each ends with its process, killed or not.
 
 Not every file system has them (some network mounts have none). What they guard is then only as safe as files written
-whole make it, and whoever asked for a lock is told.
+whole make it, and whoever asked for a lock is told. A lock file is removed while it is still held: filelock sees that
+the file it has opened is gone, and takes the next one.
 """
 
-import fcntl
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from errno import EACCES, EROFS
 from pathlib import Path
 
+from filelock import BaseFileLock, FileLock, Timeout
+
 from ganforge.errors import RunError
+
+LOCK = ".lock"
+"""How the name of a lock file ends."""
 
 
 @contextmanager
 def alone(folder: Path, warn: Callable[[str], None]) -> Iterator[None]:
     """Hold a folder against other processes that want it alone.
 
-    `warn` is given a line where the file system has no locks.
+    `warn` is given a line where the file system has no locks. A folder that cannot be written to is not locked: what
+    is written first says so.
 
     Raises:
         RunError: another process holds it.
     """
-    with _opened(folder, os.O_RDONLY) as descriptor:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise RunError(f"{folder} is being trained by another process; wait for it, or stop it first") from error
-        except OSError as error:
+    path = folder / f".training{LOCK}"
+    lock = FileLock(path, mode=0o666, fallback_to_soft=False)  # whoever may write to the folder may lock it
+    try:
+        lock.acquire(blocking=False)
+    except Timeout as error:
+        raise RunError(f"{folder} is being trained by another process; wait for it, or stop it first") from error
+    except OSError as error:
+        if error.errno not in (EACCES, EROFS):
             warn(f"{folder} cannot be locked ({error.strerror}); see that no other process trains it at the same time")
+            _remove(path)
+    with _released(lock, path):
         yield
 
 
@@ -42,44 +52,31 @@ def in_turn(path: Path, waiting: Callable[[], None] = lambda: None) -> Iterator[
     Raises:
         OSError: the file cannot be made.
     """
-    tell = iter([waiting])  # the wait may go on at another process's file, but that is the same wait
-    while True:
-        with _opened(path, os.O_RDWR | os.O_CREAT) as descriptor:
-            locked = _wait_for(descriptor, tell)
-            if locked and not _is_at(descriptor, path):
-                continue  # whoever had it has removed it: that file is no longer the one that others look at
-            try:
-                yield locked
-            finally:
-                with suppress(OSError):
-                    path.unlink()
-            return
-
-
-def _wait_for(descriptor: int, tell: Iterator[Callable[[], None]]) -> bool:
+    path.touch()
+    lock = FileLock(path, fallback_to_soft=False)
     try:
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            for each in tell:
-                each()
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            lock.acquire(blocking=False)
+        except Timeout:
+            waiting()
+            lock.acquire()
     except OSError:
-        return False
-    return True
-
-
-def _is_at(descriptor: int, path: Path) -> bool:
-    try:
-        return os.path.samestat(os.fstat(descriptor), path.stat())
-    except FileNotFoundError:
-        return False
+        _remove(path)
+    with _released(lock, path):
+        yield lock.is_locked
 
 
 @contextmanager
-def _opened(path: Path, flags: int) -> Iterator[int]:
-    descriptor = os.open(path, flags)
+def _released(lock: BaseFileLock, path: Path) -> Iterator[None]:
+    """Remove and release at the end a lock that is held."""
     try:
-        yield descriptor
+        yield
     finally:
-        os.close(descriptor)
+        if lock.is_locked:
+            _remove(path)
+            lock.release()
+
+
+def _remove(path: Path) -> None:
+    with suppress(OSError):  # Windows removes no file that is open; there filelock does it as it releases the lock
+        path.unlink()

@@ -6,7 +6,7 @@ docs/write-a-backend.md goes through one.
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
@@ -76,6 +76,10 @@ class Collective(Replicas, Protocol):
         """The mean of each tensor over all processes; not differentiable."""
         ...
 
+    def heard(self) -> AbstractContextManager[None]:
+        """While it is open, a framework's error that another process has ended becomes a RunError."""
+        ...
+
 
 @dataclass(frozen=True, kw_only=True)
 class SingleProcess:
@@ -96,6 +100,10 @@ class SingleProcess:
     def average(self, tensors: Sequence[Tensor]) -> list[Tensor]:
         """The tensors themselves."""
         return list(tensors)
+
+    def heard(self) -> AbstractContextManager[None]:
+        """Nothing to hear of."""
+        return nullcontext()
 
 
 class Vjp(NamedTuple):

@@ -10,7 +10,7 @@ from ganforge.backend.contract import Scalars, StepInputs
 from ganforge.backend.feed import feed
 from ganforge.backend.forward import forward
 from ganforge.backend.runtime import Runtime, Tensors
-from ganforge.backend.step import Model, below, gradients, step
+from ganforge.backend.step import Model, gradients, step
 from ganforge.spec.arrays import Array, Labels, State
 from ganforge.spec.gan import Gan, NetworkName
 from ganforge.spec.ops import Tensor
@@ -30,7 +30,7 @@ class GanSession:
         gan.check_state(state)
         self._gan, self._runtime, self._native = gan, runtime, native
         self._arrays = runtime.arrays({name: state[name] for name in gan.shapes})
-        model = Model(gan=gan, runtime=runtime)
+        self._model = model = Model(gan=gan, runtime=runtime)
         self._step = runtime.compile(partial(step, model), self._arrays)
         self._gradients = runtime.compile(partial(gradients, model), self._arrays)
         self._draw = {
@@ -39,7 +39,7 @@ class GanSession:
 
     def step(self, inputs: StepInputs) -> Scalars:
         """All updates of the discriminator, all of the generator, then the average."""
-        with self._runtime.context():
+        with self._runtime.context(), self._runtime.replicas.heard():
             return self._step(feed(inputs, self._gan, self._runtime))  # type: ignore[no-any-return]
 
     def gradients(self, inputs: StepInputs) -> State:
@@ -106,18 +106,18 @@ class GanSession:
         return self._runtime.ops.one_hot(self._runtime.integers(labels), self._gan.classes, like)
 
     def _weights(self, network: NetworkName, averaged: bool = False) -> Tensors:
-        return _weights(self._arrays, network, averaged)
+        return _weights(self._model, self._arrays, network, averaged)
 
 
-def _weights(arrays: Tensors, network: NetworkName, averaged: bool) -> Tensors:
+def _weights(model: Model, arrays: Tensors, network: NetworkName, averaged: bool) -> Tensors:
     """The averaged weights lie over the generator's own, whose running statistics they share."""
-    weights = below(arrays, network)
-    return weights | below(arrays, "averaged") if averaged and network == "generator" else weights
+    weights = model.views[network].arrays(arrays)
+    return weights | model.views["averaged"].arrays(arrays) if averaged and network == "generator" else weights
 
 
 def _draw(
     model: Model, averaged: bool, arrays: Tensors, latents: Tensor, labels: Tensor | None = None
 ) -> tuple[Tensors, Tensor]:
     hot = None if labels is None else model.runtime.ops.one_hot(labels, model.gan.classes, latents)
-    weights = _weights(arrays, "generator", averaged)
+    weights = _weights(model, arrays, "generator", averaged)
     return {}, forward(model.runtime, model.gan.generator, weights, latents, hot)[0]

@@ -4,6 +4,7 @@ Written once for all frameworks: functions from arrays to new arrays.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 from ganforge.backend.contract import FAKE_PASS, GENERATOR_PASS, PENALTY_PASS, REAL_PASS
@@ -11,17 +12,11 @@ from ganforge.backend.feed import DiscriminatorFeed, GeneratorFeed, StepFeed, pi
 from ganforge.backend.forward import forward
 from ganforge.backend.runtime import Runtime, Tensors, Vjp
 from ganforge.backend.updates import apply_update, move_average
-from ganforge.spec.gan import Gan, NetworkName
-from ganforge.spec.layers.contract import Arrays
+from ganforge.backend.views import View
+from ganforge.spec.gan import NETWORKS, Gan, NetworkName
 from ganforge.spec.losses import Targets
 from ganforge.spec.ops import Number, Tensor
 from ganforge.spec.optimizers import Scale
-
-
-def below(arrays: Arrays, prefix: str) -> Tensors:
-    """The arrays whose names begin with `prefix/`, by the rest of their names."""
-    start = f"{prefix}/"
-    return {name.removeprefix(start): each for name, each in arrays.items() if name.startswith(start)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +25,13 @@ class Model:
 
     gan: Gan
     runtime: Runtime
+
+    @cached_property
+    def views(self) -> dict[str, View]:
+        """The arrays of each network and the averaged ones, by `generator`, `discriminator` and `averaged`."""
+        return {network: View.of_network(self.gan, network) for network in NETWORKS} | {
+            "averaged": View.of_average(self.gan)
+        }
 
 
 class UpdateResult(NamedTuple):
@@ -59,15 +61,17 @@ def step(model: Model, arrays: Tensors, feed: StepFeed) -> tuple[Tensors, Tensor
             made = make_fakes(model, now, batch, key)
         fakes = constant_fakes(model, now, batch, key) if made is None else made.value
         result = discriminator_loss_and_gradients(model, now, batch, fakes, key)
-        now |= apply_update(model.runtime, gan, "discriminator", now, result.gradients, result.moved, scale)
+        now |= apply_update(
+            model.runtime, gan, model.views["discriminator"], now, result.gradients, result.moved, scale
+        )
         scalars |= result.scalars
     for then, key, scale in zip(feed.generator, keys[count:], scales[count:], strict=True):
         result = generator_loss_and_gradients(model, now, then, made or make_fakes(model, now, then, key), key)
         made = None
-        now |= apply_update(model.runtime, gan, "generator", now, result.gradients, result.moved, scale)
+        now |= apply_update(model.runtime, gan, model.views["generator"], now, result.gradients, result.moved, scale)
         scalars |= result.scalars
     if gan.protocol.average:
-        now |= move_average(model.runtime, now, kept=numbers[-2], taken=numbers[-1])
+        now |= move_average(model.runtime, model.views["averaged"], now, kept=numbers[-2], taken=numbers[-1])
     return {name: each for name, each in now.items() if each is not arrays[name]}, scalars
 
 
@@ -88,13 +92,15 @@ def constant_fakes(model: Model, arrays: Tensors, batch: DiscriminatorFeed, key:
     """Fakes for the discriminator: no derivatives, and no running value moves."""
     runtime, labels = model.runtime, _one_hot(model, batch)
     own = runtime.ops.fold_in(key, GENERATOR_PASS)
-    return forward(runtime, model.gan.generator, below(arrays, "generator"), batch.latents, labels, key=own)[0]
+    return forward(
+        runtime, model.gan.generator, model.views["generator"].arrays(arrays), batch.latents, labels, key=own
+    )[0]
 
 
 def make_fakes(model: Model, arrays: Tensors, batch: DiscriminatorFeed | GeneratorFeed, key: Number) -> Vjp:
     """Fakes with the way back to the generator's arrays; `aux` are its new running values."""
     runtime, labels = model.runtime, _one_hot(model, batch)
-    weights, own = below(arrays, "generator"), runtime.ops.fold_in(key, GENERATOR_PASS)
+    weights, own = model.views["generator"].arrays(arrays), runtime.ops.fold_in(key, GENERATOR_PASS)
 
     def generate(learned: Tensors) -> tuple[Tensor, Tensors]:
         images, run = forward(
@@ -102,7 +108,7 @@ def make_fakes(model: Model, arrays: Tensors, batch: DiscriminatorFeed | Generat
         )
         return images, run.moved
 
-    return runtime.vjp(generate, _learned(model, "generator", weights))
+    return runtime.vjp(generate, model.views["generator"].learned(weights))
 
 
 def discriminator_loss_and_gradients(
@@ -110,7 +116,7 @@ def discriminator_loss_and_gradients(
 ) -> UpdateResult:
     """One update of the discriminator; fakes are constants."""
     gan, runtime, ops = model.gan, model.runtime, model.runtime.ops
-    weights, labels = below(arrays, "discriminator"), _one_hot(model, batch)
+    weights, labels = model.views["discriminator"].arrays(arrays), _one_hot(model, batch)
     real = pixels(batch.images, gan, ops, real=batch.real_targets, like=batch.latents)
     targets = Targets(batch.real_targets, batch.fake_targets)
 
@@ -161,9 +167,9 @@ def discriminator_loss_and_gradients(
         scalars = {"d_loss": value, **scalars}
         return value, ({name: ops.stop_gradient(each) for name, each in scalars.items()}, moved)
 
-    found = runtime.vjp(loss, _learned(model, "discriminator", weights))
+    found = runtime.vjp(loss, model.views["discriminator"].learned(weights))
     scalars, moved = found.aux
-    return UpdateResult(_gradients(model, "discriminator", weights, found.pull(None)), moved, scalars)
+    return UpdateResult(_everyone(model, "discriminator", weights, found.pull(None)), moved, scalars)
 
 
 def generator_loss_and_gradients(
@@ -171,7 +177,7 @@ def generator_loss_and_gradients(
 ) -> UpdateResult:
     """One update of the generator; the discriminator's arrays are constants."""
     gan, runtime, ops = model.gan, model.runtime, model.runtime.ops
-    judges, labels = below(arrays, "discriminator"), _one_hot(model, batch)
+    judges, labels = model.views["discriminator"].arrays(arrays), _one_hot(model, batch)
 
     def judge(images: Tensor, number: int) -> Tensor:
         own = ops.fold_in(key, number)
@@ -188,8 +194,8 @@ def generator_loss_and_gradients(
 
     found = runtime.vjp(loss, {"fakes": fakes.value})
     pulled = fakes.pull(found.pull(None)["fakes"])
-    weights = below(arrays, "generator")
-    return UpdateResult(_gradients(model, "generator", weights, pulled), fakes.aux, {"g_loss": found.value})
+    weights = model.views["generator"].arrays(arrays)
+    return UpdateResult(_everyone(model, "generator", weights, pulled), fakes.aux, {"g_loss": found.value})
 
 
 def _one_hot(model: Model, batch: DiscriminatorFeed | GeneratorFeed) -> Any:
@@ -198,16 +204,10 @@ def _one_hot(model: Model, batch: DiscriminatorFeed | GeneratorFeed) -> Any:
     return model.runtime.ops.one_hot(batch.labels, model.gan.classes, batch.latents)
 
 
-def _learned(model: Model, network: NetworkName, weights: Tensors) -> Tensors:
-    """The arrays that have a gradient."""
-    wanted = (each.name for each in model.gan.parameters(network) if each.trained and not each.zero_gradient)
-    return {name: weights[name] for name in wanted}
-
-
-def _gradients(model: Model, network: NetworkName, weights: Tensors, found: Tensors) -> Tensors:
-    """Of all trained arrays in order, means over all workers; zeros where that is their definition."""
-    everyone = dict(zip(found, model.runtime.replicas.average(list(found.values())), strict=True))
-    trained = (each.name for each in model.gan.parameters(network) if each.trained)
+def _everyone(model: Model, network: NetworkName, weights: Tensors, found: Tensors) -> Tensors:
+    """Gradients of all trained arrays in order, means over all workers; zeros where that is their definition."""
+    means = dict(zip(found, model.runtime.replicas.average(list(found.values())), strict=True))
     return {
-        name: everyone[name] if name in everyone else model.runtime.ops.zeros_like(weights[name]) for name in trained
+        name: means[name] if name in means else model.runtime.ops.zeros_like(weights[name])
+        for name in model.views[network].trained
     }

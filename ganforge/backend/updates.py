@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 
 from ganforge.backend.runtime import Runtime, Tensors, UpdatedList
-from ganforge.spec.gan import Gan, NetworkName
+from ganforge.backend.views import View
+from ganforge.spec.gan import Gan
 from ganforge.spec.ops import Number
 from ganforge.spec.optimizers import Optimizer, Scale
 
@@ -11,18 +12,16 @@ from ganforge.spec.optimizers import Optimizer, Scale
 def apply_update(
     runtime: Runtime,
     gan: Gan,
-    network: NetworkName,
+    view: View,
     arrays: Tensors,
     gradients: Tensors,
     moved: Tensors,
     scale: Scale,
 ) -> Tensors:
     """The network's arrays and its optimizer's after one update, by their names in a state."""
-    optimizer: Optimizer = gan.protocol.player(network).optimizer
-    weights = {name: arrays[f"{network}/{name}"] for name in gradients}
-    slots = {
-        slot: {name: arrays[f"optimizer/{network}/{slot}/{name}"] for name in gradients} for slot in optimizer.slots()
-    }
+    optimizer: Optimizer = gan.protocol.player(view.prefix).optimizer
+    weights = {name: arrays[view.names[name]] for name in gradients}
+    slots = {slot: {name: arrays[names[name]] for name in gradients} for slot, names in view.slots.items()}
     form = runtime.fast.optimizers.get(type(optimizer))
     if form is not None:
         found = form(optimizer, weights, gradients, slots, scale)
@@ -30,9 +29,9 @@ def apply_update(
         found = _one_by_one(runtime, optimizer, weights, gradients, slots, scale)
     if not runtime.replicas.one_batch:  # each worker has moved its running values by its own rows
         moved = dict(zip(moved, runtime.replicas.average(list(moved.values())), strict=True))
-    changed = {f"{network}/{name}": each for name, each in (found.weights | moved).items()}
+    changed = {view.names[name]: each for name, each in (found.weights | moved).items()}
     for slot, kept in found.slots.items():
-        changed |= {f"optimizer/{network}/{slot}/{name}": each for name, each in kept.items()}
+        changed |= {view.slots[slot][name]: each for name, each in kept.items()}
     return changed
 
 
@@ -56,13 +55,15 @@ def _one_by_one(
     return found
 
 
-def move_average(runtime: Runtime, arrays: Tensors, *, kept: Number, taken: Number) -> Tensors:
-    """The averaged weights after a step: kept * averaged + taken * weights, by their names in a state."""
-    prefix = "averaged/"
-    averaged = {name.removeprefix(prefix): each for name, each in arrays.items() if name.startswith(prefix)}
+def move_average(runtime: Runtime, view: View, arrays: Tensors, *, kept: Number, taken: Number) -> Tensors:
+    """The averaged weights after a step: kept * averaged + taken * weights, by their names in a state.
+
+    view: of the averaged weights.
+    """
+    averaged = view.arrays(arrays)
     weights = {name: arrays[f"generator/{name}"] for name in averaged}
     if runtime.fast.average is not None:
         found = runtime.fast.average(averaged, weights, kept, taken)
     else:
         found = {name: kept * each + taken * weights[name] for name, each in averaged.items()}
-    return {f"{prefix}{name}": each for name, each in found.items()}
+    return {view.names[name]: each for name, each in found.items()}

@@ -15,7 +15,7 @@ import click
 def fetch(dataset: str, folder: Path | None) -> None:
     """Download a DATASET from its official source.
 
-    Interrupted, it goes on where it stopped when run again. Files that are there already are checked and kept.
+    A download that is interrupted begins anew when run again. Files that are there already are checked and kept.
     """
     from ganforge._io.files import expanded
     from ganforge.data.contract import DatasetEntry

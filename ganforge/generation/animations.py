@@ -1,13 +1,18 @@
-"""Animations: pictures one after another, as a GIF by Pillow or as an MP4 by ffmpeg, where there is one."""
+"""Animations: pictures one after another, as a GIF by Pillow or as an MP4 by ffmpeg, where there is one.
+
+imageio_ffmpeg finds ffmpeg. Its `write_frames` is not used: it does not look whether ffmpeg failed, as on a full disk.
+"""
 
 import os
-import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from importlib.util import find_spec
 from io import BytesIO
+from itertools import chain, repeat
 from pathlib import Path
 from shutil import which
+from subprocess import PIPE, Popen
+from tempfile import TemporaryFile
 
 import numpy as np
 from PIL import Image
@@ -28,7 +33,7 @@ def save_gif(frames: Sequence[Image.Image], path: Path, *, per_second: int = 10)
     Raises:
         RunError: it cannot be written.
     """
-    first, *rest = _of_one_size(frames)
+    first, *rest = _sheets(frames, _common_size(frames))
     duration = 1000 // per_second
     durations = [duration] * len(rest) + [duration * _HOLD]
     buffer = BytesIO()
@@ -44,20 +49,25 @@ def save_mp4(frames: Sequence[Image.Image], path: Path, *, per_second: int = 10)
         RunError: it cannot be written.
     """
     program = ffmpeg()
-    even = _of_one_size(frames, multiple=2)  # H.264 in 4:2:0 halves both sides
-    width, height = even[0].size
+    width, height = size = _common_size(frames, multiple=2)  # H.264 in 4:2:0 halves both sides
     partial = path.with_name(f".{path.stem}.{os.getpid()}.mp4")
     command = [
         *(program, "-y", "-loglevel", "error"),
         *("-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width}x{height}", "-r", str(per_second), "-i", "-"),
         *("-c:v", "libx264", "-pix_fmt", "yuv420p", "-movflags", "+faststart", str(partial)),
     ]
-    pixels = b"".join(frame.tobytes() for frame in [*even, *even[-1:] * (_HOLD - 1)])
+    shown = chain(frames, repeat(frames[-1], _HOLD - 1))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        done = subprocess.run(command, input=pixels, capture_output=True, check=False)
-        if done.returncode:
-            raise RunError(f"{path} cannot be written: ffmpeg says {done.stderr.decode(errors='replace').strip()}")
+        with TemporaryFile() as said:
+            with suppress(BrokenPipeError), Popen(command, stdin=PIPE, stderr=said) as process:  # broken: it has ended
+                assert process.stdin is not None
+                for sheet in _sheets(shown, size):
+                    process.stdin.write(sheet.tobytes())
+            if process.returncode:
+                said.seek(0)
+                reason = said.read().decode(errors="replace").strip()
+                raise RunError(f"{path} cannot be written: ffmpeg says {reason}")
         partial.replace(path)
     except OSError as error:
         raise RunError(f"{path} cannot be written: {error.strerror}") from error
@@ -105,12 +115,15 @@ def progress(folder: Path) -> list[Image.Image]:
     return frames
 
 
-def _of_one_size(frames: Sequence[Image.Image], multiple: int = 1) -> list[Image.Image]:
-    """All as large as the largest, on the paper of their own corner: longer captions make wider grids."""
+def _common_size(frames: Sequence[Image.Image], multiple: int = 1) -> tuple[int, int]:
+    """(width, height) of the largest: longer captions make wider grids."""
     width, height = (-(-max(side) // multiple) * multiple for side in zip(*(f.size for f in frames), strict=True))
-    sheets = []
+    return width, height
+
+
+def _sheets(frames: Iterable[Image.Image], size: tuple[int, int]) -> Iterator[Image.Image]:
+    """One after another, each as large as `size`, on the paper of its own corner."""
     for frame in frames:
-        sheet = Image.new("RGB", (width, height), frame.getpixel((0, 0)))
+        sheet = Image.new("RGB", size, frame.getpixel((0, 0)))
         sheet.paste(frame, (0, 0))
-        sheets.append(sheet)
-    return sheets
+        yield sheet

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from dataclasses import Field, fields
 from types import UnionType
-from typing import Any, Literal, get_args, get_origin
+from typing import Any, get_args, get_origin
 
 from ganforge.plugins import hookspecs
 
@@ -45,15 +45,14 @@ def _worded(kind: Any) -> str:
 
 
 def _fits(value: Any, kind: Any) -> bool:
-    origin = get_origin(kind) or kind
-    if origin is UnionType:
+    if isinstance(kind, UnionType):
         return any(_fits(value, each) for each in get_args(kind))
+    origin, inner = get_origin(kind) or kind, get_args(kind)
     if origin is Callable:
         return callable(value)
-    if origin is Literal:
-        return value in get_args(kind)
     if origin is type:
-        return isinstance(value, type) and issubclass(value, get_args(kind)[0])
-    if origin is tuple:
-        return isinstance(value, tuple) and all(_fits(each, get_args(kind)[0]) for each in value)
-    return kind is Any or not isinstance(origin, type) or isinstance(value, origin)
+        return isinstance(value, type) and issubclass(value, inner)
+    if not isinstance(origin, type):  # Literal: who asks for the value names those that there are
+        return True
+    items = value if isinstance(value, tuple) else ()
+    return isinstance(value, origin) and all(_fits(each, inner[0]) for each in items)

@@ -8,7 +8,6 @@ raises at the first problem.
 import os
 import sys
 from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import cache, partial
 from importlib import import_module
@@ -22,7 +21,7 @@ from ganforge.errors import GanforgeError, PluginError, near_names
 from ganforge.plugins import discovery, hookspecs
 from ganforge.plugins.discovery import VARIABLE, Choice
 from ganforge.plugins.entry_checks import check_entry, kinds_of
-from ganforge.plugins.slow_plugins import Watchdog
+from ganforge.plugins.slow_plugins import SlowWork
 
 DEFAULT_PLUGINS = (
     "ganforge.plugins.builtin",
@@ -101,15 +100,13 @@ class Host:
     warn: Callable[[str], None] = _to_stderr
     loaded: list[Loaded] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
-    watchdog: Watchdog = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.watchdog = Watchdog(warn=lambda line: self.warn(line))  # `warn` may be replaced later
 
     def add(self, name: str, load: Callable[[], object], distribution: str = "") -> None:
         """Load, register and check one plugin; a failure is recorded and printed, and raised only if strict."""
         try:
-            with self._watched("the import", name, _SECONDS_TO_LOAD, distribution):
+            with SlowWork(
+                _SECONDS_TO_LOAD, lambda: self._warn_slow("the import", name, _SECONDS_TO_LOAD, distribution)
+            ):
                 hooks = self._register(name, load())
         except PluginError as error:
             self.fail(name, distribution, str(error), error)
@@ -195,7 +192,7 @@ class Host:
         for implementation in getattr(self.manager.hook, hook).get_hookimpls():
             name = implementation.plugin_name
             try:
-                with self._watched(hook, name, _SECONDS_TO_LOAD):
+                with SlowWork(_SECONDS_TO_LOAD, partial(self._warn_slow, hook, name, _SECONDS_TO_LOAD)):
                     entries = list(implementation.function())
                     for entry in entries:
                         check_entry(entry, kinds)
@@ -219,9 +216,7 @@ class Host:
 
     def _tell(self, hook: str, arguments: dict[str, Any], stopping: tuple[type[BaseException], ...]) -> None:
         name = ""
-        with self.watchdog.watch(
-            _SECONDS_FOR_EVENT, lambda: self._slow_message(hook, name, _SECONDS_FOR_EVENT)
-        ) as work:
+        with SlowWork(_SECONDS_FOR_EVENT, lambda: self._warn_slow(hook, name, _SECONDS_FOR_EVENT)) as work:
             for implementation in getattr(self.manager.hook, hook).get_hookimpls():
                 name = implementation.plugin_name
                 work.restart()
@@ -232,14 +227,11 @@ class Host:
                 except BaseException as error:
                     self._drop(implementation.plugin, name, f"its {hook} raised {_worded(error)}", error)
 
-    def _watched(self, work: str, name: str, seconds: float, distribution: str = "") -> AbstractContextManager[object]:
-        """Warn, naming the plugin, if its work takes longer than `seconds`."""
-        return self.watchdog.watch(seconds, lambda: self._slow_message(work, name, seconds, distribution))
-
-    def _slow_message(self, work: str, name: str, seconds: float, distribution: str = "") -> str:
-        return (
-            f"ganforge: {work} of {_named(name, distribution or self._distribution(name))} "
-            f"has taken more than {seconds:g} s, and all else waits for it; {_without(name)}"
+    def _warn_slow(self, work: str, name: str, seconds: float, distribution: str = "") -> None:
+        plugin = _named(name, distribution or self._distribution(name))
+        self.warn(
+            f"ganforge: {work} of {plugin} has taken more than {seconds:g} s, and all else waits for it; "
+            f"{_without(name)}"
         )
 
     def _distribution(self, name: str) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ganforge.plugins.run_view import RunView
 from ganforge.training.distributed import anyone
 from ganforge.training.run import Run
 from ganforge.training.run_checkpoints import save_checkpoint
@@ -58,4 +59,5 @@ class RunEvents:
 
     def _tell(self, event: str, **about: Any) -> None:
         if self.run.workers.shard.rank == 0:
-            self.run.host.event(event, run=self.run, **about)
+            view: RunView = self.run
+            self.run.host.event(event, run=view, **about)

@@ -12,7 +12,7 @@ import tomli_w
 
 from ganforge._io.convert import read_toml
 from ganforge._io.files import PARTIAL, write_whole
-from ganforge._io.locks import in_turn
+from ganforge._io.locks import LOCK, in_turn
 from ganforge.errors import RecipeError, RunError
 from ganforge.recipes.reading import parse, to_table
 from ganforge.recipes.schema import Recipe
@@ -28,8 +28,8 @@ def check_folder_free(out: Path) -> None:
         RunError: it is not empty, or cannot be read.
     """
     try:
-        # Partial files of a killed process do not count.
-        taken = out.exists() and (not out.is_dir() or any(path.suffix != PARTIAL for path in out.iterdir()))
+        # Partial files of a killed process, and its lock, do not count.
+        taken = out.exists() and (not out.is_dir() or any(path.suffix not in (PARTIAL, LOCK) for path in out.iterdir()))
     except OSError as error:
         raise RunError(f"{out} cannot be read: {error.strerror}") from error
     if taken:

@@ -64,8 +64,8 @@ class Phases:
         for name in OPENERS:
             if name in sys.modules:
                 self._wrap(sys.modules[name], "open_session", "open")
-        run = importlib.import_module("ganforge.training.run")
-        trained = run.train_steps
+        running = importlib.import_module("ganforge.training.running")
+        trained = running.train_steps
 
         @functools.wraps(trained)
         def train(gan: Any, session: Any, *args: Any, **kwargs: Any) -> Any:
@@ -74,7 +74,7 @@ class Phases:
             self._enter("rest")
             return trained(gan, session, *args, **kwargs)
 
-        run.train_steps = train
+        running.train_steps = train
         self._enter("start")
 
     def end(self, moments: int) -> None:

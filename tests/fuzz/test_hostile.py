@@ -49,7 +49,7 @@ def cheap(seconds: float = 5.0, mebibytes: int = 256) -> Iterator[None]:
         ("dcgan", "architecture.kernel=1000000000", "make them narrower"),
         ("dcgan", "training.latent.size=1000000000000", "make them narrower"),
         ("dcgan", "training.batch_size=1000000000000", "a batch of 1,000,000,000,000"),
-        ("dcgan", "training.discriminator.updates=1000000000000", "updates must be a whole number <= "),
+        ("dcgan", "training.discriminator.updates=1000000000000", "updates must be a whole number >= 1 and <= "),
         ("dcgan", "image_size=1000000000", "image_size can be 8192 at most"),
         ("dcgan", "image_size=64x99999", "image_size can be 8192 at most"),
         ("dcgan", "image_size=[64, 1000000000000]", "image_size can be 8192 at most"),
