@@ -13,6 +13,7 @@ from frameworks import FRAMEWORKS, framework, need, open_session
 from ganforge.backend import NO_FAST_FORMS, GanSession, Runtime, label_as_bias
 from ganforge.backend.forward import forward
 from ganforge.backend.updates import apply_update, move_average
+from ganforge.backend.views import View
 from ganforge.spec.layers import BatchNorm, Conv, ConvTranspose, Dense, JoinLabel, LeakyRelu, Relu
 from ganforge.spec.layers.contract import Layer, Node
 from ganforge.spec.network import Network, resolve
@@ -202,6 +203,13 @@ FORMS = [
 SHAPES = {"dense": (3, 5), "kernel": (3, 2, 4, 5), "bias": (5,)}
 
 
+def view(prefix: str, slots: tuple[str, ...] = ()) -> View:
+    """A network whose arrays are those of SHAPES."""
+    names = {each: f"{prefix}/{each}" for each in SHAPES}
+    kept = {slot: {each: f"optimizer/{prefix}/{slot}/{each}" for each in SHAPES} for slot in slots}
+    return View(prefix=prefix, names=names, trained=tuple(SHAPES), differentiated=tuple(SHAPES), slots=kept)
+
+
 def runtime_in(name: str, form: str, precision: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     runtime = runtime_of(name, precision)
     if name == "tensorflow":
@@ -232,7 +240,9 @@ def test_every_form_of_an_optimizer_moves_arrays_as_the_reference_does(
 
     def update(held: Any, gradients: Any, numbers: Any) -> Any:
         scale = Scale(*runtime.ops.unstack(numbers))
-        return apply_update(runtime, gan, "generator", held, gradients, {}, scale), nothing(held)  # type: ignore[arg-type]
+        return apply_update(runtime, gan, view("generator", optimizer.slots()), held, gradients, {}, scale), nothing(
+            held
+        )  # type: ignore[arg-type]
 
     with runtime.context():
         run = runtime.compile(update, held)
@@ -269,7 +279,7 @@ def test_every_form_of_the_average(name: str, form: str, monkeypatch: pytest.Mon
 
     def average(held: Any, numbers: Any) -> Any:
         kept, taken = runtime.ops.unstack(numbers)
-        return move_average(runtime, held, kept=kept, taken=taken), nothing(held)
+        return move_average(runtime, view("averaged"), held, kept=kept, taken=taken), nothing(held)
 
     with runtime.context():
         runtime.compile(average, held)(runtime.numbers([0.75, 0.25]))
