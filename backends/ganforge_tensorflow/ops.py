@@ -99,8 +99,8 @@ class TensorFlowOps:
         return tf.reshape(hashed >= _word(dropped_below(rate)), tuple(shape))
 
 
-def gradients(value: tf.Tensor, arrays: list[tf.Tensor], cotangent: tf.Tensor | None = None) -> list[tf.Tensor]:
-    """Gradients of sum(value * cotangent), a sum of several terms being taken two at a time.
+def gradients(value: tf.Tensor, arrays: list[tf.Tensor]) -> list[tf.Tensor]:
+    """Gradients of sum(value), a sum of several terms being taken two at a time.
 
     A GradientTape sums them all with one AddN, and that adds in the order in which its inputs' memory happens to become
     free: the last bits would differ from run to run, whatever tf.config.experimental.enable_op_determinism says.
@@ -108,7 +108,6 @@ def gradients(value: tf.Tensor, arrays: list[tf.Tensor], cotangent: tf.Tensor | 
     return tf.gradients(
         value,
         arrays,
-        grad_ys=cotangent,
         unconnected_gradients=tf.UnconnectedGradients.ZERO,
         aggregation_method=tf.AggregationMethod.EXPERIMENTAL_TREE,
     )

@@ -118,12 +118,13 @@ class TensorFlowRuntime:
     def vjp(self, function: Callable[[Tensors], tuple[tf.Tensor, Any]], arrays: Tensors) -> Vjp:
         """By `tf.gradients`, within a trace."""
         leaves = {name: tf.identity(each) for name, each in arrays.items()}
-        value, aux = function(leaves)
+        return self._vjp(*function(leaves), leaves)
 
-        def pull(cotangent: tf.Tensor | None) -> Tensors:
-            return dict(zip(leaves, gradients(value, list(leaves.values()), cotangent), strict=True))
+    def _vjp(self, value: tf.Tensor, aux: Any, leaves: Tensors) -> Vjp:
+        def pull() -> Tensors:
+            return dict(zip(leaves, gradients(value, list(leaves.values())), strict=True))
 
-        return Vjp(tf.stop_gradient(value), aux, pull)
+        return Vjp(tf.stop_gradient(value), aux, pull, lambda function: self._vjp(*function(value), leaves))
 
     def compile(self, function: Callable[..., tuple[Tensors, Any]], arrays: Tensors) -> Callable[..., Any]:
         """Traced for every shape of its inputs."""

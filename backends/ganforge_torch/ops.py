@@ -6,6 +6,7 @@ width), which lie in memory as torch's `channels_last`.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import torch
@@ -88,14 +89,14 @@ class TorchOps:
         return x.index_select(axis, torch.tensor(list(indices), device=x.device))
 
     def like(self, x: Tensor, other: Tensor) -> Tensor:
-        return x.to(other.dtype)
+        return x if x.dtype == other.dtype else x.to(other.dtype)
 
     def ones(self, shape: Sequence[int], like: Tensor) -> Tensor:
         return like.new_ones(tuple(shape))
 
     def one_hot(self, labels: Tensor, classes: int, like: Tensor) -> Tensor:
         # Not torch's own, which looks at the labels on the host and so waits for the device.
-        return (labels[:, None] == torch.arange(classes, device=labels.device)).to(like.dtype)
+        return (labels[:, None] == _numbers(classes, labels.device)).to(like.dtype)
 
     def unstack(self, x: Sequence[float]) -> Sequence[float]:
         return x
@@ -137,6 +138,11 @@ def to_nhwc(x: Tensor) -> Tensor:
 def to_oihw(kernel: Tensor) -> Tensor:
     """A convolution's kernel as torch takes it."""
     return kernel.permute(3, 2, 0, 1)
+
+
+@cache
+def _numbers(count: int, device: torch.device) -> Tensor:
+    return torch.arange(count, device=device)
 
 
 def _hash_word(word: int) -> int:

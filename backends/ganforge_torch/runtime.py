@@ -105,13 +105,18 @@ class TorchRuntime:
         """By `torch.autograd.grad`, over leaves that share the arrays' memory."""
         leaves = {name: each.detach().requires_grad_() for name, each in arrays.items()}
         with torch.enable_grad():
-            value, aux = function(leaves)
+            return self._vjp(*function(leaves), leaves)
 
-        def pull(cotangent: Tensor | None) -> Tensors:
-            found = torch.autograd.grad(value, list(leaves.values()), cotangent, materialize_grads=True)
+    def _vjp(self, value: Tensor, aux: Any, leaves: Tensors) -> Vjp:
+        def pull() -> Tensors:
+            found = torch.autograd.grad(value, list(leaves.values()), materialize_grads=True)
             return dict(zip(leaves, found, strict=True))
 
-        return Vjp(value.detach(), aux, pull)
+        def then(function: Callable[[Tensor], tuple[Tensor, Any]]) -> Vjp:
+            with torch.enable_grad():
+                return self._vjp(*function(value), leaves)
+
+        return Vjp(value.detach(), aux, pull, then)
 
     def compile(self, function: Callable[..., tuple[Tensors, Any]], arrays: Tensors) -> Callable[..., Any]:
         """Nothing is compiled: operation by operation."""

@@ -113,11 +113,10 @@ class Vjp(NamedTuple):
     """As a constant."""
     aux: Any
     """What the function gave beside its value."""
-    pull: Callable[[Tensor | None], Tensors]
-    """From the gradient of some scalar with respect to the value to its gradients with respect to the arrays.
-
-    None: the value is that scalar. Called once.
-    """
+    pull: Callable[[], Tensors]
+    """Gradients of the value, a scalar, with respect to the arrays, by name. Called once."""
+    then: Callable[[Callable[[Tensor], tuple[Tensor, Any]]], "Vjp"]
+    """`then(function)`: the value of `function(value) -> (value, aux)` with the way back to the same arrays."""
 
 
 class Runtime(Protocol):

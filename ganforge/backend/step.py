@@ -5,7 +5,7 @@ Written once for all frameworks: functions from arrays to new arrays.
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypeVar
 
 from ganforge.backend.contract import FAKE_PASS, GENERATOR_PASS, PENALTY_PASS, REAL_PASS
 from ganforge.backend.feed import DiscriminatorFeed, GeneratorFeed, StepFeed, pixels
@@ -34,6 +34,9 @@ class Model:
         }
 
 
+F = TypeVar("F", DiscriminatorFeed, GeneratorFeed)
+
+
 class UpdateResult(NamedTuple):
     """What an update computes before it changes anything."""
 
@@ -53,35 +56,40 @@ def step(model: Model, arrays: Tensors, feed: StepFeed) -> tuple[Tensors, Tensor
     gan, ops = model.gan, model.runtime.ops
     keys, numbers = ops.unstack(feed.keys), ops.unstack(feed.numbers)
     scales = [Scale(*numbers[2 * update : 2 * update + 2]) for update in range(len(keys))]
-    now, count = dict(arrays), len(feed.discriminator)
-    scalars: Tensors = {}
+    now, changed, scalars = dict(arrays), Tensors(), Tensors()
     made: Vjp | None = None
-    for number, (batch, key, scale) in enumerate(zip(feed.discriminator, keys, scales, strict=False), start=1):
+
+    def put(found: Tensors) -> None:
+        now.update(found)
+        changed.update(found)
+
+    count = len(feed.discriminator)
+    for number, (given, key, scale) in enumerate(zip(feed.discriminator, keys, scales, strict=False), start=1):
+        batch = _with_one_hot(model, given)
         if number == count and gan.same_fakes_follow:
             made = make_fakes(model, now, batch, key)
         fakes = constant_fakes(model, now, batch, key) if made is None else made.value
         result = discriminator_loss_and_gradients(model, now, batch, fakes, key)
-        now |= apply_update(
-            model.runtime, gan, model.views["discriminator"], now, result.gradients, result.moved, scale
-        )
+        put(apply_update(model.runtime, gan, model.views["discriminator"], now, result.gradients, result.moved, scale))
         scalars |= result.scalars
-    for then, key, scale in zip(feed.generator, keys[count:], scales[count:], strict=True):
+    for latest, key, scale in zip(feed.generator, keys[count:], scales[count:], strict=True):
+        then = _with_one_hot(model, latest)
         result = generator_loss_and_gradients(model, now, then, made or make_fakes(model, now, then, key), key)
         made = None
-        now |= apply_update(model.runtime, gan, model.views["generator"], now, result.gradients, result.moved, scale)
+        put(apply_update(model.runtime, gan, model.views["generator"], now, result.gradients, result.moved, scale))
         scalars |= result.scalars
     if gan.protocol.average:
-        now |= move_average(model.runtime, model.views["averaged"], now, kept=numbers[-2], taken=numbers[-1])
-    return {name: each for name, each in now.items() if each is not arrays[name]}, scalars
+        put(move_average(model.runtime, model.views["averaged"], now, kept=numbers[-2], taken=numbers[-1]))
+    return changed, scalars
 
 
 def gradients(model: Model, arrays: Tensors, feed: StepFeed) -> tuple[Tensors, Tensors]:
     """Gradients of the first update of each network, both at the present weights, by their names in a state."""
     keys = model.runtime.ops.unstack(feed.keys)
-    batch, key = feed.discriminator[0], keys[0]
+    batch, key = _with_one_hot(model, feed.discriminator[0]), keys[0]
     fakes = constant_fakes(model, arrays, batch, key)
     discriminator = discriminator_loss_and_gradients(model, arrays, batch, fakes, key)
-    then, key = feed.generator[0], keys[len(feed.discriminator)]
+    then, key = _with_one_hot(model, feed.generator[0]), keys[len(feed.discriminator)]
     generator = generator_loss_and_gradients(model, arrays, then, make_fakes(model, arrays, then, key), key)
     return {}, {f"generator/{name}": each for name, each in generator.gradients.items()} | {
         f"discriminator/{name}": each for name, each in discriminator.gradients.items()
@@ -90,21 +98,21 @@ def gradients(model: Model, arrays: Tensors, feed: StepFeed) -> tuple[Tensors, T
 
 def constant_fakes(model: Model, arrays: Tensors, batch: DiscriminatorFeed, key: Number) -> Tensor:
     """Fakes for the discriminator: no derivatives, and no running value moves."""
-    runtime, labels = model.runtime, _one_hot(model, batch)
+    runtime = model.runtime
     own = runtime.ops.fold_in(key, GENERATOR_PASS)
     return forward(
-        runtime, model.gan.generator, model.views["generator"].arrays(arrays), batch.latents, labels, key=own
+        runtime, model.gan.generator, model.views["generator"].arrays(arrays), batch.latents, batch.labels, key=own
     )[0]
 
 
 def make_fakes(model: Model, arrays: Tensors, batch: DiscriminatorFeed | GeneratorFeed, key: Number) -> Vjp:
     """Fakes with the way back to the generator's arrays; `aux` are its new running values."""
-    runtime, labels = model.runtime, _one_hot(model, batch)
+    runtime = model.runtime
     weights, own = model.views["generator"].arrays(arrays), runtime.ops.fold_in(key, GENERATOR_PASS)
 
     def generate(learned: Tensors) -> tuple[Tensor, Tensors]:
         images, run = forward(
-            runtime, model.gan.generator, weights | learned, batch.latents, labels, key=own, moving=True
+            runtime, model.gan.generator, weights | learned, batch.latents, batch.labels, key=own, moving=True
         )
         return images, run.moved
 
@@ -116,7 +124,7 @@ def discriminator_loss_and_gradients(
 ) -> UpdateResult:
     """One update of the discriminator; fakes are constants."""
     gan, runtime, ops = model.gan, model.runtime, model.runtime.ops
-    weights, labels = model.views["discriminator"].arrays(arrays), _one_hot(model, batch)
+    weights, labels = model.views["discriminator"].arrays(arrays), batch.labels
     real = pixels(batch.images, gan, ops, real=batch.real_targets, like=batch.latents)
     targets = Targets(batch.real_targets, batch.fake_targets)
 
@@ -169,7 +177,7 @@ def discriminator_loss_and_gradients(
 
     found = runtime.vjp(loss, model.views["discriminator"].learned(weights))
     scalars, moved = found.aux
-    return UpdateResult(_everyone(model, "discriminator", weights, found.pull(None)), moved, scalars)
+    return UpdateResult(_everyone(model, "discriminator", weights, found.pull()), moved, scalars)
 
 
 def generator_loss_and_gradients(
@@ -177,7 +185,7 @@ def generator_loss_and_gradients(
 ) -> UpdateResult:
     """One update of the generator; the discriminator's arrays are constants."""
     gan, runtime, ops = model.gan, model.runtime, model.runtime.ops
-    judges, labels = model.views["discriminator"].arrays(arrays), _one_hot(model, batch)
+    judges, labels = model.views["discriminator"].arrays(arrays), batch.labels
 
     def judge(images: Tensor, number: int) -> Tensor:
         own = ops.fold_in(key, number)
@@ -188,20 +196,20 @@ def generator_loss_and_gradients(
         real = pixels(batch.images, gan, ops, real=batch.targets, like=batch.latents)
         real_logits = judge(real, REAL_PASS)
 
-    def loss(images: Tensors) -> tuple[Tensor, None]:
-        fake_logits = judge(images["fakes"], FAKE_PASS)
+    def loss(images: Tensor) -> tuple[Tensor, None]:
+        fake_logits = judge(images, FAKE_PASS)
         return gan.loss.generator(ops, real_logits, fake_logits, Targets(batch.targets, batch.targets)), None
 
-    found = runtime.vjp(loss, {"fakes": fakes.value})
-    pulled = fakes.pull(found.pull(None)["fakes"])
+    found = fakes.then(loss)
     weights = model.views["generator"].arrays(arrays)
-    return UpdateResult(_everyone(model, "generator", weights, pulled), fakes.aux, {"g_loss": found.value})
+    return UpdateResult(_everyone(model, "generator", weights, found.pull()), fakes.aux, {"g_loss": found.value})
 
 
-def _one_hot(model: Model, batch: DiscriminatorFeed | GeneratorFeed) -> Any:
+def _with_one_hot(model: Model, batch: F) -> F:
+    """The batch with its labels as the networks take them, (B, classes)."""
     if batch.labels is None:
-        return None
-    return model.runtime.ops.one_hot(batch.labels, model.gan.classes, batch.latents)
+        return batch
+    return batch._replace(labels=model.runtime.ops.one_hot(batch.labels, model.gan.classes, batch.latents))
 
 
 def _everyone(model: Model, network: NetworkName, weights: Tensors, found: Tensors) -> Tensors:
