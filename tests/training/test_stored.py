@@ -10,7 +10,7 @@ import pytest
 from ganforge.training import api, checkpoint
 from ganforge.training.run_folder import CHECKPOINTS
 
-STORED = Path(__file__).with_name("stored")
+STORED = Path(__file__).resolve().parents[1] / "stored"
 FORMATS = range(1, checkpoint.FORMAT + 1)
 
 

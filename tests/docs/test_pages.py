@@ -18,7 +18,7 @@ from ganforge.plugins import hookspecs
 from ganforge.plugins.host import Host, new_host
 from ganforge.training import api
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
 PAGES = sorted([*DOCS.glob("*.md"), *ROOT.glob("*.md")])
 HOOKS: dict[str, Callable[..., Any]] = {

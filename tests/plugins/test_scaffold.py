@@ -68,7 +68,7 @@ def test_a_new_project_keeps_ganforges_style(kind: str, tmp_path: Path) -> None:
     need("ruff")
     project = tmp_path / "project"
     new(kind, "first-try", "--out", project)
-    settings = ["--config", str(Path(__file__).parents[1] / "pyproject.toml"), "--no-cache"]
+    settings = ["--config", str(Path(__file__).parents[2] / "pyproject.toml"), "--no-cache"]
     for command in (["format", "--check"], ["check", "--extend-per-file-ignores", f"{project}/tests/*:D1"]):
         done = subprocess.run(
             [sys.executable, "-m", "ruff", *command, *settings, project], capture_output=True, text=True, check=False

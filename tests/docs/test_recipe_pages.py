@@ -16,7 +16,7 @@ from ganforge.spec.protocol import Protocol
 from ganforge.training import api
 from ganforge.training.experiment import build_gan
 
-DOCS = Path(__file__).resolve().parents[1] / "docs"
+DOCS = Path(__file__).resolve().parents[2] / "docs"
 GUIDE = (DOCS / "write-a-recipe.md").read_text(encoding="utf-8")
 
 

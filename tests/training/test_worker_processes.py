@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 import numpy as np
 import pytest
+import worker_gans
 from worker_gans import APART, IMAGES, SHARED, train
 
 import ganforge
@@ -78,9 +79,7 @@ def found(backend: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[li
     """What each of two workers has at the end."""
     out = tmp_path_factory.mktemp(backend)
     with ExitStack() as stack:
-        ended = said(
-            start(stack, backend, str(Path(__file__).with_name("worker_gans.py")), backend, str(out), str(STEPS))
-        )
+        ended = said(start(stack, backend, worker_gans.__file__, backend, str(out), str(STEPS)))
         assert [code for code, _, _ in ended] == [0] * COUNT, ended
         yield [dict(np.load(out / f"{rank}.npz")) for rank in range(COUNT)]
 

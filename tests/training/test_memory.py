@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from fakes import FakeSession, tiny_gan
-from test_training import Told, schedule
+from loops import Told, schedule
 
 from ganforge.data import prefetch
 from ganforge.data.preparing import Prepared

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from fakes import FakeSession, tiny_gan
-from test_training import Told, schedule
+from loops import Told, schedule
 
 from ganforge.data import prefetch
 from ganforge.spec.protocol import Player

@@ -13,7 +13,7 @@ from PIL import Image
 import ganforge
 from ganforge.cli.main import cli
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 SMALL = {

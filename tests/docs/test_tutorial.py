@@ -13,7 +13,7 @@ import ganforge
 from ganforge.cli.main import cli
 from ganforge.training.observers.watch import for_a_winning_discriminator
 
-PAGE = (Path(__file__).resolve().parents[1] / "docs" / "your-own-pictures.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).resolve().parents[2] / "docs" / "your-own-pictures.md").read_text(encoding="utf-8")
 SMALL = ["--steps", "2", "--batch-size", "4", "--set", "architecture.width=2"]
 """Added to a command that trains; click takes the last of two equal options, ganforge the last of two values."""
 

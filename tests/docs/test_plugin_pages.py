@@ -8,7 +8,7 @@ import pytest
 from ganforge.plugins.host import default_host
 from ganforge.plugins.scaffold import KINDS, write_project
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 PAGES = {kind: ROOT / "docs" / f"write-a-{kind}.md" for kind in KINDS}
 BLOCK = re.compile(r"^```(?:python|toml)\n(.*?)^```$", flags=re.MULTILINE | re.DOTALL)
 NAMES = {"dataset": "flowers", "loss": "mine", "backend": "mine"}
