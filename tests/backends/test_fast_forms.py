@@ -97,7 +97,7 @@ def computed(runtime: Any, nodes: tuple[Node, ...], x: np.ndarray, mode: str) ->
 
         found = runtime.vjp(loss, {each: held[each] for each in [*wanted, "x"]})
         output, moved = found.aux
-        gradients = {f"gradient of {each}": array for each, array in found.pull(None).items()}
+        gradients = {f"gradient of {each}": array for each, array in found.pull().items()}
         return {}, {"output": ops.stop_gradient(output), **moved, **gradients}
 
     with runtime.context():

@@ -17,9 +17,12 @@ from ganforge_torch import runtime
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 @pytest.mark.parametrize("name", sorted(set(TINY) - FLOAT64_ONLY))
-def test_a_step_waits_for_no_value_and_leaves_nothing_on_the_host(name: str, precision: str) -> None:
+def test_a_step_waits_for_no_value_and_leaves_nothing_on_the_host(
+    name: str, precision: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runtime.devices, "find", lambda name, precision: torch.device(name))
     gan = TINY[name]
-    session = runtime._opened(gan, gan.initial_state(0), precision, torch.device("meta"), SingleProcess())
+    session = runtime.session_of(gan, gan.initial_state(0), precision, "meta", SingleProcess())
     for number in range(2):
         scalars = session.step(inputs(gan, 0, number))
     assert {each.device.type for each in scalars.values()} == {"meta"}
