@@ -16,18 +16,33 @@ OpenSession = Callable[[Gan, State, Precision, str], Session]
 SEED = 5
 
 
+def opener(framework: str) -> OpenSession:
+    need(framework)
+    return import_module(f"ganforge_{framework}.runtime").open_session
+
+
 @pytest.fixture(params=FRAMEWORKS)
 def open_session(request: pytest.FixtureRequest) -> OpenSession:
-    need(request.param)
-    return import_module(f"ganforge_{request.param}.runtime").open_session
+    return opener(request.param)
 
 
 def opened(open_session: OpenSession, gan: Gan, precision: Precision) -> Session:
     return open_session(gan, gan.initial_state(SEED), precision, "cpu")
 
 
-@pytest.mark.parametrize("name", sorted(set(TINY) - FLOAT64_ONLY))
-def test_a_step_goes_the_way_of_float32(open_session: OpenSession, name: str) -> None:
+NAMES = sorted(set(TINY) - FLOAT64_ONLY)
+COMPILED = ("labels", "residuals", "hinge-r1", "shared-average")
+"""Those that the fast tier has of a framework that compiles every one."""
+CASES = [
+    pytest.param(each, name, id=f"{each}-{name}", marks=[pytest.mark.slow] * (each != "torch" and name not in COMPILED))
+    for each in FRAMEWORKS
+    for name in NAMES
+]
+
+
+@pytest.mark.parametrize(("framework", "name"), CASES)
+def test_a_step_goes_the_way_of_float32(framework: str, name: str) -> None:
+    open_session = opener(framework)
     gan, fed = TINY[name], inputs(TINY[name], SEED, 0)
     rough, exact = (opened(open_session, gan, precision).step(fed) for precision in ("bfloat16", "float32"))
     assert set(rough) == set(exact)

@@ -26,19 +26,25 @@ CASES = [
 ]
 FORMS = [None, *product((0, 10**9), (0, 10**9))]
 """The plain form; and the CPU's, with bounds that force one form or another on every shape."""
+IN_FORMS = [
+    pytest.param(name, form, id=f"{name}-{form}", marks=[pytest.mark.slow] * (name != "torch" and form in FORMS[1:3]))
+    for name in FRAMEWORKS
+    for form in FORMS
+]
+"""Of a framework that compiles, the fast tier has the plain form, and the CPU's with all of its own and with none."""
 
 
-@pytest.fixture(params=FRAMEWORKS)
-def there(request: pytest.FixtureRequest) -> Framework:
-    return framework(request.param)
+@pytest.fixture
+def there(name: str) -> Framework:
+    return framework(name)
 
 
-@pytest.fixture(params=FORMS, ids=str)
-def form(request: pytest.FixtureRequest, there: Framework, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Operations that compute a convolution in one of the forms."""
-    if request.param is None:
+@pytest.fixture
+def operations(there: Framework, form: tuple[int, int] | None, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Those that compute a convolution in one of the forms."""
+    if form is None:
         return there.ops
-    few, many = request.param
+    few, many = form
     monkeypatch.setattr(there.cpu, "_FEW", few)
     monkeypatch.setattr(there.cpu, "_MANY_OTHERWISE", many)
     return there.tuned
@@ -104,21 +110,23 @@ def agree(found: list[np.ndarray], expected: list[np.ndarray]) -> None:
         assert np.allclose(ours, theirs, rtol=1e-11, atol=1e-11)
 
 
+@pytest.mark.parametrize(("name", "form"), IN_FORMS)
 @pytest.mark.parametrize(("size", "kernel", "stride", "padding"), CASES)
 def test_a_convolution_is_the_same_in_every_form(
-    there: Framework, form: Any, size: Size, kernel: Size, stride: Size, padding: Sides
+    there: Framework, operations: Any, size: Size, kernel: Size, stride: Size, padding: Sides
 ) -> None:
     given = arrays(there, (2, *size, 3), (*kernel, 3, 4), (4,))
     plain = by_torch if there.name == "torch" else by_tensorflow
     agree(
-        derived(there, lambda *given: form.conv(*given, stride, padding), given),
+        derived(there, lambda *given: operations.conv(*given, stride, padding), given),
         derived(there, lambda *given: plain(*given, stride, padding), given),
     )
 
 
+@pytest.mark.parametrize(("name", "form"), IN_FORMS)
 @pytest.mark.parametrize(("size", "kernel", "stride", "padding"), CASES)
 def test_a_transposed_convolution_is_the_same_in_every_form(
-    there: Framework, form: Any, size: Size, kernel: Size, stride: Size, padding: Sides
+    there: Framework, operations: Any, size: Size, kernel: Size, stride: Size, padding: Sides
 ) -> None:
     small = [
         (extent + low + high - width) // step + 1
@@ -132,16 +140,17 @@ def test_a_transposed_convolution_is_the_same_in_every_form(
     given = arrays(there, (2, *small, 4), (*kernel, 3, 4), (3,))
     plain = back_by_torch if there.name == "torch" else back_by_tensorflow
     agree(
-        derived(there, lambda *given: form.conv_transpose(*given, stride, crop, size), given),
+        derived(there, lambda *given: operations.conv_transpose(*given, stride, crop, size), given),
         derived(there, lambda *given: plain(*given, stride, crop, size), given),
     )
 
 
-def test_maps_of_one_position_are_a_matrix_product(there: Framework, form: Any) -> None:
+@pytest.mark.parametrize(("name", "form"), IN_FORMS)
+def test_maps_of_one_position_are_a_matrix_product(there: Framework, operations: Any) -> None:
     given = arrays(there, (2, 1, 1, 5), (4, 4, 3, 5), (3,))
     sides = ((0, 0), (0, 0))
     plain = back_by_torch if there.name == "torch" else back_by_tensorflow
     agree(
-        derived(there, lambda *given: form.conv_transpose(*given, (1, 1), sides, (4, 4)), given),
+        derived(there, lambda *given: operations.conv_transpose(*given, (1, 1), sides, (4, 4)), given),
         derived(there, lambda *given: plain(*given, (1, 1), sides, (4, 4)), given),
     )

@@ -41,8 +41,19 @@ def test_plain_goes_without(name: str, value: str, monkeypatch: pytest.MonkeyPat
     assert bool(tuned) == (name == "torch" and not plain)
 
 
-@pytest.mark.parametrize("recipe", [entry.name for entry in shipped_recipes()])
+RECIPES = [entry.name for entry in shipped_recipes()]
+COMPILED = ("digits", "frogs")
+"""Those that the fast tier has of a framework that compiles every one."""
+CASES = [
+    pytest.param(each, name, id=f"{each}-{name}", marks=[pytest.mark.slow] * (each != "torch" and name not in COMPILED))
+    for each in FRAMEWORKS
+    for name in RECIPES
+]
+
+
+@pytest.mark.parametrize(("name", "recipe"), CASES)
 def test_no_result_of_a_recipe_changes(name: str, recipe: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    need(name)
     monkeypatch.delenv("GANFORGE_PLAIN", raising=False)
     host = default_host()
     width = {"width": 2} if api.load_recipe(recipe).generator else {"architecture": {"width": 2}}

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from frameworks import need
+from tiers import slow
 
 from ganforge.backend.contract import Session
 from ganforge.errors import PluginError
@@ -103,7 +104,7 @@ assert np.array_equal(made, fed["made"]), np.abs(made - fed["made"]).max()
 
 
 @pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")  # Keras's own
-@pytest.mark.parametrize("precision", ["float32", "float64"])
+@pytest.mark.parametrize("precision", ["float32", slow("float64")])
 def test_it_can_be_saved_and_loaded_where_ganforge_is_not(tmp_path: Path, precision: str) -> None:
     gan = TINY["labels"]
     model, batch = trained(gan, precision).native("generator"), inputs(gan, SEED, 7).generator[0]

@@ -6,6 +6,7 @@ from functools import cache, partial
 import numpy as np
 import pytest
 from frameworks import FRAMEWORKS, need
+from tiers import slow
 
 need("autograd")
 from ganforge.parity import compare
@@ -73,9 +74,7 @@ def test_two_frameworks_agree(name):
 
 
 @both
-@pytest.mark.parametrize(
-    ("steps", "tolerance"), [(100, 1e-11), (200, 1e-11), pytest.param(500, 1e-7, marks=pytest.mark.slow)]
-)
+@pytest.mark.parametrize(("steps", "tolerance"), [(100, 1e-11), slow(200, 1e-11), slow(500, 1e-7)])
 def test_a_small_dcgan_runs_freely(steps, tolerance):
     """And 50 steps in one framework and 50 in the other are 100 in either."""
     rows = agree(small_dcgan(), steps=steps)
@@ -86,7 +85,7 @@ def test_a_small_dcgan_runs_freely(steps, tolerance):
 
 
 @both
-@pytest.mark.parametrize("steps", [50, pytest.param(1000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("steps", [50, slow(1000)])
 @pytest.mark.parametrize(("precision", "tolerance"), [("float64", 1e-11), ("float32", 1e-5)])
 def test_a_small_dcgan_keeps_in_step(precision, tolerance, steps):
     row = agree(small_dcgan(), precision=precision, steps=5, lock_step=steps)[f"lock-step, {steps} steps"]

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 from frameworks import need
+from tiers import few
 
 from ganforge.cli.main import cli
 from ganforge.errors import PluginError
@@ -42,7 +43,7 @@ def as_installed(project: Path, site: Path) -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "GANFORGE_STRICT": "1", "GANFORGE_PLUGINS": plugins}
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", few(KINDS, set(KINDS) - {"backend"}))
 def test_the_tests_of_a_new_project_pass_as_generated(kind: str, tmp_path: Path) -> None:
     if kind == "loss":
         need("autograd")

@@ -16,6 +16,8 @@ import msgspec
 import numpy as np
 import pytest
 import worker_gans
+from frameworks import FRAMEWORKS, need
+from tiers import slow
 from worker_gans import APART, IMAGES, SHARED, train
 
 import ganforge
@@ -27,7 +29,7 @@ from ganforge.training.batches import draw_step
 from ganforge.training.run_folder import CHECKPOINTS
 
 pytestmark = pytest.mark.timeout(1200)  # seconds of work, but each process waits for the slowest
-BACKENDS = ("torch", "tensorflow")
+BACKENDS = tuple(each if each == "torch" else slow(each) for each in FRAMEWORKS)
 STEPS = 20
 COUNT = 2
 
@@ -71,6 +73,7 @@ def said(workers: list[subprocess.Popen[str]]) -> list[tuple[int, str, str]]:
 
 @pytest.fixture(scope="module", params=BACKENDS)
 def backend(request: pytest.FixtureRequest) -> str:
+    need(request.param)
     return str(request.param)
 
 
@@ -130,6 +133,7 @@ COMMAND = ["-m", "ganforge", "train", "--recipe", "digits", *OPTIONS.split()]
 
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    need("torch")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("GANFORGE_CACHE", str(tmp_path / "cache"))
     return tmp_path
@@ -179,6 +183,7 @@ def test_a_signal_to_one_stops_all_and_loses_nothing(place: Path) -> None:
     assert f"stopped after step {step}, all of it saved" in told
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_killed_ends_the_others(place: Path) -> None:
     with ExitStack() as stack:
         first, second = workers = start(stack, "torch", *COMMAND, "--steps", "100000")
@@ -198,6 +203,7 @@ def test_a_batch_that_cannot_be_shared(place: Path) -> None:
     assert not Path("run").exists()
 
 
+@pytest.mark.slow
 def test_a_run_that_is_refused_leaves_no_folder(place: Path) -> None:
     with ExitStack() as stack:
         ended = said(start(stack, "torch", "-c", DIFFERENT))
@@ -211,7 +217,9 @@ ganforge.train("digits", backend="torch", out="run", overrides={"run": {"seed": 
 """
 
 
+@pytest.mark.slow
 def test_a_worker_whose_others_do_not_come_says_so_and_can_be_stopped() -> None:
+    need("tensorflow")
     environment, command = environments("tensorflow")[0], "from ganforge_tensorflow import workers; workers.join()"
     with ExitStack() as stack:
         arguments = [sys.executable, "-c", command]
@@ -224,7 +232,9 @@ def test_a_worker_whose_others_do_not_come_says_so_and_can_be_stopped() -> None:
         assert worker.wait(timeout=100) == -signal.SIGINT
 
 
+@pytest.mark.slow
 def test_a_port_that_is_taken_is_named() -> None:
+    need("tensorflow")
     with socket() as other:
         environment = environments("tensorflow")[1]
         taken = json.loads(environment["TF_CONFIG"])["cluster"]["worker"][1]
