@@ -19,8 +19,10 @@ from ganforge.testing.tiny import TINY, inputs, small_dcgan
 SEED = 5
 TRACED = ("odd-sizes", "paddings", "labels", "residuals", "wasserstein-gradient")
 """On which a framework that compiles is looked at here; tests/parity has it on all."""
+LEFT = {"torch": (), "tensorflow": ("odd-sizes", "paddings", "wasserstein-gradient")}
+"""Those of the slow tier."""
 CASES = [
-    pytest.param(framework, name, id=f"{framework}-{name}")
+    pytest.param(framework, name, id=f"{framework}-{name}", marks=[pytest.mark.slow] * (name in LEFT[framework]))
     for framework in FRAMEWORKS
     for name in (TINY if framework == "torch" else TRACED)
 ]

@@ -28,7 +28,7 @@ WRAPPED = {
     "save": ("ganforge.training.checkpoint.save",),
     "remove": ("ganforge.training.checkpoint._discard",),
 }
-OPENERS = ("ganforge_torch.session", "ganforge_tensorflow.session")
+OPENERS = ("ganforge_torch.runtime", "ganforge_tensorflow.runtime")
 OF_SESSION = {"step": "step", "gather": "state"}
 
 

@@ -4,9 +4,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from frameworks import need
-
 from crash.campaign import campaign
+from frameworks import need
 
 SEED = 1
 

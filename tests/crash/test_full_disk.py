@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-
 from crash.campaign import pictures, train
 from crash.ends import differences, end_of, left_over
 from crash.processes import Ended, Zygote, zygote
+
 from ganforge.training import checkpoint
 
 pytestmark = [

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
 from crash import stops
+
 from ganforge._io.files import append, sweep, write_whole
 from ganforge.errors import WriteError
 from ganforge.spec.arrays import State

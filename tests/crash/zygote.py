@@ -13,13 +13,12 @@ import sys
 from pathlib import Path
 
 import msgspec
-
 from crash import stops
 from crash.phases import Aim, Phases
 
 IMPORTED = {
-    "torch": ("torch", "ganforge_torch.session"),
-    "tensorflow": ("tensorflow", "ganforge_tensorflow.session"),
+    "torch": ("torch", "ganforge_torch.runtime"),
+    "tensorflow": ("tensorflow", "ganforge_tensorflow.runtime"),
 }
 OF_A_RUN = (
     *(

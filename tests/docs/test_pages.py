@@ -165,8 +165,8 @@ def test_the_design_names_every_module_and_no_other() -> None:
 def test_the_layer_and_the_optimizer_keep_their_contracts(
     examples: dict[str, ModuleType], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pytest.importorskip("autograd")
-    pytest.importorskip("torch")
+    need("autograd")
+    need("torch")
     from ganforge.testing import check_layer, check_optimizer
 
     for example in examples.values():

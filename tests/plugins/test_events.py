@@ -102,7 +102,7 @@ def test_who_takes_too_long_is_named_while_it_does(hook: str, monkeypatch: pytes
 
 
 def test_each_that_takes_too_long_in_one_event_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(plugins, "_LONG", 0.01)
+    monkeypatch.setattr(plugins, "_SECONDS_FOR_EVENT", 0.01)
     monkeypatch.setattr(slow_plugins, "_INTERVAL", 0.01)
     host, lines = core_host()
 

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from frameworks import need
 from processes import as_installed
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
@@ -13,7 +14,7 @@ EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 @pytest.mark.parametrize("name", ["ganforge-layer-squeeze-excite", "ganforge-optimizer-lion"])
 def test_its_own_tests_pass(name: str, tmp_path: Path) -> None:
     for module in ("autograd", "torch", "tensorflow"):
-        pytest.importorskip(module)
+        need(module)
     project, site = EXAMPLES / name, tmp_path / "site"
     site.mkdir()
     options = ["-q", "-W", "error", "-p", "no:cacheprovider", "--import-mode", "importlib", "--rootdir", str(project)]

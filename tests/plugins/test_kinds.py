@@ -9,6 +9,7 @@ import msgspec
 import numpy as np
 import pytest
 from fakes import core_host, module, set_host
+from frameworks import need
 
 import ganforge
 from ganforge.errors import PluginError, RecipeError
@@ -339,7 +340,7 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
 
 @pytest.mark.parametrize("backend", ["torch", "tensorflow", "numpy"])
 def test_a_run_with_them_is_resumed_exactly_and_sampled(backend: str, host: Host) -> None:
-    pytest.importorskip({"numpy": "autograd"}.get(backend, backend))
+    need({"numpy": "autograd"}.get(backend, backend))
     straight = ganforge.train("./level.toml", backend=backend, out="straight")
     ganforge.train("./level.toml", backend=backend, out="stopped", overrides={"run": {"steps": 2}})
     resumed = ganforge.resume("stopped", steps=4, backend=backend)
@@ -353,12 +354,12 @@ def test_a_run_with_them_is_resumed_exactly_and_sampled(backend: str, host: Host
 @pytest.mark.parametrize("others", [["torch"], ["tensorflow"]])
 @pytest.mark.parametrize("batches", ["separate", "joint"])
 def test_the_backends_agree(others: list[str], batches: str, host: Host) -> None:
-    pytest.importorskip("autograd")
+    need("autograd")
     from ganforge.parity import compare
     from ganforge.parity.trial import find_backends, trial
 
     for name in others:
-        pytest.importorskip(name)
+        need(name)
     given = ganforge.load_recipe("./level.toml", overrides={"training": {"batches": batches}})
     made = trial(given, host)
     reference, other = find_backends(["numpy", *others], host)
@@ -402,8 +403,8 @@ def trained(backend: str) -> tuple[Any, Any, Any]:
 
 
 def test_a_module_of_torch_runs_them_and_moves_their_state(tmp_path: Path) -> None:
-    torch = pytest.importorskip("torch")
-    pytest.importorskip("autograd")
+    torch = need("torch")
+    need("autograd")
     session, latents, labels = trained("torch")
     native = session.native("generator")
     z, y = torch.tensor(latents), torch.tensor(labels)
@@ -423,8 +424,8 @@ def test_a_module_of_torch_runs_them_and_moves_their_state(tmp_path: Path) -> No
 
 @pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")  # Keras's own
 def test_a_model_of_keras_runs_them_and_moves_their_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("tensorflow")
-    pytest.importorskip("autograd")
+    need("tensorflow")
+    need("autograd")
     import keras
     from ganforge_tensorflow import plugin_layer
 

@@ -280,7 +280,7 @@ def test_a_value_of_all_layers_of_a_kind_can_be_set() -> None:
 # In both frameworks --------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", few(SYSTEMS, ["faces", "cgan-mnist"]))
+@pytest.mark.parametrize("name", few(SYSTEMS, ["faces"]))
 def test_trains_and_is_resumed_in_both(name: str, tmp_path: Path) -> None:
     need("torch")
     need("tensorflow")
@@ -294,7 +294,7 @@ def test_trains_and_is_resumed_in_both(name: str, tmp_path: Path) -> None:
     assert pictures.shape == (4, 27, 24, run.recipe.channels)
 
 
-@pytest.mark.parametrize("name", few(SYSTEMS, ["faces", "cgan-mnist"]))
+@pytest.mark.parametrize("name", few(SYSTEMS, ["cgan-mnist"]))
 def test_both_compute_the_same(name: str) -> None:
     need("torch")
     need("tensorflow")

@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 import msgspec
 import numpy as np
 import pytest
+from frameworks import need
 
 from ganforge.errors import PluginError, SpecError
 from ganforge.spec import (
@@ -23,7 +24,7 @@ from ganforge.spec import (
     no_parameters,
 )
 
-pytest.importorskip("autograd")
+need("autograd")
 from ganforge.testing import ConformanceError, check_layer
 from ganforge.testing.differentiable import getval
 
@@ -63,13 +64,13 @@ def test_what_comes_with_ganforge_passes(shipped: LayerEntry) -> None:
 
 @pytest.mark.parametrize("backend", ["torch", "tensorflow"])
 def test_a_kind_with_state_passes(backend: str) -> None:
-    pytest.importorskip(backend)
+    need(backend)
     check_layer(entry(Gauge), inputs=[(2, 3, 2)], backends=[backend])
 
 
 @pytest.mark.parametrize("name", ["batch_norm", "dropout", "join_label"])
 def test_a_framework_is_compared(name: str) -> None:
-    pytest.importorskip("torch")
+    need("torch")
     check_layer(name, inputs=[(2, 3, 2)], backends=["torch"])
 
 
@@ -360,7 +361,7 @@ IN_TORCH: dict[str, tuple[type[Any], str]] = {
 
 @pytest.mark.parametrize("case", IN_TORCH)
 def test_a_backend_that_differs_is_named(case: str) -> None:
-    pytest.importorskip("torch")
+    need("torch")
     layer, words = IN_TORCH[case]
     with pytest.raises(
         ConformanceError, match=rf"(?s)({words}).*backend 'torch' in float64|backend 'torch'.*({words})"

@@ -5,11 +5,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from frameworks import need
 
 from ganforge.errors import PluginError
 from ganforge.spec import OPTIMIZER_ENTRIES, Ops, OptimizerEntry, OptimizerSettings, Positive, Scale, Tensor, Updated
 
-pytest.importorskip("autograd")
+need("autograd")
 from ganforge.testing import ConformanceError, check_optimizer
 
 
@@ -44,12 +45,12 @@ def test_what_comes_with_ganforge_passes(shipped: OptimizerEntry) -> None:
 
 @pytest.mark.parametrize("backend", ["torch", "tensorflow"])
 def test_another_kind_passes(backend: str) -> None:
-    pytest.importorskip(backend)
+    need(backend)
     check_optimizer(entry(Heavy), backends=[backend])
 
 
 def test_a_framework_is_compared() -> None:
-    pytest.importorskip("torch")
+    need("torch")
     check_optimizer("rmsprop", backends=["torch"])
 
 
@@ -200,7 +201,7 @@ IN_TORCH: dict[str, tuple[type[Any], str]] = {
 
 @pytest.mark.parametrize("case", IN_TORCH)
 def test_a_backend_that_differs_is_named(case: str) -> None:
-    pytest.importorskip("torch")
+    need("torch")
     optimizer, words = IN_TORCH[case]
     with pytest.raises(ConformanceError, match=rf"{words}[^$]*backend 'torch'"):
         check_optimizer(entry(optimizer), backends=["torch"], precisions=["float64"])

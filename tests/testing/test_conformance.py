@@ -7,8 +7,9 @@ import msgspec
 import numpy as np
 import pytest
 from frameworks import need
+from image_sets import Images, data_set
 
-from ganforge.data.contract import DatasetEntry, NoOptions
+from ganforge.data.contract import NoOptions
 from ganforge.errors import DataError, PluginError, RecipeError, StateError
 
 need("autograd")
@@ -227,36 +228,6 @@ def test_a_backend_that_is_not_there():
 # Data sets -----------------------------------------------------------------------------------------------------------
 
 
-class Images:
-    """A set that keeps its contract."""
-
-    fingerprint = "two shades, first version"
-    class_names: tuple[str, ...] = ("dark", "light")
-
-    def __len__(self):
-        return 6
-
-    def label(self, index):
-        return index % 2
-
-    def where(self, index):
-        return f"shade {index}"
-
-    def read(self, index):
-        return np.full((4, 5, 3), 40 * index, np.uint8)
-
-
-def data_set(kind=Images, **changes):
-    plain = DatasetEntry(
-        name="shades",
-        summary="Six pictures of one shade each.",
-        license="your own",
-        source="this test",
-        open=lambda path, options: kind(),
-    )
-    return replace(plain, **changes)
-
-
 @pytest.mark.parametrize("kind", [Images, type("Unlabelled", (Images,), {"class_names": ()})])
 def test_a_set_that_keeps_its_contract(kind):
     check_dataset(data_set(kind))
@@ -272,6 +243,7 @@ def test_a_set_is_found_by_name_and_opened_with_its_options(monkeypatch):
         given.append((path, options))
         return Images()
 
+    opened.__module__ = data_set.__module__  # that can be imported on its own
     entry = data_set(open=opened, options=Options)
     check_dataset(entry, "somewhere", {"count": 7})
     assert [str(path) for path, _ in given] == ["somewhere"] * len(given)
