@@ -23,9 +23,7 @@ def conv_transpose(x: Array, kernel: Array, stride: Size, crop: Sides, size: Siz
     Not by `lax.conv_transpose`, which does not flip the kernel as it is, and whose 'SAME' crops otherwise. A full
     result has `kernel - 1` zeros around its stretched input; what is cropped is as many zeros fewer.
     """
-    sides = [
-        (extent - 1 - low, extent - 1 - high) for extent, (low, high) in zip(kernel.shape[:2], crop, strict=True)
-    ]
+    sides = [(extent - 1 - low, extent - 1 - high) for extent, (low, high) in zip(kernel.shape[:2], crop, strict=True)]
     return lax.conv_general_dilated(
         x,
         kernel[::-1, ::-1],

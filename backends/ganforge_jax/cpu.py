@@ -7,7 +7,7 @@ map over the large one, and tying both maps gives the kernel's gradient. Each of
 derivatives of each are the other two, however often one differentiates.
 """
 
-from functools import partial
+from functools import partial, reduce
 from typing import NamedTuple
 
 import jax
@@ -58,15 +58,12 @@ def scatter(lattice: Lattice, small: Array, kernel: Array) -> Array:
     (rows, columns), (down, across) = _cells(lattice), lattice.stride
     (height, width), (batch, _, _, filters) = lattice.small, small.shape
     cells = _in_cells(lattice, kernel).transpose(0, 2, 5, 1, 3, 4).reshape(rows, columns, filters, -1)
-    full = sum(
-        jnp.pad(
-            jnp.matmul(small, cells[row, column]),
-            ((0, 0), (row, rows - 1 - row), (column, columns - 1 - column), (0, 0)),
-        )
+    pieces = [
+        _bordered(jnp.matmul(small, cells[row, column]), [(row, rows - 1 - row), (column, columns - 1 - column)])
         for row in range(rows)
         for column in range(columns)
-    )
-    height, width = height + rows - 1, width + columns - 1
+    ]
+    height, width, full = height + rows - 1, width + columns - 1, reduce(jnp.add, pieces)
     full = full.reshape(batch, height, width, down, -1).transpose(0, 1, 3, 2, 4)
     full = full.reshape(batch, height * down, width * across, -1)
     sides = [
@@ -80,12 +77,10 @@ def scatter(lattice: Lattice, small: Array, kernel: Array) -> Array:
 def tie(lattice: Lattice, large: Array, small: Array) -> Array:
     """The kernel that ties them most: its gradient."""
     windows = _windows(lattice, large)
-    over_all_but_last = ((0, 1, 2), (0, 1, 2))
-    found = lax.dot_general(windows, small, (over_all_but_last, ((), ())))
-    (rows, columns), (down, across) = _cells(lattice), lattice.stride
-    height, width = lattice.kernel
-    found = found.reshape(height, columns * across, large.shape[3], small.shape[3])
-    return found[:, :width]
+    places = (0, 1, 2)
+    found = lax.dot_general(windows, small, ((places, places), ((), ())))
+    (_, columns), (_, across), (height, width) = _cells(lattice), lattice.stride, lattice.kernel
+    return found.reshape(height, columns * across, large.shape[3], small.shape[3])[:, :width]
 
 
 def _gather_back(lattice: Lattice, kept: tuple[Array, Array], small: Array) -> tuple[Array, Array]:
@@ -116,8 +111,7 @@ def _windows(lattice: Lattice, large: Array) -> Array:
     (tall, broad), batch = lattice.small, large.shape[0]
     needed = (tall - 1) * down + height, (broad - 1 + columns) * across
     sides = [
-        (low, count - low - size)
-        for (low, _), size, count in zip(lattice.padding, lattice.large, needed, strict=True)
+        (low, count - low - size) for (low, _), size, count in zip(lattice.padding, lattice.large, needed, strict=True)
     ]
     wide = _bordered(large, sides).reshape(batch, needed[0], needed[1] // across, -1)
     return jnp.concatenate(

@@ -14,6 +14,8 @@ from ganforge.backend import Collective
 from ganforge.spec import dropped_below
 from ganforge_jax.convolution import PLAIN, Convolutions
 
+_jnp: Any = jnp  # whose operations take more than the protocol's arguments do
+
 
 @dataclass(frozen=True, kw_only=True)
 class JaxOps:
@@ -23,27 +25,27 @@ class JaxOps:
     forms: Convolutions = PLAIN
     """How products and convolutions are computed."""
 
-    square = staticmethod(jnp.square)
-    sqrt = staticmethod(jnp.sqrt)
+    square = staticmethod(_jnp.square)
+    sqrt = staticmethod(_jnp.sqrt)
     rsqrt = staticmethod(lax.rsqrt)
-    exp = staticmethod(jnp.exp)
-    expm1 = staticmethod(jnp.expm1)
-    log = staticmethod(jnp.log)
-    tanh = staticmethod(jnp.tanh)
+    exp = staticmethod(_jnp.exp)
+    expm1 = staticmethod(_jnp.expm1)
+    log = staticmethod(_jnp.log)
+    tanh = staticmethod(_jnp.tanh)
     sigmoid = staticmethod(jax.nn.sigmoid)
     softplus = staticmethod(jax.nn.softplus)
     relu = staticmethod(jax.nn.relu)
-    where = staticmethod(jnp.where)
-    stack = staticmethod(jnp.stack)
-    unstack = staticmethod(jnp.unstack)
-    concat = staticmethod(jnp.concatenate)
-    zeros_like = staticmethod(jnp.zeros_like)
-    mean_over = staticmethod(jnp.mean)
-    sum_over = staticmethod(jnp.sum)
-    max_over = staticmethod(jnp.max)
-    reshape = staticmethod(jnp.reshape)
-    transpose = staticmethod(jnp.transpose)
-    broadcast = staticmethod(jnp.broadcast_to)
+    where = staticmethod(_jnp.where)
+    stack = staticmethod(_jnp.stack)
+    unstack = staticmethod(_jnp.unstack)
+    concat = staticmethod(_jnp.concatenate)
+    zeros_like = staticmethod(_jnp.zeros_like)
+    mean_over = staticmethod(_jnp.mean)
+    sum_over = staticmethod(_jnp.sum)
+    max_over = staticmethod(_jnp.max)
+    reshape = staticmethod(_jnp.reshape)
+    transpose = staticmethod(_jnp.transpose)
+    broadcast = staticmethod(_jnp.broadcast_to)
     log_softmax = staticmethod(jax.nn.log_softmax)
     stop_gradient = staticmethod(lax.stop_gradient)
 
