@@ -7,6 +7,8 @@ map over the large one, and tying both maps gives the kernel's gradient. Each of
 derivatives of each are the other two, however often one differentiates.
 """
 
+import ctypes
+import platform
 from functools import partial, reduce
 from typing import NamedTuple
 
@@ -101,6 +103,21 @@ def _tie_back(lattice: Lattice, kept: tuple[Array, Array], kernel: Array) -> tup
 gather.defvjp(lambda lattice, *given: (gather(lattice, *given), given), _gather_back)
 scatter.defvjp(lambda lattice, *given: (scatter(lattice, *given), given), _scatter_back)
 tie.defvjp(lambda lattice, *given: (tie(lattice, *given), given), _tie_back)
+
+_TRIM_THRESHOLD, _MMAP_MAX = -1, -4  # glibc's malloc.h
+
+
+def keep_freed_memory() -> None:
+    """Have the C library keep memory that is freed, for the next step, which wants as much again.
+
+    glibc hands large blocks back to the system at once and is given them anew as empty pages, which for the windows of
+    a convolution takes longer than the convolution. So it is for the whole process; another C library does as it likes.
+    """
+    if platform.libc_ver()[0] == "glibc":
+        libc = ctypes.CDLL(None)
+        libc.mallopt(_MMAP_MAX, 0)
+        libc.mallopt(_TRIM_THRESHOLD, 2**31 - 1)
+
 
 TUNED = Convolutions(conv=conv, conv_transpose=conv_transpose)
 

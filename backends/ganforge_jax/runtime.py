@@ -44,6 +44,8 @@ def open_session(gan: Gan, state: State, precision: Precision, device: str) -> S
 def session_of(gan: Gan, state: State, precision: Precision, device: jax.Device, replicas: Collective) -> Session:
     """The same, of one of the processes that train together."""
     tuned = device.platform == "cpu" and not plain_asked()
+    if tuned:
+        cpu.keep_freed_memory()
     reduced: Any = jnp.dtype(precision)
     runtime = JaxRuntime(
         device=device,
