@@ -39,8 +39,10 @@ SIDE = 1024
 EXAMPLES: dict[str, dict[str, Any]] = {
     "torch": {"training": {"latents": "shared"}},
     "tensorflow": {"training": {"batches": "joint"}},
+    "jax": {"training": {"latents": "shared"}},
 }
-"""DCGAN as PyTorch's example has it, whose generator learns from the discriminator's fakes; and as Keras's has it."""
+"""DCGAN as PyTorch's example has it, whose generator learns from the discriminator's fakes; and as Keras's has it. JAX
+has no example of its own: as PyTorch's."""
 CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "digits": ("digits", {}),
     "cgan-mnist": ("cgan-mnist", {}),
@@ -50,7 +52,9 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
 CONTENDERS = {
     "torch": ("by hand, PyTorch", "torch float32", "torch bfloat16"),
     "tensorflow": ("by hand, Keras", "tensorflow float32", "tensorflow bfloat16"),
+    "jax": ("by hand, JAX", "jax float32", "torch float32"),
 }
+LOOPS = {"torch": "baseline_torch", "tensorflow": "baseline_keras", "jax": "baseline_jax"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +81,7 @@ def steps(case: str, framework: str, contender: str) -> Iterator[object]:
         recipe = ganforge.load_recipe(recipe, overrides={"run": {"precision": precision}})
         check(recipe, backend)
         yield from ready(recipe, backend).steps()
-    loops = importlib.import_module("baseline_torch" if framework == "torch" else "baseline_keras")
+    loops = importlib.import_module(LOOPS[framework])
     height, width = recipe.size
     batch, channels = recipe.training.batch_size, recipe.channels or 3
     stream = np.random.default_rng(0)
@@ -101,6 +105,11 @@ def products(framework: str) -> Callable[[], object]:
 
         a = torch.ones(SIDE, SIDE)
         return lambda: a @ a
+    if framework == "jax":
+        import jax.numpy as jnp
+
+        c = jnp.ones((SIDE, SIDE))
+        return lambda: (c @ c).block_until_ready()
     import tensorflow as tf
 
     b = tf.ones((SIDE, SIDE))
@@ -208,7 +217,7 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--cases", type=among(CASES), default=list(CASES), help="some of them, with commas between")
-    parser.add_argument("--against", type=among(CONTENDERS), default=list(CONTENDERS), help="torch, tensorflow")
+    parser.add_argument("--against", type=among(CONTENDERS), default=list(CONTENDERS), help="torch, tensorflow, jax")
     parser.add_argument("--rounds", type=int, default=9, help="turns of each")
     parser.add_argument("--seconds", type=float, default=2.0, help="a turn takes at least, and two steps")
     parser.add_argument("--json", type=Path, help="also write the figures here")
