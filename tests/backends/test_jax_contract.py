@@ -6,9 +6,10 @@ from itertools import combinations
 from typing import Any
 
 import pytest
+from frameworks import need
 
-pytest.importorskip("autograd")
-pytest.importorskip("jax")
+need("autograd")
+need("jax")
 
 from ganforge.parity import compare
 from ganforge.plugins.host import default_host

@@ -5,8 +5,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from frameworks import need
 
-jax = pytest.importorskip("jax")
+jax = need("jax")
 
 import jax.numpy as jnp  # noqa: E402
 from ganforge_jax import convolution, cpu  # noqa: E402

@@ -4,11 +4,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from frameworks import need
 
 from ganforge.backend import SingleProcess
 from ganforge.spec import streams
 
-jax = pytest.importorskip("jax")
+jax = need("jax")
 
 import jax.numpy as jnp  # noqa: E402
 from ganforge_jax.ops import JaxOps  # noqa: E402

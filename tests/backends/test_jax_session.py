@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from frameworks import need
 
 from ganforge.errors import PluginError
 from ganforge.testing.tiny import TINY, inputs
 
-jax = pytest.importorskip("jax")
+jax = need("jax")
 
 import jax.numpy as jnp  # noqa: E402
 from ganforge_jax import devices  # noqa: E402
