@@ -9,8 +9,8 @@ from frameworks import need
 
 jax = need("jax")
 
-import jax.numpy as jnp  # noqa: E402
-from ganforge_jax import convolution, cpu  # noqa: E402
+import jax.numpy as jnp
+from ganforge_jax import convolution, cpu
 
 Size = tuple[int, int]
 Sides = tuple[Size, Size]

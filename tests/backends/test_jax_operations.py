@@ -11,8 +11,8 @@ from ganforge.spec import streams
 
 jax = need("jax")
 
-import jax.numpy as jnp  # noqa: E402
-from ganforge_jax.ops import JaxOps  # noqa: E402
+import jax.numpy as jnp
+from ganforge_jax.ops import JaxOps
 
 OPS = JaxOps(replicas=SingleProcess())
 

@@ -15,9 +15,9 @@ from ganforge.testing.tiny import TINY, inputs
 
 jax = need("jax")
 
-import jax.numpy as jnp  # noqa: E402
-from ganforge_jax import devices  # noqa: E402
-from ganforge_jax.runtime import open_session  # noqa: E402
+import jax.numpy as jnp
+from ganforge_jax import devices
+from ganforge_jax.runtime import open_session
 
 GAN = TINY["vectors"]
 LABELLED = TINY["labels"]
