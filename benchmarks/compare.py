@@ -30,10 +30,11 @@ import numpy as np
 
 import ganforge
 from ganforge.errors import GanforgeError
+from ganforge.plugins.host import default_host
 from ganforge.recipes.laying import merge
 from ganforge.recipes.schema import Recipe
 from ganforge.spec.costs import step_operations
-from ganforge.training.benchmark import check, peak_memory, ready
+from ganforge.training.benchmark import check, on_noise, peak_memory, ready
 
 SIDE = 1024
 EXAMPLES: dict[str, dict[str, Any]] = {
@@ -78,9 +79,9 @@ def steps(case: str, framework: str, contender: str) -> Iterator[object]:
     recipe = described(case, framework)
     if not contender.startswith("by hand"):
         backend, precision = contender.split()
-        recipe = ganforge.load_recipe(recipe, overrides={"run": {"precision": precision}})
-        check(recipe, backend)
-        yield from ready(recipe, backend).steps()
+        experiment = on_noise(recipe.with_run(backend=backend, precision=precision), default_host())
+        check(experiment)
+        yield from ready(experiment).steps()
     loops = importlib.import_module(LOOPS[framework])
     height, width = recipe.size
     batch, channels = recipe.training.batch_size, recipe.channels or 3
@@ -167,7 +168,7 @@ def compete(case: str, framework: str, rounds: int, seconds: float) -> dict[str,
 def figures(case: str, framework: str, turns: dict[str, list[Turn]]) -> list[dict[str, Any]]:
     """A row for each contender."""
     recipe = described(case, framework)
-    gan = ready(recipe, framework).model.gan
+    gan = on_noise(recipe, default_host()).gan
     baseline, *_ = turns.values()
     return [
         {
