@@ -9,13 +9,18 @@ import pytest
 from frameworks import need
 
 need("autograd")
-need("jax")
+jax = need("jax")
 
+from ganforge_jax import runtime
+from ganforge_jax.ops import JaxOps
+
+from ganforge.backend import FastForms, Precision
 from ganforge.parity import compare
 from ganforge.plugins.host import default_host
+from ganforge.spec import BatchNorm
 from ganforge.testing.backends import check_gan
 from ganforge.testing.tiny import FLOAT64_ONLY, TINY, inputs, small_dcgan
-from ganforge.training.experiment import find_backend
+from ganforge.training.backends import find_backend
 
 FRAMEWORKS = [name for name in ("torch", "tensorflow", "jax") if find_spec(name)]
 PAIRS = [pytest.param(*pair, id="-".join(pair)) for pair in combinations(FRAMEWORKS, 2) if "jax" in pair]
@@ -81,3 +86,37 @@ def test_two_frameworks_agree_in_float32(one: str, other: str) -> None:
         lock_step=10,
     )
     assert report.ok, f"{report.first}"
+
+
+# JAX's own traps, each of which a backend falls into by taking what is at hand ----------------------------------------
+
+
+def findings(name: str, precision: Precision) -> str:
+    return "\n".join(map(str, check_gan(entry("jax"), name, TINY[name], precision)))
+
+
+def test_a_transposed_convolution_by_same_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    def by_same(self: Any, x: Any, kernel: Any, bias: Any, stride: Any, crop: Any, size: Any) -> Any:
+        images = ("NHWC", "HWOI", "NHWC")
+        found = jax.lax.conv_transpose(x, kernel, stride, "SAME", dimension_numbers=images)
+        return found if bias is None else found + bias
+
+    monkeypatch.setattr(JaxOps, "conv_transpose", by_same)
+    assert "trap transposed-kernel-flipped," in findings("kernel-5-even", "float64")
+
+
+def test_a_variance_by_squares_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    def by_squares(node: Any, x: Any, run: Any) -> Any:
+        if not run.training:
+            return None
+        axes = tuple(range(x.ndim - 1))
+        mean = x.mean(axes)
+        variance, count = (x * x).mean(axes) - mean * mean, x.size // x.shape[-1]
+        if run.moving:
+            node.layer.move(node, run, mean, variance * count / (count - 1))
+        normal = (x - mean) * jax.lax.rsqrt(variance + node.layer.epsilon)
+        scale, offset = run.array(node, "scale"), run.array(node, "offset")
+        return normal * (1.0 if scale is None else scale) + (0.0 if offset is None else offset)
+
+    monkeypatch.setattr(runtime, "FAST", FastForms(layers={BatchNorm: by_squares}))
+    assert "trap variance-by-squares," in findings("far-mean", "float64")

@@ -130,7 +130,7 @@ def test_a_device_that_is_not_there(name: str) -> None:
 
 def test_without_jax_the_line_that_installs_it_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     from ganforge.plugins.host import new_host
-    from ganforge.training.experiment import find_backend
+    from ganforge.training.backends import find_backend
 
     host = new_host([EntryPoint("jax", "ganforge_jax.plugin", "ganforge")])
     monkeypatch.setitem(sys.modules, "jax", None)
