@@ -131,14 +131,13 @@ def _windows(lattice: Lattice, large: Array) -> Array:
         (low, count - low - size) for (low, _), size, count in zip(lattice.padding, lattice.large, needed, strict=True)
     ]
     wide = _bordered(large, sides).reshape(batch, needed[0], needed[1] // across, -1)
-    return jnp.concatenate(
-        [
-            wide[:, row : row + (tall - 1) * down + 1 : down, column : column + broad]
-            for row in range(height)
-            for column in range(columns)
-        ],
-        axis=3,
-    )
+    pieces = [
+        wide[:, row : row + (tall - 1) * down + 1 : down, column : column + broad]
+        for row in range(height)
+        for column in range(columns)
+    ]
+    # Stacked, not joined: XLA then writes each once, where it would first make the piece and then move it.
+    return jnp.stack(pieces, axis=3).reshape(batch, tall, broad, -1)
 
 
 def _matrix(lattice: Lattice, kernel: Array) -> Array:
