@@ -67,9 +67,9 @@ def _entry(entry: DatasetEntry) -> Iterator[Finding]:
 
 def _importable(module: str) -> bool:
     """Whether the module's name leads to its file; not where a file was run or loaded by its path."""
-    top, file = PathFinder.find_spec(module.partition(".")[0]), getattr(sys.modules[module], "__file__", None)
+    top, file = PathFinder.find_spec(module.partition(".")[0]), getattr(sys.modules.get(module), "__file__", None)
     if top is None or file is None:
-        return False
+        return top is not None and module not in sys.modules
     places = [top.origin, *(top.submodule_search_locations or ())]
     return any(Path(file).is_relative_to(place) for place in places if place)
 
