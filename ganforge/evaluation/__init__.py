@@ -6,16 +6,23 @@ from ganforge._io.lazy import lazy_exports
 
 if TYPE_CHECKING:
     from ganforge.evaluation.balls import Coverage, coverage
+    from ganforge.evaluation.evaluating import evaluate
     from ganforge.evaluation.frechet import frechet_distance
     from ganforge.evaluation.kernel import KernelDistance, kernel_distance, mmd2
     from ganforge.evaluation.measures import Measures, measure
+    from ganforge.evaluation.report import ClassRow, Evaluation, Report, Row
     from ganforge.evaluation.slices import mind
 
 _HOMES = {
+    "ClassRow": "report",
     "Coverage": "balls",
+    "Evaluation": "report",
     "KernelDistance": "kernel",
     "Measures": "measures",
+    "Report": "report",
+    "Row": "report",
     "coverage": "balls",
+    "evaluate": "evaluating",
     "frechet_distance": "frechet",
     "kernel_distance": "kernel",
     "measure": "measures",
@@ -24,10 +31,15 @@ _HOMES = {
 }
 
 __all__ = [
+    "ClassRow",
     "Coverage",
+    "Evaluation",
     "KernelDistance",
     "Measures",
+    "Report",
+    "Row",
     "coverage",
+    "evaluate",
     "frechet_distance",
     "kernel_distance",
     "measure",
