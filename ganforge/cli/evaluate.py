@@ -23,6 +23,12 @@ import click
 @click.option("--every-checkpoint", is_flag=True, help="All checkpoints of the RUN, in order.")
 @click.option("--against", type=click.Path(path_type=Path), help="Measure this RUN or FOLDER as well.")
 @click.option("--save-features", type=click.Path(path_type=Path), metavar="FILE.npz", help="Write the features.")
+@click.option(
+    "--copies",
+    type=click.Path(path_type=Path),
+    metavar="FILE.png",
+    help="Did it copy? Look through all training images, and draw the closest pairs.",
+)
 @click.option("--json", "to", type=click.Path(path_type=Path), metavar="FILE", help="Write all figures; - for stdout.")
 @click.option("--backend", help="Framework to draw with. [default: the one it ran on last]")
 def evaluate(
@@ -35,6 +41,7 @@ def evaluate(
     every_checkpoint: bool,
     against: Path | None,
     save_features: Path | None,
+    copies: Path | None,
     to: Path | None,
     backend: str | None,
 ) -> None:
@@ -49,6 +56,8 @@ def evaluate(
 
     if save_features is not None and save_features.suffix != ".npz":
         raise click.BadParameter(f"{save_features} must end in .npz", param_hint="--save-features")
+    if copies is not None and copies.suffix != ".png":
+        raise click.BadParameter(f"{copies} must end in .png", param_hint="--copies")
     with stages() as tell:
         found = measured(
             target,
@@ -60,6 +69,7 @@ def evaluate(
             every_checkpoint=every_checkpoint,
             against=against,
             save_features=save_features,
+            copies=copies,
             backend=backend,
             on_stage=tell,
         )

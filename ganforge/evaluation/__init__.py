@@ -6,6 +6,7 @@ from ganforge._io.lazy import lazy_exports
 
 if TYPE_CHECKING:
     from ganforge.evaluation.balls import Coverage, coverage
+    from ganforge.evaluation.copies import Copies, find_copies
     from ganforge.evaluation.evaluating import evaluate
     from ganforge.evaluation.frechet import frechet_distance
     from ganforge.evaluation.kernel import KernelDistance, kernel_distance, mmd2
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "ClassRow": "report",
+    "Copies": "copies",
     "Coverage": "balls",
     "Evaluation": "report",
     "KernelDistance": "kernel",
@@ -23,6 +25,7 @@ _HOMES = {
     "Row": "report",
     "coverage": "balls",
     "evaluate": "evaluating",
+    "find_copies": "copies",
     "frechet_distance": "frechet",
     "kernel_distance": "kernel",
     "measure": "measures",
@@ -32,6 +35,7 @@ _HOMES = {
 
 __all__ = [
     "ClassRow",
+    "Copies",
     "Coverage",
     "Evaluation",
     "KernelDistance",
@@ -40,6 +44,7 @@ __all__ = [
     "Row",
     "coverage",
     "evaluate",
+    "find_copies",
     "frechet_distance",
     "kernel_distance",
     "measure",

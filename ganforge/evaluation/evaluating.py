@@ -15,6 +15,7 @@ from ganforge.data.fitting import ImageShape
 from ganforge.errors import DataError, EvaluationError
 from ganforge.evaluation import runs
 from ganforge.evaluation.by_class import Classes
+from ganforge.evaluation.copies import Copies, draw_pairs, find_copies
 from ganforge.evaluation.extracting import Opened, check_extractor_works, default_extractor, extract, open_extractor
 from ganforge.evaluation.feature_cache import cached_features
 from ganforge.evaluation.features import Features
@@ -25,6 +26,7 @@ from ganforge.evaluation.measures import LEAST, measure
 from ganforge.evaluation.report import ClassRow, Evaluation, Report, Row
 from ganforge.evaluation.subjects import OnStage, Subject, drawn, others, short
 from ganforge.plugins.host import default_host
+from ganforge.spec.arrays import Images
 
 IMAGES = 10_000
 FLOOR = "real against real"
@@ -42,6 +44,7 @@ def evaluate(
     every_checkpoint: bool = False,
     against: str | Path | None = None,
     save_features: str | Path | None = None,
+    copies: str | Path | None = None,
     backend: str | None = None,
     on_stage: OnStage | None = None,
 ) -> Evaluation:
@@ -61,6 +64,8 @@ def evaluate(
         every_checkpoint: measure all checkpoints of the run.
         against: a second run or folder, measured in the same way.
         save_features: an .npz for the features.
+        copies: a PNG for the generated images that are closest to a training image; asks for `Evaluation.copies`, which
+            takes the features of all real images, by the first extractor.
         backend: framework to draw with; by default the one that the run ran on last.
         on_stage: told how far it has come.
 
@@ -74,6 +79,8 @@ def evaluate(
         raise EvaluationError("one checkpoint or every checkpoint: give one of them")
     if save_features is not None and Path(save_features).suffix != ".npz":
         raise EvaluationError(f"{save_features} must end in .npz")
+    if copies is not None and Path(copies).suffix != ".png":
+        raise EvaluationError(f"{copies} must end in .png")
     given = None if data is None else expanded(data)
     telling = partial(tell, "preparing real images")
     seeds = None
@@ -105,7 +112,10 @@ def evaluate(
     notes: list[str] = []
     if against is not None:
         subjects = chain(subjects, others(expanded(against), backend, halves, shape, tell, notes))
-    reports, kept = _measured(opened, halves, subjects, tell)
+    reports, kept, last = _measured(opened, halves, subjects, tell)
+    found_copies = None
+    if copies is not None and last is not None:
+        found_copies = _copies(opened[0], real.images.images, last, kept, tell, Path(copies))
     if save_features is not None:
         _save(Path(save_features), kept)
     return Evaluation(
@@ -118,6 +128,7 @@ def evaluate(
         seeds=seeds,
         notes=tuple(notes),
         reports=reports,
+        copies=found_copies,
     )
 
 
@@ -170,8 +181,9 @@ class _Measuring:
 
 def _measured(
     opened: list[Opened], halves: Halves, subjects: Iterator[Subject], tell: OnStage
-) -> tuple[tuple[Report, ...], dict[str, Features]]:
-    """The report of each extractor, and all features by what they are of."""
+) -> tuple[tuple[Report, ...], dict[str, Features], Subject | None]:
+    """The report of each extractor, all features by what they are of, and the last subject of the target itself."""
+    last = None
     work: list[_Measuring] = []
     kept: dict[str, Features] = {}
     for each in opened:
@@ -191,7 +203,19 @@ def _measured(
             tell(f"{name}, measuring {subject.name}", 0, len(features))
             measuring.add(subject, features)
             kept[f"{name}/{subject.name}"] = features
-    return tuple(measuring.report() for measuring in work), kept
+        last = last if subject.against else subject
+    return tuple(measuring.report() for measuring in work), kept, last
+
+
+def _copies(
+    opened: Opened, training: Images, subject: Subject, kept: dict[str, Features], tell: OnStage, path: Path
+) -> Copies:
+    stage = partial(tell, f"{opened.name}, all real images")
+    features = cached_features(opened, training, "the training images", stage)
+    made = kept[f"{opened.name}/{subject.name}"]
+    found = find_copies(features, made, extractor=opened.name, subject=subject.name, seed=SEED)
+    draw_pairs(found, subject.images, training, path)
+    return found
 
 
 def _save(path: Path, features: dict[str, Features]) -> None:

@@ -6,7 +6,11 @@ from typing import Any
 
 import msgspec
 
+from ganforge.evaluation.copies import Copies
 from ganforge.evaluation.measures import Measures
+
+_SHOWN = 2
+"""Sets of images whose classes are told; of many checkpoints only the last one's, the others in the JSON."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,6 +74,8 @@ class Evaluation:
     """First and last seed of the generated images; None: they come from files."""
     notes: tuple[str, ...] = ()
     reports: tuple[Report, ...]
+    copies: Copies | None = None
+    """By the first extractor; None: not asked for."""
 
     def table(self) -> dict[str, Any]:
         """As plain data, for JSON."""
@@ -85,7 +91,8 @@ class Evaluation:
             f"the floor: {self.images:,} others",
             *self.notes,
         ]
-        return "\n".join(head) + "".join(f"\n\n{_report(report, self.images)}" for report in self.reports)
+        parts = ["\n".join(head), *(_report(report, self.images) for report in self.reports)]
+        return "\n\n".join(parts if self.copies is None else [*parts, str(self.copies)])
 
 
 def _report(report: Report, images: int) -> str:
@@ -103,8 +110,9 @@ def _report(report: Report, images: int) -> str:
             "compare it with real against real at this number of images alone"
         )
     if report.classes:
-        last = report.classes[-1].subject  # of many checkpoints the others are in the JSON alone
-        lines += ["", _classes([row for row in report.classes if row.subject == last])]
+        subjects = list(dict.fromkeys(row.subject for row in report.classes))
+        shown = subjects if len(subjects) <= _SHOWN else subjects[-1:]
+        lines += ["", _classes([row for row in report.classes if row.subject in shown])]
     return "\n".join(lines)
 
 

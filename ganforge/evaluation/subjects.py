@@ -28,6 +28,8 @@ class Subject:
     images: Images
     labels: Labels | None = None
     """What they were asked to show."""
+    against: bool = False
+    """Whether they are there for comparison alone."""
 
 
 def drawn(
@@ -66,7 +68,7 @@ def others(
     place: Path, backend: str | None, halves: Halves, shape: ImageShape, tell: OnStage, notes: list[str]
 ) -> Iterator[Subject]:
     """The images of another run or folder, brought to the shape of the first; `notes` is told of it."""
-    for subject in _others(place, backend, halves, tell):
+    for subject in (replace(each, against=True) for each in _others(place, backend, halves, tell)):
         if subject.images.shape[1:] == shape:
             yield subject
             continue
@@ -83,7 +85,8 @@ def _others(place: Path, backend: str | None, halves: Halves, tell: OnStage) -> 
     found = read_images(place, halves.count)
     if len(found.images) < halves.count:
         raise EvaluationError(
-            f"{place}: {len(found.images):,} images, and {halves.count:,} are measured; give --images {len(found.images)}"
+            f"{place}: {len(found.images):,} images, and {halves.count:,} are measured; "
+            f"give --images {len(found.images)}"
         )
     yield Subject(name=name, images=found.images, labels=found.labels_among(halves.class_names))
 

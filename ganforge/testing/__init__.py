@@ -1,4 +1,5 @@
-"""For tests, ours and everybody's: the NumPy reference, tiny GANs, and the checks of a backend, a data set or a loss.
+"""For tests, ours and everybody's: the NumPy reference, tiny GANs, and the checks of a backend, a data set, a loss or
+an extractor.
 
 The names below are imported when first used: a list of plugins must not wait for them.
 """
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     from ganforge.testing.backends import check_backend
     from ganforge.testing.datasets import check_dataset
     from ganforge.testing.diagnosis import Diagnosis, diagnose
+    from ganforge.testing.extractors import check_extractor
     from ganforge.testing.findings import ConformanceError, Finding
     from ganforge.testing.losses import NUMPY_OPS, check_loss
     from ganforge.testing.plugin import REFERENCE
@@ -24,6 +26,7 @@ _HOMES = {
     "Finding": "findings",
     "check_backend": "backends",
     "check_dataset": "datasets",
+    "check_extractor": "extractors",
     "check_loss": "losses",
     "diagnose": "diagnosis",
     "open_reference": "reference",
@@ -37,6 +40,7 @@ __all__ = [
     "Finding",
     "check_backend",
     "check_dataset",
+    "check_extractor",
     "check_loss",
     "diagnose",
     "open_reference",
