@@ -10,6 +10,9 @@ from ganforge.errors import EvaluationError
 Features = npt.NDArray[np.float64]
 """(N, d): a row for each image."""
 
+_SAME = 1e-6
+"""How far the features of equal images may differ, relative to the largest: what rounding leaves."""
+
 
 def check_features(given: Any, who: str, *, least: int = 2) -> Features:
     """The features as float64, of `least` images or more.
@@ -31,7 +34,7 @@ def check_features(given: Any, who: str, *, least: int = 2) -> Features:
     bad = int(np.count_nonzero(~np.isfinite(features).all(axis=1)))
     if bad:
         raise EvaluationError(f"{who}: the features of {_images(bad)} of {len(features):,} are NaN or infinite")
-    if len(features) > 1 and not np.ptp(features, axis=0).any():
+    if len(features) > 1 and (np.ptp(features, axis=0) <= _SAME * np.abs(features).max(axis=0)).all():
         raise EvaluationError(
             f"{who}: all {_images(len(features))} have the same features, so there is no distribution to measure; "
             "look whether the images are all the same"

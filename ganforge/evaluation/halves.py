@@ -36,8 +36,8 @@ def halves_of(prepared: Prepared, count: int) -> Halves:
     """
     if count < LEAST:
         raise EvaluationError(
-            f"of {len(prepared.images):,} real images {count:,} can be compared with as many generated ones and with as "
-            f"many others; that is too few: {LEAST} is the least, thousands are better"
+            f"{len(prepared.images):,} real images are too few: of them {count:,} could be compared with as many "
+            f"generated ones and as many others, and {LEAST} is the least; thousands are better"
         )
     order = streams.generator(SEED, "evaluation").permutation(len(prepared.images))
     first, second = np.sort(order[:count]), np.sort(order[count : 2 * count])

@@ -20,6 +20,8 @@ _Maps = npt.NDArray[np.float32]
 _FILTERS = (16, 32, 64)
 _GRID = 2
 """Each map is averaged in 2x2 parts of the image."""
+_SMALL = np.float32(0.01)
+"""The root's slope is finite at 0, where it is 5."""
 _AT_ONCE = 128
 """Images that fit into the processor's cache with what is made of them, more or less."""
 
@@ -69,8 +71,8 @@ def _features(images: Images, weights: list[_Maps]) -> _Maps:
     maps = (images.astype(np.float32) - np.float32(127.5)) / np.float32(63.75)
     found = []
     for kernel in weights:
-        # The root makes much of weak responses, as of fine noise on a smooth background.
-        maps = np.sqrt(np.maximum(_convolved(maps, kernel), 0))
+        # The root makes much of weak responses, as of fine noise on a smooth background; not of rounding errors.
+        maps = np.sqrt(np.maximum(_convolved(maps, kernel), 0) + _SMALL) - np.sqrt(_SMALL)
         found += [_parts(maps), maps.std(axis=(1, 2))]
         height, width = maps.shape[1] // 2 * 2, maps.shape[2] // 2 * 2
         maps = maps[:, :height, :width].reshape(len(maps), height // 2, 2, width // 2, 2, -1).mean(axis=(2, 4))
