@@ -34,7 +34,7 @@ def check_features(given: Any, who: str, *, least: int = 2) -> Features:
     bad = int(np.count_nonzero(~np.isfinite(features).all(axis=1)))
     if bad:
         raise EvaluationError(f"{who}: the features of {_images(bad)} of {len(features):,} are NaN or infinite")
-    if len(features) > 1 and (np.ptp(features, axis=0) <= _SAME * np.abs(features).max(axis=0)).all():
+    if len(features) > 1 and np.ptp(features, axis=0).max() <= _SAME * np.abs(features).max():
         raise EvaluationError(
             f"{who}: all {_images(len(features))} have the same features, so there is no distribution to measure; "
             "look whether the images are all the same"
