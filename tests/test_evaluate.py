@@ -90,7 +90,9 @@ def test_classes(run: Path) -> None:
 def test_every_checkpoint_is_the_single_ones(run: Path) -> None:
     found = evaluate(run, images=200, every_checkpoint=True, **QUICK).reports[0]
     assert [row.step for row in found.rows] == [30, 60, 90]
+    assert found.best is min(found.rows, key=lambda row: row.measures.kid)
     middle = evaluate(run, images=200, checkpoint=60, **QUICK).reports[0]
+    assert middle.best is None
     assert middle.rows == found.rows[1:2]
     assert found.floor == middle.floor
 

@@ -56,6 +56,12 @@ class Report:
     rows: tuple[Row, ...]
     classes: tuple[ClassRow, ...] = ()
 
+    @property
+    def best(self) -> Row | None:
+        """The checkpoint of the lowest KID, of several; on a tie the earliest."""
+        stepped = [row for row in self.rows if row.step is not None]
+        return min(stepped, key=lambda row: row.measures.kid) if len(stepped) > 1 else None
+
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluation:
@@ -104,6 +110,8 @@ def _report(report: Report, images: int) -> str:
         f"resizing: {report.resizing}",
         _aligned([head + ["recognised"] * classes, *rows]),
     ]
+    if (best := report.best) is not None:
+        lines.append(f"lowest KID: {best.subject}")
     if report.biased:
         lines.append(
             f"{report.frechet}: too large, since {images:,} images are fewer than twice {report.dimension:,} features; "
