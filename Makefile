@@ -1,7 +1,8 @@
 # On a machine with Python 3.11 and pip, `make demo` and `make test` do all the set-up themselves.
 #
 #   make demo     make .venv, install ganforge with PyTorch, train the default recipe, leave a picture
-#   make test     make .venv, install everything, run the tests
+#   make test     make .venv, install everything, run the tests that take a few minutes in all
+#   make test-all run them, then the slow tests, the crash tests and the fuzz tests
 #   make check    format, lint, types and import rules
 #   make format   put the code into its format
 #
@@ -13,7 +14,7 @@ VENV ?= .venv
 EDITABLE ?= --editable
 python := $(VENV)/bin/python
 
-.PHONY: demo test check format
+.PHONY: demo test test-all check format
 
 demo: $(VENV)/.installed-torch
 	rm -rf demo
@@ -22,9 +23,14 @@ demo: $(VENV)/.installed-torch
 	@echo "Ten of each digit, drawn by the network: $(CURDIR)/demo/digits.png"
 
 # The networks of the tests are small: on a busy machine torch's threads would spend the time waiting.
-test: export OMP_NUM_THREADS ?= 1
+test test-all: export OMP_NUM_THREADS ?= 1
+pytest := $(VENV)/bin/pytest --numprocesses auto --dist loadfile
+
 test: $(VENV)/.installed-all
-	$(VENV)/bin/pytest --numprocesses auto --dist loadfile
+	$(pytest) -m 'not slow and not crash and not fuzz'
+
+test-all: test
+	$(pytest) -m 'slow or crash or fuzz'
 
 check: $(VENV)/.installed-all
 	$(VENV)/bin/ruff check

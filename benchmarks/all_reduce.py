@@ -13,12 +13,12 @@ import numpy as np
 import torch
 import torch.distributed as dist
 
+import ganforge
 from ganforge.backend.contract import Shard
 from ganforge.plugins.host import default_host
 from ganforge.spec.costs import network_costs
-from ganforge.training import api
-from ganforge.training.batches import draw_step
-from ganforge.training.experiment import build_gan
+from ganforge.training.batches import Batches, draw_step
+from ganforge.training.experiment import resolve_networks
 
 ROUNDS = 30
 
@@ -38,12 +38,14 @@ def sum_seconds(numbers: int, device: torch.device) -> list[float]:
 
 def draw_seconds(rows: int, workers: int) -> float:
     """CPU seconds in which one of so many workers draws its part of a step, of a batch with so many rows for each."""
-    recipe = api.load_recipe("dcgan", overrides={"channels": 3, "training": {"batch_size": rows * workers}})
-    gan = build_gan(recipe, default_host())
+    recipe = ganforge.load_recipe("dcgan", overrides={"channels": 3, "training": {"batch_size": rows * workers}})
+    gan = resolve_networks(recipe, default_host()).gan
     images = np.zeros((200_000, 64, 64, 3), np.uint8)
     begun = process_time()
     for step in range(ROUNDS):
-        draw_step(gan, images, None, seed=0, step=step, shard=Shard(rank=workers // 2, count=workers))
+        draw_step(
+            Batches(gan=gan, images=images, labels=None, seed=0, shard=Shard(rank=workers // 2, count=workers)), step
+        )
     return (process_time() - begun) / ROUNDS
 
 
@@ -53,7 +55,7 @@ def main() -> None:
     dist.init_process_group("nccl" if gpu else "gloo")
     if gpu:
         torch.cuda.set_device(dist.get_node_local_rank())
-    gan = build_gan(api.load_recipe("dcgan", overrides={"channels": 3}), default_host())
+    gan = resolve_networks(ganforge.load_recipe("dcgan", overrides={"channels": 3}), default_host()).gan
     sizes = {name: sum(cost.parameters for cost in network_costs(gan, name)) for name in ("generator", "discriminator")}
     device = torch.device("cuda" if gpu else "cpu")
     lines = {"one number": 1, "a batch norm of 512 channels": 2 * 512, **sizes}

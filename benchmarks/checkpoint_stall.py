@@ -18,9 +18,10 @@ from time import perf_counter, process_time
 
 import numpy as np
 
+import ganforge
 from ganforge.data.preparing import Prepared
 from ganforge.plugins.host import default_host
-from ganforge.training import api
+from ganforge.training.experiment import Experiment
 from ganforge.training.run import Run
 from ganforge.training.run_checkpoints import save_checkpoint
 
@@ -33,7 +34,7 @@ def main() -> None:
     options = parser.parse_args()
 
     overrides = {"channels": 3, "training": {"average": {"decay": 0.999}}}
-    model = api.build(options.recipe, backend=options.backend, overrides=overrides)
+    model = ganforge.build(options.recipe, backend=options.backend, overrides=overrides)
     pictures = Prepared(
         images=np.zeros((1, *model.gan.image_shape), np.uint8),
         labels=None,
@@ -41,9 +42,10 @@ def main() -> None:
         skipped=(),
         from_cache=False,
     )
+    experiment = Experiment(recipe=model.recipe, gan=model.gan, data=pictures)
     wall, cpu, disk = [], [], []
     with tempfile.TemporaryDirectory(prefix=".stall-", dir=".") as folder:  # beside the runs: /tmp may be no disk
-        run = Run(folder=Path(folder), recipe=model.recipe, model=model, data=pictures, host=default_host())
+        run = Run(folder=Path(folder), experiment=experiment, model=model, host=default_host())
         for step in range(1, options.times + 1):
             begun, begun_cpu = perf_counter(), process_time()
             save_checkpoint(run, step, "")

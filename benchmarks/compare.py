@@ -28,11 +28,11 @@ from typing import Any
 
 import numpy as np
 
+import ganforge
 from ganforge.errors import GanforgeError
-from ganforge.recipes.reading import merge
+from ganforge.recipes.laying import merge
 from ganforge.recipes.schema import Recipe
 from ganforge.spec.costs import step_operations
-from ganforge.training import api
 from ganforge.training.benchmark import check, peak_memory, ready
 
 SIDE = 1024
@@ -74,7 +74,7 @@ def steps(case: str, framework: str, contender: str) -> Iterator[object]:
     recipe = described(case, framework)
     if not contender.startswith("by hand"):
         backend, precision = contender.split()
-        recipe = api.load_recipe(recipe, overrides={"run": {"precision": precision}})
+        recipe = ganforge.load_recipe(recipe, overrides={"run": {"precision": precision}})
         check(recipe, backend)
         yield from ready(recipe, backend).steps()
     loops = importlib.import_module("baseline_torch" if framework == "torch" else "baseline_keras")
@@ -91,7 +91,7 @@ def steps(case: str, framework: str, contender: str) -> Iterator[object]:
 def described(case: str, framework: str) -> Recipe:
     """The recipe of a case, in the way of the framework's own example."""
     name, overrides = CASES[case]
-    return api.load_recipe(name, overrides=merge(overrides, EXAMPLES[framework] if name == "dcgan" else {}))
+    return ganforge.load_recipe(name, overrides=merge(overrides, EXAMPLES[framework] if name == "dcgan" else {}))
 
 
 def products(framework: str) -> Callable[[], object]:

@@ -23,9 +23,9 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from PIL import Image
 
+import ganforge
 from ganforge.plugins.host import default_host
 from ganforge.recipes.schema import Recipe, RecipeEntry
-from ganforge.training import api
 from ganforge.training.observers import journal
 
 SECONDS, GIBIBYTES = 60.0, 4.0
@@ -119,7 +119,7 @@ def main() -> None:
     print(f"{'recipe':12} {'backend':12} {'first step, s':>13} {'whole, s':>9} {'memory, GiB':>12}")
     for name in options.recipes.split(",") if options.recipes else shipped():
         for backend in options.backends.split(","):
-            recipe = api.load_recipe(name)
+            recipe = ganforge.load_recipe(name)
             with TemporaryDirectory() as scratch:
                 folder = Path(scratch)
                 data = ["--data", given[name]] if name in given else noise(recipe, folder / "noise")

@@ -17,9 +17,15 @@ from time import perf_counter, thread_time
 
 import numpy as np
 
+import ganforge
 from ganforge.backend.contract import Scalars, Session, StepInputs
+from ganforge.plugins.host import default_host
+from ganforge.recipes.completing import complete
 from ganforge.recipes.schema import Recipe
-from ganforge.training import api
+from ganforge.training.backends import choose_backend
+from ganforge.training.experiment import decoded, resolve_networks
+from ganforge.training.models import open_model
+from ganforge.training.run import Run
 from ganforge.training.running import train_run
 
 WARM = 5
@@ -78,19 +84,20 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=300)
     options = parser.parse_args()
 
-    beyond = {"sample_every": 10**9, "checkpoint_every": 10**9}
-    noise = Noise(api.load_recipe(options.recipe, overrides={"run": beyond | {"backend": options.backend}}))
-    resolved = api.resolve_recipe(noise.recipe, noise)
-    model = api.build(resolved, backend=options.backend)
+    run = {"sample_every": 10**9, "checkpoint_every": 10**9, "steps": options.steps + WARM, "backend": options.backend}
+    noise = Noise(ganforge.load_recipe(options.recipe, overrides={"run": run}))
+    host = default_host()
+    completed = complete(noise.recipe, noise.recipe.channels or 3, noise.class_names)
+    experiment = resolve_networks(completed, host, choose_backend(completed, host))
+    experiment = decoded(replace(experiment, image_set=noise))
+    model = open_model(experiment, experiment.gan.initial_state(0))
     timed = Timed(model.session)
     with tempfile.TemporaryDirectory() as folder:
-        run = api.Run(
+        run = Run(
             folder=Path(folder),
-            recipe=model.recipe,
+            experiment=experiment,
             model=replace(model, session=timed),
-            data=api.prepared(model.recipe, noise),
-            host=api.default_host(),
-            stop=options.steps + WARM,
+            host=host,
         )
         train_run(run)
     wall, cpu = np.array(timed.wall[WARM:]), np.array(timed.cpu[WARM:])

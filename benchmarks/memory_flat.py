@@ -16,7 +16,7 @@ import argparse
 import json
 import subprocess
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import process_time
@@ -24,11 +24,16 @@ from typing import Any
 
 import numpy as np
 
+import ganforge
 from ganforge import hookimpl
 from ganforge.data.prefetch import map_rows
 from ganforge.data.preparing import Prepared
-from ganforge.training import api
+from ganforge.plugins.host import default_host
+from ganforge.training.backends import choose_backend
 from ganforge.training.batches import batch_indices, draw_step
+from ganforge.training.experiment import resolve_networks
+from ganforge.training.models import open_model
+from ganforge.training.run import Run
 from ganforge.training.running import train_run
 
 LIMIT = 16 << 20
@@ -78,23 +83,23 @@ def train(backend: str, count: int, size: int, notes: tuple[int, ...]) -> dict[s
         "class_names": ["black", "none"],
         "architecture": {"width": 1},
         "training": {"batch_size": 8, "latent": {"size": 4}},
-        "run": {"log_every": 50, "sample_every": 500, "checkpoint_every": 500},
+        "run": {"log_every": 50, "sample_every": 500, "checkpoint_every": 500, "backend": backend},
     }
     watch = Watch(notes)
     with TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        model = api.build("dcgan", backend=backend, overrides=overrides)
-        data = pictures(folder, count, size)
-        host = api.default_host()
+        host = default_host()
         host.add("memory-flat", lambda: watch)
-        run = api.Run(
-            folder=folder / "run", recipe=model.recipe, model=model, data=data, host=host, stop=notes[-1], quiet=True
-        )
+        recipe = ganforge.load_recipe("dcgan", overrides=overrides)
+        experiment = resolve_networks(recipe, host, choose_backend(recipe, host))
+        experiment = replace(experiment, data=pictures(folder, count, size), steps=notes[-1])
+        model = open_model(experiment, experiment.gan.initial_state(0))
+        run = Run(folder=folder / "run", experiment=experiment, model=model, host=host, quiet=True)
         run.folder.mkdir()
         train_run(run)
         begun = process_time()
         for step in range(WARM):
-            draw_step(model.gan, data.images, data.labels, seed=0, step=step)
+            draw_step(experiment.batches, step)
         drawn = (process_time() - begun) / WARM
     assert not host.failures, host.failures
     return {"memory": watch.found, "draw": drawn}

@@ -16,10 +16,10 @@ import numpy as np
 import tensorflow as tf
 from ganforge_tensorflow import ops
 
+import ganforge
 from ganforge.generation.model import Model
 from ganforge.recipes.schema import Recipe
-from ganforge.training import api
-from ganforge.training.batches import draw_step
+from ganforge.training.batches import Batches, draw_step
 
 TREE = tf.AggregationMethod.EXPERIMENTAL_TREE
 
@@ -32,7 +32,7 @@ def choose(free: bool) -> None:
 
 def opened(recipe: Recipe, classes: int) -> Model:
     names = {"class_names": [str(label) for label in range(classes)]} if classes else {}
-    return api.build(recipe, backend="tensorflow", overrides={"channels": recipe.channels or 3, **names})
+    return ganforge.build(recipe, backend="tensorflow", overrides={"channels": recipe.channels or 3, **names})
 
 
 def main() -> None:
@@ -42,7 +42,7 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=20)
     parser.add_argument("--steps", type=int, default=10, help="of a block")
     options = parser.parse_args()
-    recipe = api.load_recipe(options.recipe, assignments=tuple(options.assignments))
+    recipe = ganforge.load_recipe(options.recipe, assignments=tuple(options.assignments))
     classes = 10 if recipe.conditional else 0
     noise = np.random.default_rng(0)
     pictures = noise.integers(0, 256, (500, *recipe.size, recipe.channels or 3), dtype=np.uint8)
@@ -52,7 +52,10 @@ def main() -> None:
     def block(free: bool, first: int) -> float:
         choose(free)
         gan, session = models[free].gan, models[free].session
-        fed = [draw_step(gan, pictures, labels, seed=0, step=first + step) for step in range(options.steps)]
+        fed = [
+            draw_step(Batches(gan=gan, images=pictures, labels=labels, seed=0), first + step)
+            for step in range(options.steps)
+        ]
         begun = process_time()
         for inputs in fed:
             float(session.step(inputs)["g_loss"])

@@ -42,8 +42,8 @@ def child(begun: float, backend: str, arguments: list[str]) -> None:
 
         return timed
 
-    def open_shard(*given: Any) -> Any:
-        over("networks, initial weights")
+    def open_model(*given: Any) -> Any:
+        over("initial weights")
         import_module(backend)
         over("import of the framework")
         return opened(*given)
@@ -55,21 +55,20 @@ def child(begun: float, backend: str, arguments: list[str]) -> None:
 
     from ganforge.cli.main import main as command
     from ganforge.plugins import host as plugins
-    from ganforge.training import api
+    from ganforge.recipes import reading
+    from ganforge.training import experiment, starting
     from ganforge.training.run_events import RunEvents
 
     over("import of ganforge")
     plugins.default_host()
     over("plugins")
-    opened, told = ends("session", api.open_shard), RunEvents.step_finished
-    vars(api).update(
-        load_recipe=ends("recipe", api.load_recipe),
-        open_data=ends("data set opened", api.open_data),
-        build_gan=ends("networks, initial weights", api.build_gan),
-        prepared=ends("pictures from the cache", api.prepared),
-        open_shard=open_shard,
-        write_recipe=ends("run's folder", api.write_recipe),
-    )
+    opened, told = ends("session", starting.open_model), RunEvents.step_finished
+    reading.read = ends("recipe", reading.read)
+    experiment.with_data = ends("data set opened", experiment.with_data)
+    experiment.build_gan = ends("networks", experiment.build_gan)
+    starting.decoded = ends("pictures from the cache", starting.decoded)
+    starting.open_model = open_model
+    starting.write_recipe = ends("run's folder", starting.write_recipe)
     RunEvents.step_finished = finished  # type: ignore[method-assign, assignment]
     sys.argv = ["ganforge", *arguments]
     command()

@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import ganforge
 from ganforge.plugins import default_host
 from ganforge.recipes import Recipe, RecipeEntry, to_table
 from ganforge.spec import NETWORKS, Gan, NetworkName, network_costs, step_operations
-from ganforge.training import api, build_gan
+from ganforge.training import resolve_networks
 
 PAGE = Path(__file__).with_name("recipes.md")
 PICTURES = PAGE.with_name("pictures")
@@ -42,7 +43,7 @@ def page() -> str:
 
 def row(name: str) -> str:
     """A line of the table of all recipes."""
-    recipe, gan = api.load_recipe(name), built(name)
+    recipe, gan = ganforge.load_recipe(name), built(name)
     parameters = sum(each.parameters for network in NETWORKS for each in network_costs(gan, network))
     height, width, _ = gan.image_shape
     return (
@@ -53,16 +54,16 @@ def row(name: str) -> str:
 
 def built(name: str) -> Gan:
     """The networks of a recipe, for three channels and ten classes where it leaves them to the data."""
-    recipe = api.load_recipe(name)
+    recipe = ganforge.load_recipe(name)
     numbers = [str(number) for number in range(10)] if recipe.conditional else []
-    return build_gan(
-        api.load_recipe(name, overrides={"channels": recipe.channels or 3, "class_names": numbers}), default_host()
-    )
+    return resolve_networks(
+        ganforge.load_recipe(name, overrides={"channels": recipe.channels or 3, "class_names": numbers}), default_host()
+    ).gan
 
 
 def section(name: str, path: Path) -> str:
     """One recipe."""
-    recipe, gan = api.load_recipe(name), built(name)
+    recipe, gan = ganforge.load_recipe(name), built(name)
     settings = "\n".join(f"{key} = {value}" for key, value in flat(shown(recipe)))
     return "\n".join(
         [

@@ -1,7 +1,7 @@
 """ganforge: one description of a GAN; any framework trains it; the numbers agree.
 
-    run = ganforge.train("digits", backend="torch")
-    pictures = ganforge.load(run.folder).sample(64)         # uint8 (64, height, width, channels)
+    run = ganforge.train("digits", backend="torch", steps=100)
+    images = ganforge.load(run.folder).sample(64)           # uint8 (64, height, width, channels)
     generator = ganforge.build("dcgan", backend="torch", overrides={"channels": 3}).generator
 
 The names below are imported when first used, so that `import ganforge` costs nothing.
@@ -17,8 +17,11 @@ if TYPE_CHECKING:
     from ganforge.generation.model import Model
     from ganforge.plugins.markers import hookimpl
     from ganforge.recipes.schema import Recipe
-    from ganforge.training.api import build, load, load_recipe, resume, train
+    from ganforge.training.describing import load_recipe
+    from ganforge.training.models import build, load
+    from ganforge.training.resuming import resume
     from ganforge.training.run import Run
+    from ganforge.training.starting import train
 
 __version__ = "0.1.0"
 
@@ -27,13 +30,13 @@ _HOMES = {
     "Model": "generation.model",
     "Recipe": "recipes.schema",
     "Run": "training.run",
-    "build": "training.api",
+    "build": "training.models",
     "evaluate": "evaluation.evaluating",
     "hookimpl": "plugins.markers",
-    "load": "training.api",
-    "load_recipe": "training.api",
-    "resume": "training.api",
-    "train": "training.api",
+    "load": "training.models",
+    "load_recipe": "training.describing",
+    "resume": "training.resuming",
+    "train": "training.starting",
 }
 
 __all__ = [

@@ -1,4 +1,7 @@
-"""A network as a Keras model of Keras's own layers: to take away, train on and save; it knows nothing of ganforge."""
+"""A network as a Keras model of Keras's own layers: to take away, train on and save.
+
+It knows nothing of ganforge, unless a plugin's layer is in it.
+"""
 
 from collections.abc import Mapping
 
@@ -8,6 +11,7 @@ import tensorflow as tf
 
 from ganforge.errors import PluginError
 from ganforge.spec import (
+    LAYERS,
     Array,
     BatchNorm,
     Conv,
@@ -28,6 +32,7 @@ from ganforge.spec import (
     Tanh,
     walk,
 )
+from ganforge_tensorflow.plugin_layer import PluginLayer
 
 _ARRAYS = ("kernel", "bias", "scale", "offset", "mean", "variance")
 """In the order in which a Keras layer lists those that it has; their layouts are the neutral ones."""
@@ -53,7 +58,7 @@ def build(gan: Gan, network: NetworkName, arrays: Mapping[str, tf.Variable]) -> 
     x = keras.Input(nodes[0].input, dtype=dtype, name=name)
     labels = keras.Input((), dtype="int64", name="labels")
     output = _chain(nodes, x, labels, weights, dtype)
-    joins = any(isinstance(node.layer, JoinLabel) for node in walk(nodes))
+    joins = any(node.layer.reads_labels for node in walk(nodes))
     return keras.Model([x, labels] if joins else x, output, name=network)
 
 
@@ -68,6 +73,9 @@ def _chain(
                 x = keras.layers.Add(dtype=dtype, name=name)([x, inner])
             case JoinLabel():
                 x = keras.layers.Concatenate(dtype=dtype, name=name)([x, _spread(node, labels, dtype)])
+            case layer if not isinstance(layer, LAYERS):
+                own = PluginLayer.of(node, weights, dtype=dtype, name=name)
+                x = own(x, labels) if any(each.layer.reads_labels for each in walk((node,))) else own(x)
             case _:
                 arrays = [weights[each] for array in _ARRAYS if (each := f"{node.name}/{array}") in weights]
                 for layer in _layers(node, name, dtype):

@@ -1,4 +1,4 @@
-"""A network as torch's own module, to be taken away: no line of it needs ganforge.
+"""A network as torch's own module, to be taken away: no line of it needs ganforge, unless a plugin's layer is in it.
 
 It is a graph (`torch.fx`) over torch's layers, so that its code can be read (`print(module.code)`), saved whole, and
 loaded where ganforge is not installed.
@@ -34,6 +34,7 @@ from ganforge.spec import (
     pair,
 )
 from ganforge_torch.ops import to_oihw
+from ganforge_torch.plugin_layer import PluginLayer
 
 _INPUTS: dict[NetworkName, str] = {"generator": "latents", "discriminator": "images"}
 
@@ -105,6 +106,10 @@ class _Network:
                 return self._join_label(node, x)
             case Residual():
                 return self.graph.call_function(operator.add, (x, self.chain(node.body, x)))
+            case _:
+                target = node.name.replace("/", ".")
+                self.layers[target] = PluginLayer(node, self.arrays)
+                return self.graph.call_module(target, (x, self.labels))
 
     def _conv(self, node: Node, layer: Conv, x: fx.Node) -> fx.Node:
         (top, bottom), (left, right) = node.padding

@@ -4,8 +4,6 @@ msgspec converts, and has the last word. Before that the data are compared with 
 (`msgspec.inspect`), since its messages are made for programs: they know no near names, and their wording is not fixed.
 """
 
-import re
-import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, time
 from math import isfinite
@@ -16,6 +14,7 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec import inspect
 
+from ganforge._io.toml import DEEPEST
 from ganforge.errors import RecipeError, near_names
 
 T = TypeVar("T")
@@ -48,28 +47,6 @@ _TAKEN: Mapping[type[inspect.Type], tuple[type, ...]] = {
 }
 """What each type of a setting can be made of. One that is not here is msgspec's to judge."""
 
-_DEEPEST = 40
-"""Levels of tables and lists: twenty residual blocks, each in the one before."""
-
-
-_PART = r"""(?: [\w-]++ | "(?:[^"\\\n]|\\.)*+" | '[^'\n]*+' )"""
-_DOTTED = re.compile(rf"(?<![\w-]) (?: {_PART} [ \t]*+ \. [ \t]*+ ){{{_DEEPEST}}}", re.VERBOSE)
-"""A dotted key of too many parts."""
-
-
-def read_toml(text: str) -> dict[str, Any]:
-    """TOML as plain data.
-
-    Raises:
-        ValueError: it is none, or nested too deeply.
-    """
-    if _DOTTED.search(text):  # for n of them tomllib takes memory and time that grow with the square of n
-        raise ValueError(f"a key of more than {_DEEPEST} parts")
-    try:
-        return tomllib.loads(text)
-    except RecursionError as error:
-        raise ValueError("nested too deeply") from error
-
 
 def convert(table: object, kind: type[T], where: str, within: str = "") -> T:
     """`table`, which stands at `within` of what `where` names, as a `kind`.
@@ -77,7 +54,7 @@ def convert(table: object, kind: type[T], where: str, within: str = "") -> T:
     Raises:
         RecipeError: an unknown key or a wrong value; the message names `where`, its place there, and the near names.
     """
-    _refuse_extremes(table, where, within, _DEEPEST)
+    _refuse_extremes(table, where, within, DEEPEST)
     for fault in _faults(table, inspect.type_info(kind), within):
         raise RecipeError(f"{where}: {fault}")
     try:

@@ -70,14 +70,6 @@ def sweep(folder: Path) -> None:
                 left.unlink()
 
 
-def expanded(path: Path | str) -> Path:
-    """A path as a person writes it, `~` being the home folder; one of a user who is not known stays as it is."""
-    try:
-        return Path(path).expanduser()
-    except RuntimeError:
-        return Path(path)
-
-
 def flush(path: Path) -> None:
     """Flush a file, or a folder's own entries, such as a rename in it, to the disk."""
     descriptor = os.open(path, os.O_RDONLY)

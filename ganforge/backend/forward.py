@@ -46,7 +46,10 @@ def forward(
         second_order=second_order,
         outputs={} if traced else None,
     )
-    return run.chain(nodes, x, run), run
+    output = run.chain(nodes, x, run)
+    for name, value in run.moved.items():  # a layer may forget that they have no derivatives
+        run.moved[name] = runtime.ops.stop_gradient(value)
+    return output, run
 
 
 def _traced(nodes: tuple[Node, ...], x: Tensor, run: Pass) -> Tensor:

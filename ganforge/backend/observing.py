@@ -56,6 +56,8 @@ class Seen(NamedTuple):
     tolerance: float
     derived: bool = True
     """Whether derivatives went into it."""
+    traced: bool = False
+    """Whether it is a node's output in a trace, in which no fast form is taken."""
 
 
 _ABSENT = np.array(np.nan)
@@ -122,7 +124,7 @@ def _layers(session: Session, gan: Gan, fed: StepInputs, precision: Precision) -
             for name in node_names(gan.nodes(network)):
                 value = outputs.get(name, _ABSENT)
                 place = f"{network}/{name}"
-                yield Seen(f"{network} layers {word}", place, 0, value, 1.0, TOLERANCES[precision].outputs, False)
+                yield Seen(f"{network} layers {word}", place, 0, value, 1.0, TOLERANCES[precision].outputs, False, True)
     yield from _pictures(session, gan, fed, precision, 0, "pictures")
 
 

@@ -29,16 +29,13 @@ def bench(
     """
     import msgspec
 
-    from ganforge.training import api
+    from ganforge.recipes.laying import parse_assignments
     from ganforge.training.benchmark import bench as measured
 
     if not isfinite(seconds):
         raise click.BadParameter(f"{seconds} is no time", param_hint="--seconds")
-    overrides = {
-        "training": {"batch_size": batch_size} if batch_size else {},
-        "run": {"precision": precision} if precision else {},
-    }
-    found = measured(api.load_recipe(recipe, overrides=overrides, assignments=assignments), backend, seconds=seconds)
+    overrides = parse_assignments(assignments)
+    found = measured(recipe, backend, seconds=seconds, batch_size=batch_size, precision=precision, overrides=overrides)
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())
         return

@@ -32,9 +32,11 @@ def info(dataset: str, path: str | None, assignments: tuple[str, ...], as_json: 
     from ganforge.data.contract import DatasetEntry
     from ganforge.data.preparing import image_channels
     from ganforge.plugins.host import default_host
-    from ganforge.training.experiment import open_data
+    from ganforge.training.data_sets import open_data
+    from ganforge.training.parts import find_data_set
 
-    entry = default_host().find("ganforge_datasets", DatasetEntry, dataset, "data set")
+    host = default_host()
+    entry = host.find("ganforge_datasets", DatasetEntry, dataset, "data set")
     facts: dict[str, Any] = {
         "data set": entry.name,
         "summary": entry.summary,
@@ -43,7 +45,8 @@ def info(dataset: str, path: str | None, assignments: tuple[str, ...], as_json: 
         "download": f"ganforge data fetch {entry.name}" if entry.downloads else "none",
     }
     if path is not None or not entry.needs_path:
-        image_set = open_data(_recipe(dataset, path, assignments), default_host())
+        recipe = _recipe(dataset, path, assignments)
+        image_set = open_data(recipe, find_data_set(recipe, host))
         facts["pictures"] = len(image_set)
         facts["channels"] = image_channels(image_set)
         counts = [0] * len(image_set.class_names)
@@ -73,15 +76,15 @@ def preview(
 
     from ganforge.generation.grids import grid, save_png
     from ganforge.plugins.host import default_host
-    from ganforge.training.api import prepared
-    from ganforge.training.experiment import open_data, resolve_recipe
+    from ganforge.training.data_sets import decode, with_data
+    from ganforge.training.parts import find_data_set
 
     if out.suffix != ".png":
         raise click.BadParameter(f"{out} must end in .png", param_hint="--out")
     recipe = _recipe(dataset, path, (*assignments, f"image_size={image_size}"))
-    image_set = open_data(recipe, default_host())
+    completed, image_set = with_data(recipe, find_data_set(recipe, default_host()))
     with preparing() as tell:
-        ready = prepared(resolve_recipe(recipe, image_set), image_set, tell)
+        ready = decode(completed, image_set, tell)
     for skipped in ready.skipped:
         click.echo(f"skipped {skipped.where}: {skipped.reason}", err=True)
     chosen = np.linspace(0, len(ready.images) - 1, min(count, len(ready.images))).astype(np.int64)
@@ -93,12 +96,11 @@ def preview(
 
 def _recipe(dataset: str, path: str | None, assignments: tuple[str, ...]) -> "Recipe":
     """An unconditional recipe that names the data set, of the plainest kind."""
-    from ganforge._io.files import expanded
-    from ganforge.recipes.reading import apply_override, merge, parse
+    from ganforge._io.paths import expanded
+    from ganforge.recipes.laying import override, parse_assignments
+    from ganforge.recipes.parsing import parse
 
     table: dict[str, Any] = {"name": "preview", "data": {"set": dataset}}
     if path is not None:
-        table = merge(table, {"data": {"path": str(expanded(path).absolute())}})
-    for assignment in assignments:
-        table = apply_override(table, assignment)
-    return parse(table)
+        table = override(table, {"data.path": str(expanded(path).absolute())})
+    return parse(override(table, parse_assignments(assignments)))

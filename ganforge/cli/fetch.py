@@ -17,7 +17,7 @@ def fetch(dataset: str, folder: Path | None) -> None:
 
     A download that is interrupted begins anew when run again. Files that are there already are checked and kept.
     """
-    from ganforge._io.files import expanded
+    from ganforge._io.paths import expanded
     from ganforge.data.contract import DatasetEntry
     from ganforge.data.download import fetch as fetch_file
     from ganforge.errors import DataError

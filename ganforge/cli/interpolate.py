@@ -24,10 +24,10 @@ def interpolate(
     default the first seed modulo the number of classes.
     """
     from ganforge.generation import latent_walks
-    from ganforge.training import api
+    from ganforge.training.models import load
 
     to = Targets.of(paths, run / "walk.png")
-    model = api.load(run, backend=backend)
+    model = load(run, backend=backend)
     strips = latent_walks.interpolate(model, seeds=seeds, labels=labels, steps=steps)
     caption = f"{model.recipe.name}, step {model.step:,}"
     way = latent_walks.joined(strips, len(seeds) - 1)

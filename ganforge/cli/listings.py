@@ -1,4 +1,4 @@
-"""`ganforge recipes | datasets | backends | plugins`: what there is."""
+"""`ganforge recipes | datasets | layers | backends | plugins` and the like: what there is."""
 
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -19,9 +19,10 @@ def recipes(as_json: bool) -> None:
     from ganforge.recipes.reading import load_table
     from ganforge.recipes.schema import RecipeEntry
 
+    host = default_host()
     rows = []
-    for name, provided in sorted(default_host().entries("ganforge_recipes", RecipeEntry).items()):
-        table = load_table(name, default_host())
+    for name, provided in sorted(host.entries("ganforge_recipes", RecipeEntry).items()):
+        table = load_table(name, host)
         rows.append({"recipe": name, "plugin": provided.plugin, "summary": table.get("summary", "")})
     listing(rows, as_json=as_json, empty="no recipe is installed")
 
@@ -66,15 +67,54 @@ def losses(as_json: bool) -> None:
     from ganforge.plugins.host import default_host
     from ganforge.spec.losses import LossEntry, PenaltyEntry
 
+    host = default_host()
     rows = [
         {"loss": name, "kind": "loss", "plugin": provided.plugin, "summary": provided.entry.summary}
-        for name, provided in sorted(default_host().entries("ganforge_losses", LossEntry).items())
+        for name, provided in sorted(host.entries("ganforge_losses", LossEntry).items())
     ]
     rows += [
         {"loss": name, "kind": "penalty", "plugin": provided.plugin, "summary": provided.entry.summary}
-        for name, provided in sorted(default_host().entries("ganforge_losses", PenaltyEntry).items())
+        for name, provided in sorted(host.entries("ganforge_losses", PenaltyEntry).items())
     ]
     listing(rows, as_json=as_json, empty="no loss is installed")
+
+
+@click.command()
+@as_json
+def layers(as_json: bool) -> None:
+    """List the kinds of layers that a recipe can name."""
+    from ganforge.plugins.host import default_host
+    from ganforge.spec.kinds import LayerEntry
+
+    rows = [
+        {
+            "layer": name,
+            "plugin": provided.plugin,
+            "settings": _settings(provided.entry.layer),
+            "summary": provided.entry.summary,
+        }
+        for name, provided in sorted(default_host().entries("ganforge_layers", LayerEntry).items())
+    ]
+    listing(rows, as_json=as_json, empty="no kind of layer is installed")
+
+
+@click.command()
+@as_json
+def optimizers(as_json: bool) -> None:
+    """List the kinds of optimizers that a recipe can name."""
+    from ganforge.plugins.host import default_host
+    from ganforge.spec.kinds import OptimizerEntry
+
+    rows = [
+        {
+            "optimizer": name,
+            "plugin": provided.plugin,
+            "settings": _settings(provided.entry.optimizer),
+            "summary": provided.entry.summary,
+        }
+        for name, provided in sorted(default_host().entries("ganforge_optimizers", OptimizerEntry).items())
+    ]
+    listing(rows, as_json=as_json, empty="no kind of optimizer is installed")
 
 
 @click.command()
@@ -83,7 +123,7 @@ def backends(as_json: bool) -> None:
     """List the backends, and how to install those that are missing."""
     from ganforge.backend.contract import BackendEntry
     from ganforge.plugins.host import default_host
-    from ganforge.training.experiment import missing_modules
+    from ganforge.training.backends import missing_modules
 
     rows: list[dict[str, Any]] = []
     for name, provided in sorted(default_host().entries("ganforge_backends", BackendEntry).items()):
@@ -109,18 +149,26 @@ def plugins(ctx: click.Context, as_json: bool) -> None:
         return
     from ganforge.plugins.host import default_host
 
+    host = default_host()
     rows = [
         {"plugin": each.name, "from": each.distribution, "state": "ok", "hooks": " ".join(each.hooks)}
-        for each in default_host().loaded
+        for each in host.loaded
     ]
     rows += [
         {"plugin": each.plugin, "from": each.distribution, "state": f"left out: {each.reason}", "hooks": ""}
-        for each in default_host().failures
+        for each in host.failures
     ]
     listing(rows, as_json=as_json, empty="no plugin is loaded")
 
 
 plugins.add_command(new)
+
+
+def _settings(kind: Any) -> str:
+    """The settings of a kind by name, those without a default first."""
+    required = len(kind.__struct_fields__) - len(kind.__struct_defaults__)
+    names = (name if at < required else f"[{name}]" for at, name in enumerate(kind.__struct_fields__))
+    return " ".join(names)
 
 
 def _versions(modules: tuple[str, ...]) -> str:

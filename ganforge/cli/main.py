@@ -14,7 +14,7 @@ from ganforge.cli.data import data
 from ganforge.cli.evaluate import evaluate
 from ganforge.cli.history import history
 from ganforge.cli.interpolate import interpolate
-from ganforge.cli.listings import architectures, backends, datasets, losses, plugins, recipes
+from ganforge.cli.listings import architectures, backends, datasets, layers, losses, optimizers, plugins, recipes
 from ganforge.cli.parity import parity
 from ganforge.cli.resume import resume
 from ganforge.cli.sample import sample
@@ -50,7 +50,7 @@ def cli() -> None:
 
 
 LOOKING = (sample, traverse, interpolate, history, evaluate)
-LISTING = (recipes, datasets, architectures, losses, backends, plugins)
+LISTING = (recipes, datasets, architectures, layers, losses, optimizers, backends, plugins)
 for command in (train, resume, *LOOKING, parity, bench, *LISTING, data):
     cli.add_command(command)
 

@@ -48,17 +48,22 @@ def parity(
     from ganforge.parity.comparison import compare
     from ganforge.parity.trial import find_backends, trial
     from ganforge.plugins.host import default_host
-    from ganforge.training import api
+    from ganforge.plugins.kinds import known_kinds
+    from ganforge.recipes.laying import parse_assignments
+    from ganforge.recipes.reading import read
 
-    first, *others = find_backends([name.strip() for name in backends.split(",")], default_host())
-    overrides = {"training": {"batch_size": batch_size}}
-    given = [api.load_recipe(name, data=path, overrides=overrides, assignments=assignments) for name in recipes]
+    host = default_host()
+    first, *others = find_backends([name.strip() for name in backends.split(",")], host)
+    overrides = parse_assignments(assignments)
+    given = [
+        read(name, host, known_kinds(host), data=path, overrides=overrides, batch_size=batch_size) for name in recipes
+    ]
     reports: list[dict[str, Any]] = []
     for recipe in given:
-        made = trial(recipe, default_host())
+        made = trial(recipe, host)
         for other in others:
             report = compare(
-                made.gan,
+                made.experiment.gan,
                 first,
                 other,
                 inputs=made.inputs,
@@ -78,7 +83,7 @@ def parity(
 
 
 def _worded(name: str, made: "Trial", report: "Report") -> str:
-    batch, pictures = made.gan.protocol.batch_size, made.recipe.data.set
+    batch, pictures = made.experiment.gan.protocol.batch_size, made.experiment.recipe.data.set
     head = f"{name}: {report.a} and {report.b} in {report.precision}, batch {batch}, pictures of {pictures}"
     rows = [
         [
@@ -113,7 +118,7 @@ def _explain(made: "Trial", report: "Report", entries: "list[BackendEntry]", sav
             write_whole(save, buffer.getvalue())
             click.echo(f"both arrays are in {save}", err=True)
     try:
-        found = diagnose(made.gan, entries, inputs=made.inputs, state=made.state, precision=report.precision)
+        found = diagnose(made.experiment.gan, entries, inputs=made.inputs, state=made.state, precision=report.precision)
     except PluginError as error:
         click.echo(f"no diagnosis: {error}", err=True)
         return

@@ -14,7 +14,7 @@ from ganforge.cli.show import preparing
 @click.option("--data", "path", help="Where the data set's pictures lie now, if they have moved.")
 def resume(run: Path, backend: str | None, steps: int | None, path: str | None) -> None:
     """Go on with a RUN from its last checkpoint, exactly as if it had never stopped."""
-    from ganforge.training import api
+    from ganforge.training import resuming
 
     with preparing() as tell:
-        api.resume(run, backend=backend, steps=steps, data=path, quiet=False, on_progress=tell)
+        resuming.resume(run, backend=backend, steps=steps, data=path, quiet=False, on_progress=tell)

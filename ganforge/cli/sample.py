@@ -25,11 +25,11 @@ def sample(run: Path, seeds: list[int], labels: list[int] | None, out: Path, exa
     Without --labels a conditional run draws label (seed modulo the number of classes).
     """
     from ganforge.generation.sampling import save_grid, save_npz
-    from ganforge.training import api
+    from ganforge.training.models import load
 
     if out.suffix not in (".png", ".npz"):
         raise click.BadParameter(f"{out} must end in .png or .npz", param_hint="--out")
-    model = api.load(run, backend=backend)
+    model = load(run, backend=backend)
     save = save_grid if out.suffix == ".png" else save_npz
     count = save(model, seeds, labels, out, exact=exact)
     click.echo(f"{out}: {count} pictures, drawn after {model.step:,} steps")

@@ -10,13 +10,14 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("kind", type=click.Choice(["dataset", "loss", "backend"]))
+@click.argument("kind", type=click.Choice(["dataset", "layer", "loss", "optimizer", "backend"]))
 @click.argument("name")
 @click.option("--out", type=click.Path(path_type=Path), help="The project's folder. [default: the distribution's name]")
 def new(kind: "KindName", name: str, out: Path | None) -> None:
-    """Write a project for a new data set, loss or backend called NAME: pyproject.toml, module, test and README.
+    """Write a project for a new plugin called NAME: pyproject.toml, module, test and README.
 
-    Its test passes as written; docs/write-a-dataset.md, write-a-loss.md and write-a-backend.md say how to go on.
+    Its test passes as written; docs/write-a-dataset.md, write-a-layer.md, write-a-loss.md, write-an-optimizer.md and
+    write-a-backend.md say how to go on.
     """
     from ganforge.plugins.host import default_host
     from ganforge.plugins.scaffold import write_project

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from ganforge.recipes.schema import Recipe
-    from ganforge.spec.gan import Gan
+    from ganforge.training.experiment import Experiment
 
 _PAUSE = 10.0
 """Seconds from one line to the next, of pictures that are being prepared."""
@@ -37,15 +36,16 @@ def table(rows: Sequence[Sequence[str]], *, head: Sequence[str]) -> str:
     )
 
 
-def plan(recipe: "Recipe", gan: "Gan") -> str:
+def plan(experiment: "Experiment") -> str:
     """The resolved recipe, the layer table of both networks, and what a step costs."""
     import tomli_w
 
-    from ganforge.recipes.reading import to_table
+    from ganforge.recipes.tables import to_table
     from ganforge.spec.costs import network_costs, step_operations
     from ganforge.spec.gan import NETWORKS
 
-    parts = [tomli_w.dumps(to_table(recipe)).rstrip()]
+    gan = experiment.gan
+    parts = [tomli_w.dumps(to_table(experiment.recipe)).rstrip()]
     for network in NETWORKS:
         costs = network_costs(gan, network)
         rows = [

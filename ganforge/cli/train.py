@@ -27,31 +27,35 @@ from ganforge.cli.show import plan, preparing
 @click.option("--dry-run", is_flag=True, help="Show the resolved recipe, the layers and the cost, and stop.")
 def train(
     recipe: str,
-    backend: str | None,
     dataset: str | None,
     path: str | None,
-    steps: int | None,
-    epochs: int | None,
-    batch_size: int | None,
     out: Path | None,
     assignments: tuple[str, ...],
     dry_run: bool,
-    **run: Any,
+    **settings: Any,
 ) -> None:
     """Train a GAN. With nothing else said: handwritten digits, in about a minute."""
-    from ganforge.recipes.reading import set_run_length
-    from ganforge.training import api
+    from ganforge.plugins.host import default_host
+    from ganforge.plugins.kinds import known_kinds
+    from ganforge.recipes.laying import parse_assignments
+    from ganforge.recipes.reading import read
+    from ganforge.training import starting
 
-    if steps and epochs:
+    if settings["steps"] and settings["epochs"]:
         raise click.UsageError("give either --steps or --epochs")
-    overrides: dict[str, Any] = {"run": {key: value for key, value in run.items() if value is not None}}
-    if batch_size:
-        overrides["training"] = {"batch_size": batch_size}
-    given = api.load_recipe(recipe, dataset=dataset, data=path, overrides=overrides, assignments=assignments)
-    given = set_run_length(given, steps=steps, epochs=epochs)
+    host = default_host()
+    given = read(
+        recipe,
+        host,
+        known_kinds(host),
+        data=path,
+        dataset=dataset,
+        overrides=parse_assignments(assignments),
+        **settings,
+    )
+    experiment = starting.plan(given, host, dry_run=dry_run)
     if dry_run:
-        resolved, gan = api.plan(given, backend)
-        click.echo(plan(resolved, gan))
+        click.echo(plan(experiment))
         return
     with preparing() as tell:
-        api.train(given, backend=backend, out=out, quiet=False, on_progress=tell)
+        starting.train_experiment(experiment, host, out=out, quiet=False, on_progress=tell)

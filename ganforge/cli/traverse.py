@@ -32,12 +32,12 @@ def traverse(
     With --labels and no --dim the latent is held and the label swept: ganforge traverse RUN --seeds 3,8 --labels 0-9
     """
     from ganforge.generation import latent_walks
-    from ganforge.training import api
+    from ganforge.training.models import load
 
     to = Targets.of(paths, run / "strips.png")
     if not dims and labels is None:
         raise click.UsageError("give --dim, the element of the latent to sweep, or --labels to sweep")
-    model = api.load(run, backend=backend)
+    model = load(run, backend=backend)
     if dims:
         swept = [dim for each in dims for dim in each]
         strips = latent_walks.traverse(model, dims=swept, seeds=seeds, labels=labels, steps=steps, span=span)

@@ -26,8 +26,8 @@ import numpy as np
 import numpy.typing as npt
 import platformdirs
 
-from ganforge._io.files import expanded
 from ganforge._io.locks import in_turn
+from ganforge._io.paths import expanded
 from ganforge.data.fitting import Crop, Fit, ImageShape
 from ganforge.data.prefetch import map_rows
 from ganforge.errors import DataError

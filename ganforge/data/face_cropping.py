@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from ganforge._io.files import expanded, write_whole
+from ganforge._io.files import write_whole
+from ganforge._io.paths import expanded
 from ganforge.data.contract import Pixels
 from ganforge.data.fitting import fit_image
 from ganforge.data.folders import ImageFolder, list_images

@@ -3,7 +3,7 @@
 from difflib import get_close_matches
 from pathlib import Path
 
-from ganforge._io.files import expanded
+from ganforge._io.paths import expanded
 from ganforge.errors import DataError
 
 

@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from ganforge._io.files import expanded, write_whole
+from ganforge._io.files import write_whole
+from ganforge._io.paths import expanded
 from ganforge.data.fitting import ImageShape
 from ganforge.errors import DataError, EvaluationError
 from ganforge.evaluation import runs

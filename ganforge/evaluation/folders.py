@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ganforge._io.files import expanded
+from ganforge._io.paths import expanded
 from ganforge.data.contract import Pixels
 from ganforge.data.folders import by_subfolder, list_images
 from ganforge.errors import DataError, EvaluationError

@@ -5,18 +5,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ganforge._io.files import expanded
+from ganforge._io.paths import expanded
 from ganforge.data.fitting import ImageShape
 from ganforge.data.preparing import Prepared
 from ganforge.errors import RunError
 from ganforge.evaluation.extracting import OnProgress
 from ganforge.generation.model import Model
 from ganforge.plugins.host import default_host
-from ganforge.recipes.reading import parse
+from ganforge.recipes.parsing import parse
+from ganforge.recipes.reading import read
 from ganforge.recipes.schema import Recipe
 from ganforge.spec.arrays import Labels
-from ganforge.training import api, checkpoint
-from ganforge.training.experiment import open_data, resolve_recipe
+from ganforge.training import checkpoint
+from ganforge.training.data_sets import decode, with_data
+from ganforge.training.models import load
+from ganforge.training.parts import find_data_set
 from ganforge.training.run_folder import CHECKPOINTS, read_recipe
 
 
@@ -40,8 +43,7 @@ def recipe_of(folder: Path) -> Recipe:
 
 def real_images_of_run(folder: Path, data: Path | None, on_progress: OnProgress | None) -> Real:
     """The images that a run was trained on, as the network saw them; `data`: where they lie now."""
-    recipe = api.load_recipe(read_recipe(folder), data=data)
-    return _real(recipe, on_progress)
+    return _real(read(read_recipe(folder), default_host(), data=data), on_progress)
 
 
 def real_images(
@@ -59,10 +61,9 @@ def real_images(
 
 
 def _real(recipe: Recipe, on_progress: OnProgress | None) -> Real:
-    image_set = open_data(recipe, default_host())
-    resolved = resolve_recipe(recipe, image_set)
+    completed, image_set = with_data(recipe, find_data_set(recipe, default_host()))
     path = f" at {recipe.data.path}" if recipe.data.path is not None else ""
-    return Real(images=api.prepared(resolved, image_set, on_progress), name=f"{recipe.data.set}{path}")
+    return Real(images=decode(completed, image_set, on_progress), name=f"{recipe.data.set}{path}")
 
 
 def steps_of(folder: Path) -> list[int]:
@@ -88,7 +89,7 @@ def models_of(folder: Path, steps: list[int] | None, backend: str | None) -> Ite
     if wrong is not None:
         kept = ", ".join(map(str, there))
         raise RunError(f"run {folder} has no checkpoint of step {wrong}; it has {kept}")
-    model = api.load(folder, backend=backend)
+    model = load(folder, backend=backend)
     if steps is None:
         yield model
         return

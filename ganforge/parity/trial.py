@@ -1,4 +1,4 @@
-"""A recipe made ready for comparing backends: its GAN, initial state, and what its steps are fed."""
+"""An experiment made ready for comparing backends: its initial state, and what its steps are fed."""
 
 from dataclasses import dataclass
 
@@ -6,15 +6,13 @@ import msgspec
 
 from ganforge.backend.contract import BackendEntry, StepInputs
 from ganforge.data.contract import DatasetEntry
-from ganforge.data.preparing import Prepared
 from ganforge.errors import PluginError
 from ganforge.plugins.host import Host
 from ganforge.recipes.schema import DataSettings, Recipe
 from ganforge.spec.arrays import State
-from ganforge.spec.gan import Gan
-from ganforge.training.api import prepared
+from ganforge.training.backends import find_backend
 from ganforge.training.batches import draw_step
-from ganforge.training.experiment import build_gan, find_backend, open_data, resolve_recipe, steps_in_all
+from ganforge.training.experiment import Experiment, decoded, resolve
 
 STAND_IN = "digits"
 """The data set that stands in for one that lies nowhere."""
@@ -22,17 +20,15 @@ STAND_IN = "digits"
 
 @dataclass(frozen=True, kw_only=True)
 class Trial:
-    """A recipe to compare backends on."""
+    """An experiment to compare backends on."""
 
-    recipe: Recipe
-    gan: Gan
+    experiment: Experiment
     state: State
     """Initial, float64."""
-    pictures: Prepared
 
     def inputs(self, step: int) -> StepInputs:
         """What step `step`, counted from 0, is fed."""
-        return draw_step(self.gan, self.pictures.images, self.pictures.labels, seed=self.recipe.run.seed, step=step)
+        return draw_step(self.experiment.batches, step)
 
 
 def trial(recipe: Recipe, host: Host) -> Trial:
@@ -40,12 +36,8 @@ def trial(recipe: Recipe, host: Host) -> Trial:
     entry = host.find("ganforge_datasets", DatasetEntry, recipe.data.set, "data set")
     if entry.needs_path and recipe.data.path is None:
         recipe = msgspec.structs.replace(recipe, data=DataSettings(set=STAND_IN), channels=recipe.channels or 3)
-    image_set = open_data(recipe, host)
-    resolved = resolve_recipe(recipe, image_set)
-    gan = build_gan(resolved, host)
-    steps_in_all(resolved, len(image_set))
-    pictures = prepared(resolved, image_set)
-    return Trial(recipe=resolved, gan=gan, state=gan.initial_state(resolved.run.seed), pictures=pictures)
+    experiment = decoded(resolve(recipe, host))
+    return Trial(experiment=experiment, state=experiment.gan.initial_state(recipe.run.seed))
 
 
 def find_backends(names: list[str], host: Host) -> list[BackendEntry]:

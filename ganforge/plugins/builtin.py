@@ -7,6 +7,8 @@ from ganforge.recipes.schema import RecipeEntry
 from ganforge.recipes.shipped import shipped_recipes
 from ganforge.spec.architecture_library import ARCHITECTURES
 from ganforge.spec.architectures import ArchitectureEntry
+from ganforge.spec.kind_library import LAYER_ENTRIES, OPTIMIZER_ENTRIES
+from ganforge.spec.kinds import LayerEntry, OptimizerEntry
 from ganforge.spec.loss_library import LOSSES
 from ganforge.spec.losses import LossEntry, PenaltyEntry
 
@@ -21,6 +23,18 @@ def ganforge_architectures() -> Iterable[ArchitectureEntry]:
 def ganforge_losses() -> Iterable[LossEntry | PenaltyEntry]:
     """The losses and penalties that come with ganforge."""
     return LOSSES
+
+
+@hookimpl
+def ganforge_layers() -> Iterable[LayerEntry]:
+    """The kinds of layers that come with ganforge."""
+    return LAYER_ENTRIES
+
+
+@hookimpl
+def ganforge_optimizers() -> Iterable[OptimizerEntry]:
+    """The kinds of optimizers that come with ganforge."""
+    return OPTIMIZER_ENTRIES
 
 
 @hookimpl

@@ -7,6 +7,9 @@ from types import UnionType
 from typing import Any, get_args, get_origin
 
 from ganforge.plugins import hookspecs
+from ganforge.spec.kinds import LayerEntry, OptimizerEntry
+from ganforge.spec.layers.contract import Layer
+from ganforge.spec.optimizers import Optimizer
 
 
 def kinds_of(hook: str) -> list[str]:
@@ -26,6 +29,8 @@ def check_entry(entry: Any, kinds: list[str]) -> None:
         raise TypeError(f"it gave {entry!r:.60}, which is no {' or '.join(kinds)}")
     for field in fields(entry):
         _check_field(entry, field)
+    if isinstance(entry, LayerEntry | OptimizerEntry):
+        entry.check_class()
     if not re.fullmatch(r"[a-z0-9][a-z0-9_-]*", entry.name):
         raise ValueError(f"the name {entry.name!r:.60} is not of lower case letters, digits and hyphens")
 
@@ -51,7 +56,8 @@ def _fits(value: Any, kind: Any) -> bool:
     if origin is Callable:
         return callable(value)
     if origin is type:
-        return isinstance(value, type) and issubclass(value, inner)
+        # Of protocols with fields Python cannot tell; what a class lacks, its entry says.
+        return isinstance(value, type) and (inner[0] in (Layer, Optimizer) or issubclass(value, inner))
     if not isinstance(origin, type):  # Literal: who asks for the value names those that there are
         return True
     items = value if isinstance(value, tuple) else ()

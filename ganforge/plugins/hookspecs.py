@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ganforge.data.extractors import ExtractorEntry
     from ganforge.recipes.schema import RecipeEntry
     from ganforge.spec.architectures import ArchitectureEntry
+    from ganforge.spec.kinds import LayerEntry, OptimizerEntry
     from ganforge.spec.losses import LossEntry, PenaltyEntry
 
 
@@ -50,6 +51,16 @@ def ganforge_losses() -> "Iterable[LossEntry | PenaltyEntry]":  # type: ignore[e
 @hookspec
 def ganforge_extractors() -> "Iterable[ExtractorEntry]":  # type: ignore[empty-body]
     """Extractors: functions from images to features, in which `ganforge evaluate` measures."""
+
+
+@hookspec
+def ganforge_layers() -> "Iterable[LayerEntry]":  # type: ignore[empty-body]
+    """Kinds of layers, each written once over `Ops` and run by every backend."""
+
+
+@hookspec
+def ganforge_optimizers() -> "Iterable[OptimizerEntry]":  # type: ignore[empty-body]
+    """Kinds of optimizers, each written once over `Ops` and run by every backend."""
 
 
 @hookspec

@@ -1,6 +1,10 @@
 """Recipes: a data set, an architecture and a way of training in one TOML file."""
 
-from ganforge.recipes.reading import apply_override, load_table, merge, parse, set_run_length, to_table
+from ganforge.recipes.kinds import read_settings
+from ganforge.recipes.laying import merge, override, parse_assignments
+from ganforge.recipes.parsing import parse
+from ganforge.recipes.reading import RecipeLike, load_table, read
+from ganforge.recipes.recipe_files import KnownRecipes
 from ganforge.recipes.schema import (
     ArchitectureSettings,
     DataSettings,
@@ -11,23 +15,28 @@ from ganforge.recipes.schema import (
     Table,
 )
 from ganforge.recipes.shipped import shipped_recipes
+from ganforge.recipes.tables import to_table
 from ganforge.recipes.templates import Layers, Measures
 
 __all__ = [
     "ArchitectureSettings",
     "DataSettings",
     "ImageSize",
+    "KnownRecipes",
     "Layers",
     "Measures",
     "Recipe",
     "RecipeEntry",
+    "RecipeLike",
     "RunSettings",
     "Table",
-    "apply_override",
     "load_table",
     "merge",
+    "override",
     "parse",
-    "set_run_length",
+    "parse_assignments",
+    "read",
+    "read_settings",
     "shipped_recipes",
     "to_table",
 ]

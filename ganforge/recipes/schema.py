@@ -1,5 +1,6 @@
 """The types of a recipe: data set, architecture and way of training, each with its settings."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias
@@ -7,6 +8,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 import msgspec
 from msgspec import Meta
 
+from ganforge.errors import RecipeError
 from ganforge.recipes.templates import Written
 from ganforge.spec.layers.contract import Count
 from ganforge.spec.protocol import Protocol
@@ -103,6 +105,10 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         """(height, width)."""
         return height_width(self.image_size)
 
+    def with_run(self, **settings: Any) -> "Recipe":
+        """The recipe with other settings of `[run]`."""
+        return msgspec.structs.replace(self, run=msgspec.structs.replace(self.run, **settings))
+
     @property
     def written(self) -> dict[str, tuple[Written, ...]]:
         """The layers of both networks, as far as they are written out."""
@@ -119,3 +125,15 @@ def height_width(sides: ImageSize) -> tuple[int, int]:
             return int(height), int(width)
         case both:
             return both
+
+
+def check_size(place: str, sides: ImageSize) -> None:
+    """Check an image size as a recipe writes it.
+
+    Raises:
+        RecipeError: it is none; the message names `place`.
+    """
+    if isinstance(sides, str) and not re.fullmatch(r"[1-9]\d{0,4}x[1-9]\d{0,4}", sides):
+        raise RecipeError(f"{place} takes one number or HEIGHTxWIDTH, as 96x64, not {sides!r}")
+    if min(height_width(sides)) < 1:
+        raise RecipeError(f"{place} must be at least 1, not {sides!r}")

@@ -11,19 +11,15 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
-from typing import Any, TypeAlias, Union
+from typing import Any, TypeAlias
 
-from ganforge._io.convert import convert
 from ganforge.errors import RecipeError, near_names
-from ganforge.spec.layers import LAYERS, JoinLabel, Residual
+from ganforge.recipes.kinds import inner_fields, read_kind, without_labels
+from ganforge.spec.kind_library import SHIPPED_KINDS
 from ganforge.spec.layers.contract import Layer
 
 Written: TypeAlias = dict[str, Any]
 """One layer as it stands in a recipe."""
-
-Kinds: TypeAlias = Mapping[str, type[Layer]]
-"""Kinds of layers by their names."""
-SHIPPED_KINDS: Kinds = {str(kind.__struct_config__.tag): kind for kind in LAYERS}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +51,7 @@ def fill(
     shared: Mapping[str, Written],
     measures: Measures,
     where: str,
-    kinds: Kinds = SHIPPED_KINDS,
+    kinds: Mapping[str, type[Layer]] = SHIPPED_KINDS.layers,
 ) -> Layers:
     """The layers of a recipe with their numbers filled in; without labels, those that join one are left out.
 
@@ -76,29 +72,14 @@ def fill(
     layers = Layers(**{network: filler.chain(tables, network) for network, tables in written.items()})
     if measures.numbers["classes"]:
         return layers
-    return Layers(generator=_unlabelled(layers.generator), discriminator=_unlabelled(layers.discriminator))
-
-
-def joins_label(layers: Sequence[Layer]) -> bool:
-    """Whether a network's layers make any use of the label."""
-    return any(
-        isinstance(each, JoinLabel) or (isinstance(each, Residual) and joins_label(each.layers)) for each in layers
-    )
-
-
-def _unlabelled(layers: Sequence[Layer]) -> tuple[Layer, ...]:
-    return tuple(
-        Residual(layers=_unlabelled(each.layers)) if isinstance(each, Residual) else each
-        for each in layers
-        if not isinstance(each, JoinLabel)
-    )
+    return Layers(generator=without_labels(layers.generator), discriminator=without_labels(layers.discriminator))
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Filler:
     """Reads notations. What is none is left as it is, for the conversion to types to take or refuse."""
 
-    kinds: Kinds
+    kinds: Mapping[str, type[Layer]]
     shared: Mapping[str, Written]
     measures: Measures
     where: str
@@ -109,15 +90,16 @@ class _Filler:
     def layer(self, table: Any, place: str) -> Layer:
         if isinstance(table, Mapping):
             table = self.filled(table, place)
-        known: Any = Union[tuple(self.kinds.values())]  # noqa: UP007
-        return convert(table, known, self.where, place)  # type: ignore[no-any-return]
+        return read_kind(table, self.kinds, self.where, place)
 
     def filled(self, table: Mapping[str, Any], place: str) -> Written:
-        filled = {**self.shared.get(str(table.get("kind")), {}), **table}
+        kind = str(table.get("kind"))
+        filled = {**self.shared.get(kind, {}), **table}
+        inner = inner_fields(self.kinds[kind]) if kind in self.kinds else ()
         for key, value in filled.items():
             at = f"{place}.{key}"
             match key, value:
-                case "layers", list() | tuple():
+                case _, list() | tuple() if key in inner:
                     filled[key] = self.chain(value, at)
                 case (("filters" | "units"), str()):
                     filled[key] = self.number(value, at)

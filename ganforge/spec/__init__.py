@@ -5,6 +5,8 @@ from ganforge.spec.architectures import ArchitectureEntry, ArchitectureRequest
 from ganforge.spec.arrays import Array, Images, Labels, State
 from ganforge.spec.costs import LayerCost, network_costs, step_operations
 from ganforge.spec.gan import NETWORKS, Gan, NetworkName
+from ganforge.spec.kind_library import LAYER_ENTRIES, OPTIMIZER_ENTRIES, SHIPPED_KINDS
+from ganforge.spec.kinds import Kinds, LayerEntry, OptimizerEntry
 from ganforge.spec.layers import (
     LAYERS,
     BatchNorm,
@@ -22,7 +24,7 @@ from ganforge.spec.layers import (
     Sigmoid,
     Tanh,
 )
-from ganforge.spec.layers.chain import resolve_chain, walk
+from ganforge.spec.layers.chain import resolve_chain, resolve_node, walk
 from ganforge.spec.layers.contract import (
     Count,
     Layer,
@@ -35,6 +37,7 @@ from ganforge.spec.layers.contract import (
     Resolved,
     Shape,
     keeps_shape,
+    need_rank,
     no_parameters,
 )
 from ganforge.spec.layers.convolution import Extent, Padding, Side, image_size, pair, same_padding
@@ -81,11 +84,14 @@ from ganforge.spec.streams import dropout_mask, dropped_below, hash32
 __all__ = [
     "ARCHITECTURES",
     "LAYERS",
+    "LAYER_ENTRIES",
     "LOSSES",
     "NETWORKS",
     "ONES",
     "OPTIMIZERS",
+    "OPTIMIZER_ENTRIES",
     "SGD",
+    "SHIPPED_KINDS",
     "ZEROS",
     "Adam",
     "ArchitectureEntry",
@@ -110,10 +116,12 @@ __all__ = [
     "Images",
     "Init",
     "JoinLabel",
+    "Kinds",
     "Labels",
     "Latent",
     "Layer",
     "LayerCost",
+    "LayerEntry",
     "LayerSettings",
     "LeakyRelu",
     "LossChoice",
@@ -127,6 +135,7 @@ __all__ = [
     "Number",
     "Ops",
     "Optimizer",
+    "OptimizerEntry",
     "OptimizerSettings",
     "Padding",
     "Parameter",
@@ -162,11 +171,13 @@ __all__ = [
     "hash32",
     "image_size",
     "keeps_shape",
+    "need_rank",
     "network_costs",
     "no_parameters",
     "pair",
     "resolve",
     "resolve_chain",
+    "resolve_node",
     "same_padding",
     "step_operations",
     "walk",

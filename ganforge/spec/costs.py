@@ -4,10 +4,8 @@ from dataclasses import dataclass
 from math import prod
 
 from ganforge.spec.gan import Gan, NetworkName
-from ganforge.spec.layers import Conv, ConvTranspose, Dense
 from ganforge.spec.layers.chain import walk
-from ganforge.spec.layers.contract import Node, Shape
-from ganforge.spec.layers.convolution import pair
+from ganforge.spec.layers.contract import Shape
 from ganforge.spec.network import layer_rows
 
 
@@ -21,7 +19,7 @@ class LayerCost:
     parameters: int
     """Trained elements; running statistics are not counted."""
     products: int
-    """Multiplications of a forward pass for one picture, convolutions and dense layers only."""
+    """Multiplications of a forward pass for one picture, of products and convolutions only."""
 
 
 def network_costs(gan: Gan, network: NetworkName) -> tuple[LayerCost, ...]:
@@ -33,7 +31,13 @@ def network_costs(gan: Gan, network: NetworkName) -> tuple[LayerCost, ...]:
             node = parameter.name.rpartition("/")[0]
             sizes[node] = sizes.get(node, 0) + prod(parameter.shape)
     return tuple(
-        LayerCost(name=name, settings=settings, output=output, parameters=sizes.get(name, 0), products=_products(node))
+        LayerCost(
+            name=name,
+            settings=settings,
+            output=output,
+            parameters=sizes.get(name, 0),
+            products=node.layer.products(node),
+        )
         for node, (name, settings, output) in zip(walk(nodes), layer_rows(nodes), strict=True)
     )
 
@@ -48,15 +52,3 @@ def step_operations(gan: Gan) -> int:
     d = sum(cost.products for cost in network_costs(gan, "discriminator"))
     updates = gan.protocol.discriminator.updates * (g + 6 * d) + gan.protocol.generator.updates * (3 * g + 2 * d)
     return 2 * gan.protocol.batch_size * updates
-
-
-def _products(node: Node) -> int:
-    match node.layer:
-        case Dense():
-            return node.input[0] * node.output[0]
-        case Conv() as layer:
-            return prod(node.output) * prod(pair(layer.kernel)) * node.input[2]
-        case ConvTranspose() as layer:
-            return prod(node.input) * prod(pair(layer.kernel)) * layer.filters
-        case _:
-            return 0

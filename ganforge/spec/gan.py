@@ -11,7 +11,7 @@ import numpy as np
 
 from ganforge.errors import SpecError, StateError
 from ganforge.spec.arrays import State
-from ganforge.spec.layers import BatchNorm, Dropout, Sigmoid
+from ganforge.spec.layers import BatchNorm, Sigmoid
 from ganforge.spec.layers.chain import walk
 from ganforge.spec.layers.contract import Node, Parameter
 from ganforge.spec.losses import LossEntry, PenaltyEntry
@@ -105,7 +105,7 @@ class Gan:
 
         The two passes have different keys, so not where masks would tell them apart.
         """
-        masks = any(isinstance(node.layer, Dropout) for node in walk(self.generator))
+        masks = any(node.layer.uses_key for node in walk(self.generator))
         return self.protocol.latents == "shared" and not masks
 
     def nodes(self, network: NetworkName) -> tuple[Node, ...]:

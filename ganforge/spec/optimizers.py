@@ -7,7 +7,7 @@ differently.
 
 from collections.abc import Mapping
 from math import sqrt
-from typing import Annotated, Any, ClassVar, NamedTuple, Protocol, TypeAlias
+from typing import Annotated, Any, ClassVar, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 import msgspec
 from msgspec import Meta
@@ -36,14 +36,29 @@ class Updated(NamedTuple):
 
 
 class OptimizerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind"):
-    """How an optimizer's settings are read: strictly, with its kind as the tag. The base class of every optimizer."""
+    """The base class of every optimizer: settings are read strictly, with the kind as the tag."""
+
+    def reference(
+        self: "Optimizer", ops: Ops, weight: Tensor, gradient: Tensor, slots: Mapping[str, Tensor], scale: Scale
+    ) -> Updated:
+        """What the backends are compared with: `update`, unless a kind writes it a second time in plain NumPy."""
+        return self.update(ops, weight, gradient, slots, scale)
 
 
+@runtime_checkable
 class Optimizer(Protocol):
-    """A kind of optimizer. `ganforge.testing.check_optimizer` tells whether one keeps this contract."""
+    """A kind of optimizer: an `OptimizerSettings` with these fields and methods.
+
+    `ganforge.testing.check_optimizer` tells whether one keeps this contract.
+    """
 
     __struct_config__: ClassVar[Any]
     __struct_fields__: ClassVar[tuple[str, ...]]
+
+    @property
+    def rate(self) -> float:
+        """The rate of the first update."""
+        ...
 
     @property
     def clip(self) -> float | None:
@@ -60,6 +75,12 @@ class Optimizer(Protocol):
 
     def update(self, ops: Ops, weight: Tensor, gradient: Tensor, slots: Mapping[str, Tensor], scale: Scale) -> Updated:
         """One update of one array. `gradient` is clipped already; nothing is changed in place."""
+        ...
+
+    def reference(
+        self, ops: Ops, weight: Tensor, gradient: Tensor, slots: Mapping[str, Tensor], scale: Scale
+    ) -> Updated:
+        """See `OptimizerSettings`."""
         ...
 
 

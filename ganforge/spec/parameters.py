@@ -12,7 +12,7 @@ import numpy as np
 
 from ganforge.spec import streams
 from ganforge.spec.arrays import Array, State
-from ganforge.spec.layers import BatchNorm, Conv, ConvTranspose, Dense, Flatten, JoinLabel, Residual
+from ganforge.spec.layers import BatchNorm, Flatten, JoinLabel, Residual
 from ganforge.spec.layers.chain import walk
 from ganforge.spec.layers.contract import Node, Parameter
 from ganforge.spec.layers.initializers import Constant, GlorotUniform, HeNormal, Normal, TruncatedNormal
@@ -58,14 +58,13 @@ def _tail(nodes: tuple[Node, ...]) -> set[str]:
         return set()
     last = nodes[-1]
     match last.layer:
-        case Dense() | Conv() | ConvTranspose():
-            return {f"{last.name}/bias"}
         case Residual():
             return _tail(last.body)
         case Flatten() | JoinLabel():
             return _tail(nodes[:-1])
-        case _:
-            return set()
+        case layer:
+            bias = layer.last_bias(last)
+            return set() if bias is None else {bias}
 
 
 def _draw(parameter: Parameter, stream: np.random.Generator) -> Array:

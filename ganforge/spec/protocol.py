@@ -11,7 +11,7 @@ from msgspec import Meta
 
 from ganforge.spec.layers.contract import Count
 from ganforge.spec.layers.initializers import Positive
-from ganforge.spec.optimizers import SGD, Adam, Fraction, NotNegative, RMSprop
+from ganforge.spec.optimizers import Adam, Fraction, NotNegative, Optimizer
 
 Proportion: TypeAlias = Annotated[float, Meta(ge=0, le=1)]
 
@@ -66,7 +66,7 @@ class Player(_Fields, frozen=True, kw_only=True):
 
     updates: Annotated[int, Meta(ge=1, le=1000)] = 1
     """Updates in one step, which takes memory for all their batches at once; the discriminator's come first."""
-    optimizer: Adam | RMSprop | SGD = msgspec.field(default_factory=Adam)
+    optimizer: Optimizer = msgspec.field(default_factory=Adam)
 
 
 class Average(_Fields, frozen=True, kw_only=True):

@@ -16,7 +16,7 @@ from ganforge.testing.findings import ConformanceError, Finding
 from ganforge.testing.plugin import REFERENCE
 from ganforge.testing.session_contract import contract_breaches
 from ganforge.testing.tiny import FLOAT64_ONLY, TINY, inputs
-from ganforge.training.experiment import find_backend
+from ganforge.training.backends import find_backend
 
 NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 PROMISED = ("labels", "residuals", "shared-average")

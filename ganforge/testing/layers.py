@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from itertools import product
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from ganforge.backend.runtime import SingleProcess
 from ganforge.spec.arrays import Labels
 from ganforge.spec.layers import (
     BatchNorm,
@@ -22,10 +22,11 @@ from ganforge.spec.layers import (
     Sigmoid,
     Tanh,
 )
-from ganforge.spec.layers.contract import Node
+from ganforge.spec.layers import contract as core
+from ganforge.spec.layers.contract import Layer, Node
 from ganforge.spec.layers.convolution import pair
-from ganforge.spec.ops import Sides
-from ganforge.testing.differentiable import Tensor, np, put, take
+from ganforge.testing.convolution import conv, conv_transpose, crop
+from ganforge.testing.differentiable import Tensor, np
 from ganforge.testing.semantics import Semantics
 
 
@@ -38,6 +39,9 @@ class Statistics(NamedTuple):
     values: int
 
 
+_ALONE = SingleProcess()
+
+
 @dataclass(frozen=True, kw_only=True)
 class Pass:
     """One forward pass: what it is computed with, and what it leaves behind."""
@@ -48,10 +52,18 @@ class Pass:
     key: int | None
     """Of the pass's dropout masks; None: by running values, nothing dropped."""
     semantics: Semantics
+    moving: bool = False
+    """Whether a pass in training moves what a plugin's layers keep."""
+    parts: int = 1
+    """How many batches of as many rows each the input holds, one after another."""
+    second_order: bool = False
+    """Whether the gradient of this pass is differentiated in its turn."""
     outputs: dict[str, Tensor] = field(default_factory=dict)
     """Of every node, in the order in which they are done."""
     statistics: dict[str, Statistics] = field(default_factory=dict)
     """Of every batch norm, where the batch's were used."""
+    moved: dict[str, Tensor] = field(default_factory=dict)
+    """New values of what a plugin's layers keep."""
 
 
 def forward(nodes: tuple[Node, ...], x: Tensor, run: Pass) -> Tensor:
@@ -66,11 +78,11 @@ def _layer(node: Node, x: Tensor, run: Pass) -> Tensor:
         case Dense() as layer:
             return _biased(run.semantics.product(x, _kernel(node, run)), node, layer.bias, run)
         case Conv() as layer:
-            result = _conv(x, _kernel(node, run), pair(layer.stride), node.padding, run)
+            result = conv(x, _kernel(node, run), pair(layer.stride), node.padding, run.semantics.product)
             return _biased(result, node, layer.bias, run)
         case ConvTranspose() as layer:
-            full = _conv_transpose(x, _kernel(node, run), pair(layer.stride), run)
-            return _biased(_crop(full, node.padding), node, layer.bias, run)
+            full = conv_transpose(x, _kernel(node, run), pair(layer.stride), run.semantics.product)
+            return _biased(crop(full, node.padding), node, layer.bias, run)
         case BatchNorm() as layer:
             return _batch_norm(x, node, layer, run)
         case Relu():
@@ -96,6 +108,33 @@ def _layer(node: Node, x: Tensor, run: Pass) -> Tensor:
             return run.semantics.join(x, _one_hot(node, x, run.labels))
         case Residual():
             return x + forward(node.body, x, run)
+        case layer:
+            return _plugins_own(node, layer, x, run)
+
+
+def _plugins_own(node: Node, layer: Layer, x: Tensor, run: Pass) -> Tensor:
+    """A kind that is not ours: by its reference, which is its own forward pass unless it writes it twice."""
+    ops = run.semantics.ops
+
+    def chain(nodes: tuple[Node, ...], x: Tensor, _: core.Pass) -> Tensor:
+        return forward(nodes, x, run)
+
+    return layer.reference(
+        node,
+        x,
+        core.Pass(
+            ops=ops,
+            arrays=run.arrays,
+            labels=None if run.labels is None else ops.one_hot(run.labels, node.classes, x),
+            key=run.key,
+            moving=run.moving,
+            replicas=_ALONE,
+            chain=chain,
+            parts=run.parts,
+            second_order=run.second_order,
+            moved=run.moved,
+        ),
+    )
 
 
 def _kernel(node: Node, run: Pass) -> Tensor:
@@ -104,42 +143,6 @@ def _kernel(node: Node, run: Pass) -> Tensor:
 
 def _biased(x: Tensor, node: Node, bias: bool, run: Pass) -> Tensor:
     return x + run.arrays[f"{node.name}/bias"] if bias else x
-
-
-def _places(kernel: Tensor, stride: tuple[int, int], rows: int, columns: int) -> Any:
-    """For every position of the kernel: its index, and the pixels that it meets, one for each of rows x columns."""
-    for i, j in product(range(kernel.shape[0]), range(kernel.shape[1])):
-        down = slice(i, i + (rows - 1) * stride[0] + 1, stride[0])
-        across = slice(j, j + (columns - 1) * stride[1] + 1, stride[1])
-        yield (i, j), (slice(None), down, across)
-
-
-def _conv(x: Tensor, kernel: Tensor, stride: tuple[int, int], padding: Sides, run: Pass) -> Tensor:
-    batch, height, width, channels = x.shape
-    (top, bottom), (left, right) = padding
-    inside = (slice(None), slice(top, top + height), slice(left, left + width))
-    padded = put(x, inside, (batch, top + height + bottom, left + width + right, channels))
-    rows = (padded.shape[1] - kernel.shape[0]) // stride[0] + 1
-    columns = (padded.shape[2] - kernel.shape[1]) // stride[1] + 1
-    return sum(
-        run.semantics.product(take(padded, met), take(kernel, place))
-        for place, met in _places(kernel, stride, rows, columns)
-    )
-
-
-def _conv_transpose(x: Tensor, kernel: Tensor, stride: tuple[int, int], run: Pass) -> Tensor:
-    batch, rows, columns, _ = x.shape
-    height, width = (rows - 1) * stride[0] + kernel.shape[0], (columns - 1) * stride[1] + kernel.shape[1]
-    full = (batch, height, width, kernel.shape[2])
-    return sum(
-        put(run.semantics.product(x, take(kernel, place).T), met, full)
-        for place, met in _places(kernel, stride, rows, columns)
-    )
-
-
-def _crop(x: Tensor, padding: Sides) -> Tensor:
-    (top, bottom), (left, right) = padding
-    return take(x, (slice(None), slice(top, x.shape[1] - bottom), slice(left, x.shape[2] - right)))
 
 
 def _batch_norm(x: Tensor, node: Node, layer: BatchNorm, run: Pass) -> Tensor:

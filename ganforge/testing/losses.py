@@ -14,17 +14,13 @@ from ganforge.spec.arrays import Array
 from ganforge.spec.gan import Gan
 from ganforge.spec.layers import Dense
 from ganforge.spec.losses import LossEntry, PenaltyEntry, Targets
-from ganforge.spec.ops import Ops, Tensor
+from ganforge.spec.ops import Tensor
 from ganforge.spec.protocol import LossChoice, PenaltyChoice
+from ganforge.testing.comparing import chosen_backends
 from ganforge.testing.findings import ConformanceError, Finding
-from ganforge.testing.ops import NumpyOps
+from ganforge.testing.ops import NUMPY_OPS
 from ganforge.testing.plugin import REFERENCE
-from ganforge.testing.semantics import softplus
 from ganforge.testing.tiny import TINY, inputs
-from ganforge.training.experiment import find_backend, missing_modules
-
-NUMPY_OPS: Ops = NumpyOps(softplus)
-"""The reference's `Ops`, to call a loss by hand with plain arrays."""
 
 _BATCH = 6
 _SHIFT = 0.75
@@ -48,7 +44,7 @@ def check_loss(loss: str | LossEntry | PenaltyEntry, *, backends: Sequence[str] 
         PluginError: no loss or backend of that name is installed, or autograd is not.
     """
     entry = _found(loss) if isinstance(loss, str) else loss
-    chosen = _installed() if backends is None else [find_backend(name, default_host()) for name in backends]
+    chosen = chosen_backends(backends)
     findings = list(_declared(entry)) if isinstance(entry, LossEntry) else []
     # A step would only repeat in many words what is wrong with a single call.
     findings = findings or list(_differing(_gan(entry), chosen))
@@ -64,11 +60,6 @@ def _found(name: str) -> LossEntry | PenaltyEntry:
     if name not in entries:
         raise PluginError(f"unknown loss or penalty {name!r}; {near_names(name, entries)}")
     return entries[name]
-
-
-def _installed() -> list[BackendEntry]:
-    entries = (provided.entry for provided in default_host().entries("ganforge_backends", BackendEntry).values())
-    return [entry for entry in entries if entry.name != REFERENCE.name and not missing_modules(entry)]
 
 
 def _declared(entry: LossEntry) -> Iterator[Finding]:

@@ -4,6 +4,7 @@ import numpy as np
 
 from ganforge.spec.arrays import Array, State
 from ganforge.spec.optimizers import SGD, Adam, Optimizer, RMSprop, Scale
+from ganforge.testing.ops import NUMPY_OPS
 
 
 def update(optimizer: Optimizer, weights: Array, gradient: Array, slots: State, scale: Scale) -> tuple[Array, State]:
@@ -16,6 +17,9 @@ def update(optimizer: Optimizer, weights: Array, gradient: Array, slots: State, 
             return rmsprop(optimizer, weights, g, slots, scale)
         case SGD():
             return sgd(optimizer, weights, g, slots, scale)
+        case _:  # a plugin's: by its reference, which is its own formula unless it writes it twice
+            updated = optimizer.reference(NUMPY_OPS, weights, g, slots, scale)
+            return updated.weight, dict(updated.slots)
 
 
 def adam(optimizer: Adam, weights: Array, g: Array, slots: State, scale: Scale) -> tuple[Array, State]:

@@ -113,6 +113,7 @@ class ReferenceSession:
             }
             self._state[place], slots = self._semantics.update(optimizer, self._state[place], gradient, slots, scale)
             self._state |= {f"{prefix}{slot}/{name}": each for slot, each in slots.items()}
+        self._state |= outcome.moved
         for moved, statistics in outcome.statistics:
             for node in walk(self._gan.nodes(moved)):
                 if node.name in statistics:

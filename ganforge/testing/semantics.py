@@ -11,14 +11,15 @@ from typing import Any, TypeAlias
 import numpy
 
 from ganforge.backend.contract import FAKE_PASS, GENERATOR_PASS, REAL_PASS
-from ganforge.spec import streams
 from ganforge.spec.arrays import Array, Images, State
 from ganforge.spec.gan import NetworkName
 from ganforge.spec.layers.contract import Layer, Node, Parameter
 from ganforge.spec.optimizers import Optimizer, Scale
 from ganforge.spec.protocol import Protocol
 from ganforge.testing import optimizers
+from ganforge.testing.definitions import dropout_mask, pass_key, softplus
 from ganforge.testing.differentiable import Tensor, np
+from ganforge.testing.ops import NumpyOps
 
 Passes: TypeAlias = frozenset[tuple[NetworkName, int]]
 """Forward passes: (the network that is updated, number of the pass)."""
@@ -55,24 +56,9 @@ def bessel(count: int) -> float:
     return count / (count - 1)
 
 
-def dropout_mask(key: int, number: int, shape: tuple[int, ...], rate: float) -> Any:
-    """A dropout mask, elements counted in batch, height, width, channels order."""
-    return streams.dropout_mask(key, number, int(numpy.prod(shape)), rate).reshape(shape)
-
-
 def growth(rate: float) -> float:
     """What a kept element is multiplied by."""
     return 1.0 / (1.0 - rate)
-
-
-def pass_key(key: int, number: int) -> int:
-    """Key of the dropout masks of one pass of an update."""
-    return int(streams.hash32(numpy.array([(key + number) & 0xFFFFFFFF], dtype=numpy.uint64))[0])
-
-
-def softplus(x: Tensor) -> Tensor:
-    """log(1 + exp(x))."""
-    return np.logaddexp(np.zeros_like(x), x)
 
 
 def gradient(parameter: Parameter, values: Array) -> Array:
@@ -120,3 +106,10 @@ class Semantics:
     """Passes of an update that normalise by running values and drop nothing."""
     alternating: bool = True
     """Whether the generator meets the discriminator after its update, not before."""
+
+    @property
+    def ops(self) -> NumpyOps:
+        """The core's operations with these pieces."""
+        return NumpyOps(
+            product=self.product, softplus_of=self.softplus, mask_of=self.dropout_mask, key_of=self.pass_key
+        )

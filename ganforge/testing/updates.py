@@ -4,7 +4,7 @@ What docs/semantics.md says under "A step", top to bottom: the forward passes, t
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy
@@ -34,6 +34,8 @@ class Outcome:
     scalars: dict[str, Tensor]
     statistics: tuple[tuple[NetworkName, dict[str, Statistics]], ...]
     """Of the passes that move running values, in order."""
+    moved: State
+    """New values of what a plugin's layers keep, by their names in a state."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +57,7 @@ class Updates:
         real = self.pictures(inputs.images)
         if protocol.batches == "joint":
             labels = None if inputs.labels is None else numpy.concatenate([inputs.labels, inputs.labels])
-            logits = run("discriminator", REAL_PASS, arrays, labels, np.concatenate([fake, real]))
+            logits = run("discriminator", REAL_PASS, arrays, labels, np.concatenate([fake, real]), parts=2)
             fake_logits, real_logits = logits[: len(fake)], logits[len(fake) :]
         else:
             real_logits = run("discriminator", REAL_PASS, arrays, inputs.labels, real)
@@ -76,7 +78,7 @@ class Updates:
             penalty = self.gan.penalty.penalty(self._ops, critic, real, fake, self.cast(inputs.interpolation))
             loss = loss + protocol.penalty.weight * penalty
             scalars["d_penalty"] = penalty
-        return Outcome(loss=loss, scalars={"d_loss": loss, **scalars}, statistics=run.moved)
+        return Outcome(loss=loss, scalars={"d_loss": loss, **scalars}, statistics=tuple(run.found), moved=run.moved)
 
     def generator(self, state: State, weights: Mapping[str, Tensor], inputs: GeneratorInputs) -> Outcome:
         """The generator's loss; `weights`, its trained arrays, stand in for those of `state`."""
@@ -90,7 +92,7 @@ class Updates:
             real_logits = self.semantics.logits(run("discriminator", REAL_PASS, judge, inputs.labels, pictures))
         targets = self.cast(inputs.targets)
         loss = self.gan.loss.generator(self._ops, real_logits, fake_logits, Targets(targets, targets))
-        return Outcome(loss=loss, scalars={"g_loss": loss}, statistics=run.moved)
+        return Outcome(loss=loss, scalars={"g_loss": loss}, statistics=tuple(run.found), moved=run.moved)
 
     def gradients(self, network: NetworkName, state: State, inputs: Any) -> State:
         """Derivatives of an update's loss by its trained arrays, named without the network."""
@@ -114,37 +116,52 @@ class Updates:
 
     @property
     def _ops(self) -> NumpyOps:
-        return NumpyOps(self.semantics.softplus)
+        return self.semantics.ops
 
     def _runner(self, updated: NetworkName, key: int) -> "_Runner":
-        return _Runner(gan=self.gan, semantics=self.semantics, updated=updated, key=key, found=[])
+        return _Runner(gan=self.gan, semantics=self.semantics, updated=updated, key=key)
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Runner:
-    """Forward passes in one update; remembers the statistics of those that move running values."""
+    """Forward passes in one update; remembers what those that move running values leave behind."""
 
     gan: Gan
     semantics: Semantics
     updated: NetworkName
     key: int
-    found: list[tuple[NetworkName, dict[str, Statistics]]]
+    found: list[tuple[NetworkName, dict[str, Statistics]]] = field(default_factory=list)
+    moved: State = field(default_factory=dict)
 
     def __call__(
-        self, network: NetworkName, number: int, arrays: Mapping[str, Tensor], labels: Labels | None, x: Tensor
+        self,
+        network: NetworkName,
+        number: int,
+        arrays: Mapping[str, Tensor],
+        labels: Labels | None,
+        x: Tensor,
+        parts: int = 1,
     ) -> Tensor:
         place = (self.updated, number)
         key = None if place in self.semantics.by_running else self.semantics.pass_key(self.key, number)
-        run = Pass(arrays=arrays, labels=labels, key=key, semantics=self.semantics)
+        moving = place in self.semantics.moving
+        # A later pass of the update reads what an earlier one has moved.
+        kept = {name.removeprefix(f"{network}/"): each for name, each in self.moved.items()}
+        run = Pass(
+            arrays={name: kept.get(name, each) for name, each in arrays.items()},
+            labels=labels,
+            key=key,
+            semantics=self.semantics,
+            moving=moving,
+            parts=parts,
+            second_order=number == PENALTY_PASS,
+        )
         result = forward(self.gan.nodes(network), x, run)
-        if place in self.semantics.moving:
+        if moving:
+            self.moved.update({f"{network}/{name}": getval(each) for name, each in run.moved.items()})
             seen = {
                 name: each._replace(mean=getval(each.mean), variance=getval(each.variance))
                 for name, each in run.statistics.items()
             }
             self.found.append((network, seen))
         return result
-
-    @property
-    def moved(self) -> tuple[tuple[NetworkName, dict[str, Statistics]], ...]:
-        return tuple(self.found)

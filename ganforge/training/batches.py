@@ -1,6 +1,7 @@
 """What step number k is fed: pictures, labels, latents, targets and keys, all of it a function of (seed, k)."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -8,10 +9,13 @@ import numpy.typing as npt
 
 from ganforge.backend.contract import FULL_BATCH, DiscriminatorInputs, GeneratorInputs, Shard, StepInputs
 from ganforge.data.prefetch import ask, asks
+from ganforge.errors import RunError
 from ganforge.spec import streams
 from ganforge.spec.arrays import Array, Images, Labels
-from ganforge.spec.gan import Gan
-from ganforge.spec.protocol import Latent, Player, Protocol, TargetChoice, average_weight
+from ganforge.spec.gan import NETWORKS, Gan
+from ganforge.spec.layers import BatchNorm
+from ganforge.spec.layers.chain import walk
+from ganforge.spec.protocol import Latent, Player, TargetChoice, average_weight
 
 _STEPS, _BYTES = 64, 1 << 20
 """Steps drawn at a time, and of how many bytes of pictures together: at most."""
@@ -21,36 +25,44 @@ _ROWS = 256
 """Rows of latents that are drawn at a time: few, so that a worker need not draw all those before its own."""
 
 
-def draw_steps(
-    gan: Gan, images: Images, labels: Labels | None, *, seed: int, steps: range, shard: Shard = FULL_BATCH
-) -> Iterator[StepInputs]:
+@dataclass(frozen=True, kw_only=True)
+class Batches:
+    """What a GAN is trained on, by one of the processes that train it; all that `draw_step` needs but the step."""
+
+    gan: Gan
+    images: Images
+    """(N, height, width, channels), N at least a batch."""
+    labels: Labels | None
+    """(N,), for a conditional GAN."""
+    seed: int
+    shard: Shard = FULL_BATCH
+
+
+def draw_steps(batches: Batches, steps: range) -> Iterator[StepInputs]:
     """What `draw_step` draws for each of `steps`, in order.
 
     Steps of small pictures are drawn some at a time: a step drives all else out of the processor's caches, and drawing
     after each would take three times as long. While a step of large ones is computed, the disk reads the next one's.
     """
-    bytes_of_step = images[:1].nbytes * gan.protocol.batch_size * gan.protocol.discriminator.updates
+    images, protocol = batches.images, batches.gan.protocol
+    bytes_of_step = images[:1].nbytes * protocol.batch_size * protocol.discriminator.updates
     together = 1 if asks(images) else max(1, min(_STEPS, _BYTES // bytes_of_step))
     for first in steps[::together]:
         following = min(first + together, steps.stop)
-        drawn = [draw_step(gan, images, labels, seed=seed, step=step, shard=shard) for step in range(first, following)]
+        drawn = [draw_step(batches, step) for step in range(first, following)]
         if following < steps.stop:
-            _ask_for_step(gan, images, seed=seed, step=following, shard=shard)
+            _ask_for_step(batches, following)
         yield from drawn
 
 
-def draw_step(
-    gan: Gan, images: Images, labels: Labels | None, *, seed: int, step: int, shard: Shard = FULL_BATCH
-) -> StepInputs:
-    """All inputs of step `step`, counted from 0: one worker's share of them.
-
-    images: (N, height, width, channels), N at least a batch; labels: (N,), for a conditional GAN.
-    """
+def draw_step(batches: Batches, step: int) -> StepInputs:
+    """All inputs of step `step`, counted from 0: one worker's shard of them."""
+    gan, images, labels, seed = batches.gan, batches.images, batches.labels, batches.seed
     protocol, batch = gan.protocol, gan.protocol.batch_size
-    rows = shard.rows(batch)
+    rows = batches.shard.rows(batch)
     discriminator: list[DiscriminatorInputs] = []
     for number in _updates(protocol.discriminator, step):
-        chosen = _chosen(protocol, len(images), number, seed=seed, shard=shard)
+        chosen = _chosen(batches, number)
         real_targets, fake_targets = _targets(protocol.targets, batch, seed=seed, number=number)
         discriminator.append(
             DiscriminatorInputs(
@@ -83,19 +95,44 @@ def draw_step(
     )
 
 
-def _ask_for_step(gan: Gan, images: Images, *, seed: int, step: int, shard: Shard) -> None:
-    """Have the disk read the pictures that `draw_step` will take for step `step`; does not wait for it."""
-    if asks(images):
-        for number in _updates(gan.protocol.discriminator, step):
-            ask(images, _chosen(gan.protocol, len(images), number, seed=seed, shard=shard))
+def check_batch_divides(gan: Gan, shard: Shard) -> None:
+    """Check that workers can share a batch evenly.
+
+    Raises:
+        RunError: they cannot, or a batch norm over one worker's rows would see a single value.
+    """
+    batch, count = gan.protocol.batch_size, shard.count
+    if batch % count:
+        near = [size for size in (batch - batch % count, batch + count - batch % count) if size]
+        raise RunError(
+            f"{count} workers cannot share a batch of {batch} evenly; take --batch-size "
+            f"{' or '.join(map(str, near))}, or another number of workers"
+        )
+    if gan.protocol.batch_statistics == "global":
+        return
+    for name in NETWORKS:
+        for node in walk(gan.nodes(name)):
+            if isinstance(node.layer, BatchNorm) and batch // count * int(np.prod(node.input[:-1])) < 2:
+                raise RunError(
+                    f"{name} layer {node.name}: batch norm over the one value of a worker's {batch // count} rows; "
+                    "take a larger batch_size, or training.batch_statistics = 'global'"
+                )
+
+
+def _ask_for_step(batches: Batches, step: int) -> None:
+    """Have the disk read the images that `draw_step` will take for step `step`; does not wait for it."""
+    if asks(batches.images):
+        for number in _updates(batches.gan.protocol.discriminator, step):
+            ask(batches.images, _chosen(batches, number))
 
 
 def _updates(player: Player, step: int) -> range:
     return range(step * player.updates, (step + 1) * player.updates)
 
 
-def _chosen(protocol: Protocol, count: int, number: int, *, seed: int, shard: Shard) -> npt.NDArray[np.int64]:
-    shuffled = protocol.order == "shuffled"
+def _chosen(batches: Batches, number: int) -> npt.NDArray[np.int64]:
+    protocol, shuffled = batches.gan.protocol, batches.gan.protocol.order == "shuffled"
+    count, seed, shard = len(batches.images), batches.seed, batches.shard
     return batch_indices(count, protocol.batch_size, number, seed=seed, shuffled=shuffled, shard=shard)
 
 

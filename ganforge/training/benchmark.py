@@ -7,24 +7,29 @@ import resource
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isfinite
 from statistics import median
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 import numpy as np
 
 from ganforge.backend.contract import Precision, StepInputs
 from ganforge.backend.observing import TOLERANCES
+from ganforge.data.preparing import Prepared
 from ganforge.errors import BenchError
 from ganforge.generation.model import Model
-from ganforge.plugins.host import default_host
+from ganforge.plugins.host import Host, default_host
+from ganforge.plugins.kinds import known_kinds
+from ganforge.recipes.reading import RecipeLike, read
 from ganforge.recipes.schema import Recipe
-from ganforge.spec.arrays import Array, Images, Labels
+from ganforge.spec.arrays import Array
 from ganforge.spec.costs import step_operations
-from ganforge.training import api
+from ganforge.training.backends import choose_backend
 from ganforge.training.batches import draw_steps
+from ganforge.training.experiment import Experiment, resolve_networks
+from ganforge.training.models import open_model
 
 _BATCHES = 4
 """Batches of noise that steps are fed in turn."""
@@ -79,16 +84,14 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, kw_only=True)
 class Ready:
-    """A recipe's networks, in a framework, and noise to train them on."""
+    """An experiment on noise, and its networks in a framework."""
 
+    experiment: Experiment
     model: Model
-    images: Images
-    labels: Labels | None
 
     def inputs(self) -> Iterator[StepInputs]:
         """What step after step is fed, drawn as for a run."""
-        model, all_steps = self.model, range(sys.maxsize)
-        return draw_steps(model.gan, self.images, self.labels, seed=model.recipe.run.seed, steps=all_steps)
+        return draw_steps(self.experiment.batches, range(sys.maxsize))
 
     def steps(self) -> Iterator[dict[str, float]]:
         """Do step after step, each when it is asked for, and done when its scalars are handed out.
@@ -107,22 +110,35 @@ class Ready:
             yield scalars
 
 
-def ready(recipe: Recipe, backend: str | None) -> Ready:
-    """Open a session of a recipe on noise.
+def on_noise(recipe: Recipe, host: Host) -> Experiment:
+    """The experiment of a recipe on noise instead of its data set.
 
     Raises:
-        GanforgeError: the recipe or the backend cannot be.
+        GanforgeError: the recipe or its backend cannot be.
     """
     names = recipe.class_names or tuple(map(str, range(_CLASSES))) if recipe.conditional else ()
     given = msgspec.structs.replace(recipe, channels=recipe.channels or 3, class_names=names)
-    model = api.build(given, backend=backend)
-    gan, stream = model.gan, np.random.default_rng(0)
+    return _noisy(resolve_networks(given, host, choose_backend(given, host)))
+
+
+def _noisy(experiment: Experiment) -> Experiment:
+    gan, stream = experiment.gan, np.random.default_rng(0)
     count = _BATCHES * gan.protocol.batch_size * gan.protocol.discriminator.updates
     images = stream.integers(0, 256, (count, *gan.image_shape), dtype=np.uint8)
-    return Ready(model=model, images=images, labels=stream.integers(0, gan.classes, count) if gan.classes else None)
+    labels = stream.integers(0, gan.classes, count) if gan.classes else None
+    data = Prepared(
+        images=images, labels=labels, class_names=experiment.recipe.class_names, skipped=(), from_cache=False
+    )
+    return replace(experiment, data=data)
 
 
-def check(recipe: Recipe, backend: str | None) -> float:
+def ready(experiment: Experiment) -> Ready:
+    """Open a session of an experiment."""
+    state = experiment.gan.initial_state(experiment.recipe.run.seed)
+    return Ready(experiment=experiment, model=open_model(experiment, state))
+
+
+def check(experiment: Experiment) -> float:
     """The largest difference from the same computation in another precision, as a share of what is allowed.
 
     On a few pictures: what a session generates, its gradients, and the losses and mean logits of a step.
@@ -130,8 +146,9 @@ def check(recipe: Recipe, backend: str | None) -> float:
     Raises:
         BenchError: a difference is larger than allowed.
     """
+    recipe = experiment.recipe
     for attempt in range(_ATTEMPTS):
-        worst, share = _worst(recipe, backend, recipe.run.seed + attempt)
+        worst, share = _worst(experiment, recipe.run.seed + attempt)
         if share <= 1.0:
             return share
     raise BenchError(
@@ -141,15 +158,19 @@ def check(recipe: Recipe, backend: str | None) -> float:
     )
 
 
-def bench(recipe: Recipe, backend: str | None = None, *, seconds: float = 10.0) -> Figures:
+def bench(recipe: RecipeLike, backend: str | None = None, *, seconds: float = 10.0, **settings: Any) -> Figures:
     """Check a recipe's session, then measure its steps for some seconds, five at least.
+
+    settings: of the recipe, as `read` takes them.
 
     Raises:
         GanforgeError: the recipe or the backend cannot be.
         BenchError: its numbers are wrong, or cease to be finite while it is measured.
     """
-    difference = check(recipe, backend)
-    made = ready(recipe, backend)
+    host = default_host()
+    experiment = on_noise(read(recipe, host, known_kinds(host), backend=backend, **settings), host)
+    difference = check(experiment)
+    made = ready(experiment)
     steps = made.steps()
     begun = time.perf_counter()
     next(steps)
@@ -164,11 +185,12 @@ def bench(recipe: Recipe, backend: str | None = None, *, seconds: float = 10.0) 
         times.append(time.perf_counter() - begun)
     cpu = time.process_time() - cpu
     rates.append(product_rate())
-    gan, each, operations = made.model.gan, median(times), step_operations(made.model.gan)
+    resolved, gan, each = experiment.recipe, experiment.gan, median(times)
+    operations = step_operations(gan)
     return Figures(
-        recipe=recipe.name,
-        backend=backend or api.default_backend(default_host()),
-        precision=recipe.run.precision,
+        recipe=resolved.name,
+        backend=resolved.run.backend or "",
+        precision=resolved.run.precision,
         batch_size=gan.protocol.batch_size,
         image_shape=gan.image_shape,
         steps=len(times),
@@ -202,22 +224,23 @@ def peak_memory() -> int:
     return most if sys.platform == "darwin" else 1024 * most
 
 
-def _worst(recipe: Recipe, backend: str | None, seed: int) -> tuple[str, float]:
+def _worst(experiment: Experiment, seed: int) -> tuple[str, float]:
     """What differs most from the same computation in another precision, and its share of what is allowed."""
-    precision = recipe.run.precision
-    few = msgspec.structs.replace(recipe.training, batch_size=min(recipe.training.batch_size, _CHECKED))
-    small = msgspec.structs.replace(recipe, training=few)
-    found = _seen(_in(small, precision, seed), backend)
-    plain = _seen(_in(small, "float32" if precision == "float64" else "float64", seed), backend)
+    precision = experiment.recipe.run.precision
+    found = _seen(_small(experiment, precision, seed))
+    plain = _seen(_small(experiment, "float32" if precision == "float64" else "float64", seed))
     allowed = {"gradient": _GRADIENTS[precision], "loss": _LOSSES[precision], "pictures": _PICTURES}
     shares = {of: _apart(of, found, plain) / allowed[of.kind] for of in plain}
     worst = max(shares, key=lambda of: np.inf if np.isnan(shares[of]) else shares[of])
     return worst.name, shares[worst]
 
 
-def _in(recipe: Recipe, precision: Precision, seed: int) -> Recipe:
-    run = msgspec.structs.replace(recipe.run, precision=precision, seed=seed)
-    return msgspec.structs.replace(recipe, run=run)
+def _small(experiment: Experiment, precision: Precision, seed: int) -> Experiment:
+    """The experiment in another precision and from another seed, with few images in a batch."""
+    recipe, gan = experiment.recipe, experiment.gan
+    few = msgspec.structs.replace(recipe.training, batch_size=min(recipe.training.batch_size, _CHECKED))
+    small = msgspec.structs.replace(recipe.with_run(precision=precision, seed=seed), training=few)
+    return _noisy(replace(experiment, recipe=small, gan=replace(gan, protocol=few)))
 
 
 class _Seen(NamedTuple):
@@ -225,8 +248,8 @@ class _Seen(NamedTuple):
     name: str
 
 
-def _seen(recipe: Recipe, backend: str | None) -> dict[_Seen, Array]:
-    made = ready(recipe, backend)
+def _seen(experiment: Experiment) -> dict[_Seen, Array]:
+    made = ready(experiment)
     session, fed = made.model.session, next(made.inputs())
     last = fed.generator[-1]
     pictures = {_Seen("pictures", "a generated picture"): session.generate(last.latents, last.labels)}

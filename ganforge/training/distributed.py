@@ -10,70 +10,34 @@ from hashlib import sha256
 import msgspec
 import numpy as np
 
-from ganforge.backend.contract import BackendEntry, Session, Shard, Workers
-from ganforge.data.preparing import Prepared
+from ganforge.backend.contract import BackendEntry, Workers
 from ganforge.errors import RunError
 from ganforge.plugins.host import Host
 from ganforge.recipes.schema import Recipe
-from ganforge.spec.arrays import Array, State
-from ganforge.spec.gan import NETWORKS, Gan
-from ganforge.spec.layers import BatchNorm
-from ganforge.spec.layers.chain import walk
-from ganforge.training.experiment import find_backend, find_opener, images_hash
+from ganforge.spec.arrays import Array
 
 SINGLE_PROCESS = Workers()
 """A process that trains by itself."""
 
 
-def gather(backend: str, host: Host) -> Workers:
+def gather(backend: BackendEntry, host: Host) -> Workers:
     """Connect to the other processes that the environment names; `SINGLE_PROCESS` if it names none.
 
     Raises:
         RunError: the environment is malformed or meant for another backend, or the others cannot be reached.
     """
-    support = find_backend(backend, host).distributed
+    support = backend.distributed
     if support is not None and support.started() > 1:
         return support.join()
     for name, provided in host.entries("ganforge_backends", BackendEntry).items():
         other = provided.entry.distributed
-        if other is not None and name != backend and other.started() > 1:
+        if other is not None and name != backend.name and other.started() > 1:
             raise RunError(
                 f"this process was started as one of {other.started()} workers of backend {name!r}, but is to train "
-                f"with {backend!r}; take --backend {name}, or see docs/scaling.md for how workers of {backend!r} are "
-                "started"
+                f"with {backend.name!r}; take --backend {name}, or see docs/scaling.md for how workers of "
+                f"{backend.name!r} are started"
             )
     return SINGLE_PROCESS
-
-
-def open_shard(gan: Gan, state: State, recipe: Recipe, backend: str, host: Host, shard: Shard) -> Session:
-    """A session of `backend` that holds `state` and is fed `shard` of every batch."""
-    entry = find_opener(recipe, backend, host)
-    support = entry.distributed if shard.count > 1 else None
-    return (support or entry).open(gan, state, recipe.run.precision, recipe.run.device)
-
-
-def check_batch_divides(gan: Gan, shard: Shard) -> None:
-    """Check that workers can share a batch evenly.
-
-    Raises:
-        RunError: they cannot, or a batch norm over one worker's rows would see a single value.
-    """
-    batch, count = gan.protocol.batch_size, shard.count
-    if batch % count:
-        near = [size for size in (batch - batch % count, batch + count - batch % count) if size]
-        raise RunError(
-            f"{count} workers cannot share a batch of {batch} evenly; take --batch-size "
-            f"{' or '.join(map(str, near))}, or another number of workers"
-        )
-    if gan.protocol.batch_statistics == "global":
-        return
-    for name in NETWORKS:
-        for node in walk(gan.nodes(name)):
-            if isinstance(node.layer, BatchNorm) and batch // count * int(np.prod(node.input[:-1])) < 2:
-                raise RunError(
-                    f"{name} layer {node.name}: batch norm over the one value of a worker's {batch // count} rows; "
-                    "take a larger batch_size, or training.batch_statistics = 'global'"
-                )
 
 
 def anyone(workers: Workers, asked: bool) -> bool:
@@ -114,13 +78,13 @@ def check_same_facts(workers: Workers, facts: Mapping[str, str]) -> None:
             )
 
 
-def check_same_inputs(workers: Workers, recipe: Recipe, data: Prepared, start: int) -> None:
+def check_same_inputs(workers: Workers, recipe: Recipe, images_hash: str, start: int) -> None:
     """Check that all workers train the same run. Called before any of them writes a file.
 
     Raises:
         RunError: recipe, images or checkpoint differ on some worker from worker 0.
     """
-    facts = {"recipe": _common(recipe), "set of pictures": images_hash(data), "checkpoint": str(start)}
+    facts = {"recipe": _common(recipe), "set of pictures": images_hash, "checkpoint": str(start)}
     check_same_facts(workers, facts)
 
 

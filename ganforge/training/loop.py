@@ -5,11 +5,9 @@ from dataclasses import dataclass, field
 from math import isfinite
 from typing import Protocol
 
-from ganforge.backend.contract import FULL_BATCH, Scalars, Session, Shard
+from ganforge.backend.contract import Scalars, Session
 from ganforge.errors import RunError
-from ganforge.spec.arrays import Images, Labels
-from ganforge.spec.gan import Gan
-from ganforge.training.batches import draw_steps
+from ganforge.training.batches import Batches, draw_steps
 
 _UNREAD = 64
 """The most steps whose scalars are kept unread."""
@@ -76,7 +74,6 @@ class _Means:
 class Schedule:
     """Which steps are done, and after which of them something is due."""
 
-    seed: int
     start: int
     """Steps already done."""
     stop: int
@@ -85,28 +82,16 @@ class Schedule:
     checkpoint_every: int
 
 
-def train_steps(
-    gan: Gan,
-    session: Session,
-    images: Images,
-    labels: Labels | None,
-    schedule: Schedule,
-    events: Events,
-    *,
-    shard: Shard = FULL_BATCH,
-) -> int:
+def train_steps(session: Session, batches: Batches, schedule: Schedule, events: Events) -> int:
     """Train until `schedule.stop` or until asked to stop; returns the number of steps done in all.
-
-    images: uint8 (N, height, width, channels), labels: int64 (N,) for a conditional GAN.
-    shard: the part of every batch that the session is fed.
 
     Raises:
         RunError: a loss is no longer finite; nothing is saved after that.
     """
-    updates, batches_of_epoch = gan.protocol.discriminator.updates, len(images) // gan.protocol.batch_size
+    gan = batches.gan
+    updates, batches_of_epoch = gan.protocol.discriminator.updates, len(batches.images) // gan.protocol.batch_size
     done, means = schedule.start, _Means()
-    steps = range(schedule.start, schedule.stop)
-    for inputs in draw_steps(gan, images, labels, seed=schedule.seed, steps=steps, shard=shard):
+    for inputs in draw_steps(batches, range(schedule.start, schedule.stop)):
         scalars = session.step(inputs)
         done += 1
         finished, asked = done == schedule.stop, events.stop_asked()

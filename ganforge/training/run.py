@@ -10,7 +10,7 @@ from ganforge.generation.model import Model
 from ganforge.plugins.host import Host
 from ganforge.recipes.schema import Recipe
 from ganforge.spec.arrays import Images
-from ganforge.training.distributed import SINGLE_PROCESS
+from ganforge.training.experiment import Experiment
 
 
 @dataclass(kw_only=True)
@@ -18,26 +18,42 @@ class Run:
     """A run in progress, or done. Events of plugins are given it as a `RunView`."""
 
     folder: Path
-    recipe: Recipe
+    experiment: Experiment
+    """What is trained, its images decoded."""
     model: Model
-    data: Prepared
     host: Host
     start: int = 0
     """Steps done when this process took the run up."""
     step: int = 0
     """Steps done so far."""
-    stop: int = 0
-    """Steps in all."""
     seconds_before: float = 0.0
     """Time spent on training by earlier processes."""
     saved: int = 0
     """Steps of the newest checkpoint; 0: there is none."""
     quiet: bool = False
     """Whether plugins should keep off the terminal."""
-    workers: Workers = SINGLE_PROCESS
-    """The processes that train it together. The first writes files and calls events; the others only train."""
     began: float = field(default_factory=perf_counter, init=False)
     """When this process began to train, by `perf_counter`."""
+
+    @property
+    def recipe(self) -> Recipe:
+        """The resolved recipe."""
+        return self.experiment.recipe
+
+    @property
+    def data(self) -> Prepared:
+        """The images and labels that it trains on."""
+        return self.experiment.prepared
+
+    @property
+    def workers(self) -> Workers:
+        """The processes that train it together. The first writes files and calls events; the others only train."""
+        return self.experiment.workers
+
+    @property
+    def stop(self) -> int:
+        """Steps in all."""
+        return self.experiment.steps
 
     @property
     def seconds(self) -> float:

@@ -7,8 +7,12 @@ import numpy as np
 
 from ganforge._io.files import flush_files
 from ganforge.errors import RunError
-from ganforge.recipes.reading import to_table
+from ganforge.recipes.differences import differences
+from ganforge.recipes.parsing import parse
+from ganforge.recipes.schema import Recipe
+from ganforge.recipes.tables import to_table
 from ganforge.spec.arrays import State
+from ganforge.spec.kinds import Kinds
 from ganforge.training import checkpoint
 from ganforge.training.run import Run
 from ganforge.training.run_folder import CHECKPOINTS
@@ -63,3 +67,16 @@ def newest_good(folder: Path, warn: Callable[[str], None]) -> tuple[checkpoint.A
     if damaged:
         raise RunError(f"all {len(damaged)} checkpoints of {folder} are damaged; nothing is left to go on from")
     return None
+
+
+def check_same_recipe(folder: Path, recipe: Recipe, about: checkpoint.About, kinds: Kinds) -> None:
+    """Check that a run's recipe is that of its checkpoint, but for what may change on the way.
+
+    Raises:
+        RunError: it is not; the differing fields are listed.
+    """
+    # Both by way of `parse`, so that a field that is new since the checkpoint has its default in both.
+    lines = differences(to_table(recipe), to_table(parse(about.recipe, kinds)))
+    if lines:
+        listed = "".join(f"\n    {line}" for line in lines)
+        raise RunError(f"run {folder}: recipe.toml and the checkpoint's recipe differ:{listed}")

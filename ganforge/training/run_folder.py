@@ -6,16 +6,22 @@ runs/00003-frogs-torch/recipe.toml                the resolved recipe
                        checkpoints/step-00012000/
 """
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import tomli_w
 
-from ganforge._io.convert import read_toml
 from ganforge._io.files import PARTIAL, write_whole
-from ganforge._io.locks import LOCK, in_turn
+from ganforge._io.locks import LOCK, alone, in_turn
+from ganforge._io.toml import read_toml
+from ganforge.backend.contract import Workers
 from ganforge.errors import RecipeError, RunError
-from ganforge.recipes.reading import parse, to_table
+from ganforge.recipes.parsing import parse
 from ganforge.recipes.schema import Recipe
+from ganforge.recipes.tables import to_table
+from ganforge.spec.kind_library import SHIPPED_KINDS
+from ganforge.spec.kinds import Kinds
 
 RECIPE, CHECKPOINTS = "recipe.toml", "checkpoints"
 """Names in the folder."""
@@ -36,7 +42,7 @@ def check_folder_free(out: Path) -> None:
         raise RunError(f"{out} is there already; choose another --out, or go on with it: ganforge resume {out}")
 
 
-def new_folder(recipe: Recipe, backend: str, out: Path | None) -> Path:
+def new_folder(recipe: Recipe, out: Path | None) -> Path:
     """Make an empty folder for a run: `out`, or the next number under `runs`.
 
     Raises:
@@ -50,7 +56,7 @@ def new_folder(recipe: Recipe, backend: str, out: Path | None) -> Path:
         parent = Path("runs")
         parent.mkdir(exist_ok=True)
         with in_turn(parent / ".numbering"):
-            return _next_number(parent, f"{recipe.name}-{backend}")
+            return _next_number(parent, f"{recipe.name}-{recipe.run.backend}")
     except OSError as error:
         raise RunError(f"no folder for the run can be made: {error.filename}: {error.strerror}") from error
 
@@ -69,13 +75,27 @@ def _next_number(parent: Path, name: str) -> Path:
             number += 1
 
 
+@contextmanager
+def held(folder: Path, workers: Workers, warn: Callable[[str], None]) -> Iterator[bool]:
+    """Hold a run's folder against other trainings, on the one of the workers that writes; gives whether this is it.
+
+    Raises:
+        RunError: another process trains in it.
+    """
+    if workers.shard.rank:
+        yield False
+        return
+    with alone(folder, warn):
+        yield True
+
+
 def write_recipe(folder: Path, recipe: Recipe) -> None:
     """Write the resolved recipe into a run's folder."""
     write_whole(folder / RECIPE, tomli_w.dumps(to_table(recipe)).encode())
 
 
-def read_recipe(folder: Path) -> Recipe:
-    """The resolved recipe of a run.
+def read_recipe(folder: Path, kinds: Kinds = SHIPPED_KINDS) -> Recipe:
+    """The resolved recipe of a run, whose layers and optimizers are of `kinds`.
 
     Raises:
         RunError: the folder is not that of a run, or its recipe is damaged.
@@ -84,7 +104,7 @@ def read_recipe(folder: Path) -> Recipe:
     if not folder.is_dir():
         raise RunError(f"there is no run at {folder}")
     try:
-        return parse(read_toml(path.read_text(encoding="utf-8")))
+        return parse(read_toml(path.read_text(encoding="utf-8")), kinds)
     except FileNotFoundError as error:
         raise RunError(f"{folder} is not the folder of a run: it has no {RECIPE}") from error
     except (OSError, ValueError, RecipeError) as error:

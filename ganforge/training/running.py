@@ -3,7 +3,6 @@
 from time import perf_counter
 
 from ganforge.training.distributed import wait_for_all
-from ganforge.training.experiment import images_hash
 from ganforge.training.loop import Schedule, train_steps
 from ganforge.training.run import Run
 from ganforge.training.run_events import RunEvents
@@ -19,7 +18,6 @@ def train_run(run: Run) -> None:
     """
     settings = run.recipe.run
     schedule = Schedule(
-        seed=settings.seed,
         start=run.start,
         stop=run.stop,
         log_every=settings.log_every,
@@ -27,21 +25,13 @@ def train_run(run: Run) -> None:
     )
     run.began = perf_counter()
     stop_request = StopRequest()
-    events = RunEvents(run=run, stop_request=stop_request, data=images_hash(run.data))
+    events = RunEvents(run=run, stop_request=stop_request, data=run.experiment.images_hash)
     error: BaseException | None = None
     ended = False
     try:
         with stop_request.listening():
             events.started()
-            done = train_steps(
-                run.model.gan,
-                run.model.session,
-                run.data.images,
-                run.data.labels,
-                schedule,
-                events,
-                shard=run.workers.shard,
-            )
+            done = train_steps(run.model.session, run.experiment.batches, schedule, events)
             ended = True
             if done < run.stop:
                 raise KeyboardInterrupt

@@ -13,11 +13,11 @@ from typing import Any
 
 import msgspec
 import numpy as np
-from PIL import Image
-
 from crash.ends import differences, end_of, left_over
 from crash.phases import Aim
 from crash.processes import HERE, Ended, Signal, Zygote, anew, zygote
+from PIL import Image
+
 from ganforge.training import checkpoint
 
 KILLS_OF_A_RUN = 9

@@ -28,7 +28,7 @@ WRAPPED = {
     "save": ("ganforge.training.checkpoint.save",),
     "remove": ("ganforge.training.checkpoint._discard",),
 }
-OPENERS = ("ganforge_torch.session", "ganforge_tensorflow.session")
+OPENERS = ("ganforge_torch.runtime", "ganforge_tensorflow.runtime")
 OF_SESSION = {"step": "step", "gather": "state"}
 
 
@@ -68,11 +68,11 @@ class Phases:
         trained = running.train_steps
 
         @functools.wraps(trained)
-        def train(gan: Any, session: Any, *args: Any, **kwargs: Any) -> Any:
+        def train(session: Any, *args: Any) -> Any:
             for phase, name in OF_SESSION.items():
                 self._wrap(type(session), name, phase)
             self._enter("rest")
-            return trained(gan, session, *args, **kwargs)
+            return trained(session, *args)
 
         running.train_steps = train
         self._enter("start")

@@ -10,7 +10,6 @@ from threading import Timer
 from typing import Any
 
 import msgspec
-
 from crash.phases import seen
 
 HERE = Path(__file__).resolve().parent

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
 from crash import stops
+
 from ganforge._io.files import append, sweep, write_whole
 from ganforge.errors import WriteError
 from ganforge.spec.arrays import State
@@ -111,6 +111,7 @@ def limited(size: int, action: Callable[[], object], *, killed: bool) -> int:
     return in_a_process(act)
 
 
+@pytest.mark.crash
 @pytest.mark.parametrize("killed", [True, False], ids=["killed", "refused"])
 def test_a_checkpoint_that_ends_within_a_byte(killed: bool, tmp_path: Path) -> None:
     first = save(tmp_path, ARRAYS, about(1), keep=9)

@@ -13,18 +13,18 @@ import sys
 from pathlib import Path
 
 import msgspec
-
 from crash import stops
 from crash.phases import Aim, Phases
 
 IMPORTED = {
-    "torch": ("torch", "ganforge_torch.session"),
-    "tensorflow": ("tensorflow", "ganforge_tensorflow.session"),
+    "torch": ("torch", "ganforge_torch.runtime"),
+    "tensorflow": ("tensorflow", "ganforge_tensorflow.runtime"),
 }
 OF_A_RUN = (
     *(
         "ganforge.cli.main",
-        "ganforge.training.api",
+        "ganforge.training.starting",
+        "ganforge.training.resuming",
         "ganforge.generation.sampling",
         "ganforge.generation.grids",
         "ganforge.training.observers.event_file",

@@ -12,14 +12,15 @@ from .mutation import change_of, havoc
 from .readers import TARGETS
 from .target import Target
 
-INPUTS = 600
+INPUTS = (60, pytest.param(600, marks=pytest.mark.fuzz))
 CORPUS = sorted(path for path in (Path(__file__).parent / "corpus").glob("*/*"))
 
 
 @pytest.mark.parametrize("target", TARGETS.values(), ids=list(TARGETS))
-def test_only_our_errors_come_out(target: Target, tmp_path: Path) -> None:
+@pytest.mark.parametrize("inputs", INPUTS)
+def test_only_our_errors_come_out(target: Target, inputs: int, tmp_path: Path) -> None:
     seeds = target.seeds()
-    for number in range(INPUTS):
+    for number in range(inputs):
         random = Random(f"{target.name} {number}")
         change = change_of(target, random, lambda document, random=random: havoc(document, random, target.words))
         document = change(random.choice(seeds))

@@ -22,8 +22,10 @@ from ganforge.cli.ranges import RANGES
 from ganforge.data.folders import list_images
 from ganforge.data.image_files import read_image
 from ganforge.errors import DataError, GanforgeError, RecipeError, SpecError
-from ganforge.recipes.reading import apply_override, load_table, parse
-from ganforge.training.experiment import build_gan
+from ganforge.recipes.laying import override, parse_assignments
+from ganforge.recipes.parsing import parse
+from ganforge.recipes.reading import load_table
+from ganforge.training.experiment import resolve_networks
 
 from .judge import peak
 from .readers.settings import core
@@ -59,9 +61,9 @@ def cheap(seconds: float = 5.0, mebibytes: int = 256) -> Iterator[None]:
 def test_sizes_that_no_machine_has_are_refused_before_any_memory_is_taken(
     recipe: str, assignment: str, said: str
 ) -> None:
-    table = apply_override(load_table(recipe, core()) | {"channels": 3}, assignment)
+    table = override(load_table(recipe, core()) | {"channels": 3}, parse_assignments([assignment]))
     with cheap(), pytest.raises(GanforgeError, match=said):
-        build_gan(parse(table), core()).initial_state(0)
+        resolve_networks(parse(table), core()).gan.initial_state(0)
 
 
 @pytest.mark.parametrize("depth", [1, 10, 18, 19, 20, 25, 50, 100, 200, 300, 330, 500, 900, 3000])
@@ -77,7 +79,7 @@ def test_residual_blocks_in_residual_blocks(depth: int) -> None:
         "discriminator": [{"kind": "flatten"}, {"kind": "dense", "units": 1}],
     }
     if depth <= 18:
-        assert build_gan(parse(table), core()).shapes
+        assert resolve_networks(parse(table), core()).gan.shapes
     else:
         with pytest.raises(RecipeError, match="nested too deeply"):
             parse(table)

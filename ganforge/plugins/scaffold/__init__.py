@@ -12,11 +12,11 @@ from string import Template
 from tempfile import TemporaryDirectory
 from typing import Literal, TypeAlias
 
-from ganforge._io.files import expanded
+from ganforge._io.paths import expanded
 from ganforge.errors import PluginError
 from ganforge.plugins.host import Host
 
-KindName: TypeAlias = Literal["dataset", "loss", "backend"]
+KindName: TypeAlias = Literal["dataset", "layer", "loss", "optimizer", "backend"]
 
 _NAME = re.compile(r"(?!ganforge)[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _LONGEST = 40
@@ -32,11 +32,21 @@ class Kind:
     distribution: str
     """What its distribution is called, with the name in place of NAME."""
     hook: str
+    underscored: bool = False
+    """Whether recipes write its hyphens as underscores, as the kinds of layers are."""
+
+    def called(self, name: str) -> str:
+        """What recipes call it."""
+        return name.replace("-", "_") if self.underscored else name
 
 
 KINDS: dict[KindName, Kind] = {
     "dataset": Kind(word="data set", distribution="ganforge-NAME", hook="ganforge_datasets"),
+    "layer": Kind(word="layer", distribution="ganforge-layer-NAME", hook="ganforge_layers", underscored=True),
     "loss": Kind(word="loss", distribution="ganforge-loss-NAME", hook="ganforge_losses"),
+    "optimizer": Kind(
+        word="optimizer", distribution="ganforge-optimizer-NAME", hook="ganforge_optimizers", underscored=True
+    ),
     "backend": Kind(word="backend", distribution="ganforge-NAME", hook="ganforge_backends"),
 }
 
@@ -62,7 +72,7 @@ def write_project(kind: KindName, name: str, out: Path | None, host: Host) -> Pa
     folder = Path(distribution) if out is None else expanded(out)
     if folder.exists() or folder.is_symlink():
         raise PluginError(f"{folder} is there already; give another folder with --out")
-    names = {"name": name, "distribution": distribution, "module": module}
+    names = {"name": name, "kind": chosen.called(name), "distribution": distribution, "module": module}
     names["plugin"] = distribution.removeprefix("ganforge-")
     try:
         _write(Path(__file__).parent / kind, folder, names)
@@ -78,7 +88,7 @@ def _check_name(name: str, kind: Kind, host: Host) -> None:
             f"{name!r} cannot be the name of a {kind.word}: lower case letters, digits and single hyphens, a letter "
             f"first, at most {_LONGEST}, and no 'ganforge' in front{f'; did you mean {near!r}?' if near else ''}"
         )
-    taken = next((each for each in host.given(kind.hook) if each.entry.name == name), None)
+    taken = next((each for each in host.given(kind.hook) if each.entry.name == kind.called(name)), None)
     if taken is not None:
         raise PluginError(f"the name {name!r} is taken, by plugin {taken.plugin!r}; take another")
 

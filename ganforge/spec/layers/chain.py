@@ -15,24 +15,34 @@ def resolve_chain(
     nodes: list[Node] = []
     number = first
     for position, layer in enumerate(layers):
-        name = f"{prefix}{position:02d}_{kind_of(layer)}"
-        found = layer.resolve(Place(name, number, shape, classes))
-        if min(found.output) < 1:
-            raise SpecError(f"layer {name} makes an empty output {found.output} from {shape}; the image is too small")
-        node = Node(
-            name=name,
-            number=number,
-            layer=layer,
-            input=shape,
-            output=found.output,
-            padding=found.padding,
-            classes=classes,
-            body=found.body,
-        )
+        node = resolve_node(layer, Place(f"{prefix}{position:02d}_{kind_of(layer)}", number, shape, classes))
         nodes.append(node)
-        number += 1 + len(walk(found.body))
-        shape = found.output
+        number += 1 + len(walk(node.body))
+        shape = node.output
     return tuple(nodes)
+
+
+def resolve_node(layer: Layer, place: Place) -> Node:
+    """A layer in its place.
+
+    Raises:
+        SpecError: it cannot stand there.
+    """
+    found = layer.resolve(place)
+    if min(found.output) < 1:
+        raise SpecError(
+            f"layer {place.name} makes an empty output {found.output} from {place.input}; the image is too small"
+        )
+    return Node(
+        name=place.name,
+        number=place.number,
+        layer=layer,
+        input=place.input,
+        output=found.output,
+        padding=found.padding,
+        classes=place.classes,
+        body=found.body,
+    )
 
 
 def walk(nodes: tuple[Node, ...]) -> tuple[Node, ...]:

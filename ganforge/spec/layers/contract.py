@@ -25,7 +25,30 @@ UNPADDED: Sides = ((0, 0), (0, 0))
 
 
 class LayerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind"):
-    """How a layer's settings are read: strictly, with its kind as the tag. The base class of every layer."""
+    """The base class of every layer: settings are read strictly, with the kind as the tag.
+
+    It holds what most kinds need not say; `Layer` says what a kind has to.
+    """
+
+    uses_key: ClassVar[bool] = False
+    """Whether a pass in training depends on `run.key`, as one with dropout masks does."""
+    reads_labels: ClassVar[bool] = False
+    """Whether its output depends on the labels, where the network has classes."""
+
+    def reference(self: "Layer", node: "Node", x: Tensor, run: "Pass") -> Tensor:
+        """What the backends are compared with: `forward`, unless a kind writes it a second time in plain NumPy.
+
+        `x` and `run.arrays` are NumPy arrays or autograd's boxes of them, so it imports `autograd.numpy`.
+        """
+        return self.forward(node, x, run)
+
+    def last_bias(self, node: "Node") -> str | None:
+        """Name of the array (channels,) that is added to the output last. A batch norm behind the layer cancels it."""
+        return None
+
+    def products(self, node: "Node") -> int:
+        """Multiplications of products and convolutions for one example, for estimates of costs."""
+        return 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,10 +186,15 @@ class Pass:
 
 @runtime_checkable
 class Layer(Protocol):
-    """A kind of layer. `ganforge.testing.check_layer` tells whether one keeps this contract."""
+    """A kind of layer: a `LayerSettings` with these three methods.
+
+    `ganforge.testing.check_layer` tells whether one keeps this contract.
+    """
 
     __struct_config__: ClassVar[Any]
     __struct_fields__: ClassVar[tuple[str, ...]]
+    uses_key: ClassVar[bool]
+    reads_labels: ClassVar[bool]
 
     def resolve(self, place: Place) -> Resolved:
         """Its output shape and paddings.
@@ -182,6 +210,18 @@ class Layer(Protocol):
 
     def forward(self, node: "Node", x: Tensor, run: Pass) -> Tensor:
         """Its output, (B, *node.output). State that moves goes to `run.moved`."""
+        ...
+
+    def reference(self, node: "Node", x: Tensor, run: Pass) -> Tensor:
+        """See `LayerSettings`."""
+        ...
+
+    def last_bias(self, node: "Node") -> str | None:
+        """See `LayerSettings`."""
+        ...
+
+    def products(self, node: "Node") -> int:
+        """See `LayerSettings`."""
         ...
 
 

@@ -61,6 +61,14 @@ class Conv(LayerSettings, frozen=True, kw_only=True, tag="conv"):
         """The convolution plus its bias."""
         return run.ops.conv(x, *run.weights(node, x), pair(self.stride), node.padding)
 
+    def last_bias(self, node: Node) -> str | None:
+        """The bias."""
+        return f"{node.name}/bias" if self.bias else None
+
+    def products(self, node: Node) -> int:
+        """One for each output, place of the kernel and input channel."""
+        return prod(node.output) * prod(pair(self.kernel)) * node.input[2]
+
 
 class ConvTranspose(LayerSettings, frozen=True, kw_only=True, tag="conv_transpose"):
     """(h, w, c) -> (h', w', filters): the gradient of `Conv`; the full result, then cropped by the padding.
@@ -96,6 +104,14 @@ class ConvTranspose(LayerSettings, frozen=True, kw_only=True, tag="conv_transpos
         """The transposed convolution plus its bias."""
         kernel, bias = run.weights(node, x)
         return run.ops.conv_transpose(x, kernel, bias, pair(self.stride), node.padding, image_size(node.output))
+
+    def last_bias(self, node: Node) -> str | None:
+        """The bias."""
+        return f"{node.name}/bias" if self.bias else None
+
+    def products(self, node: Node) -> int:
+        """One for each input, place of the kernel and filter."""
+        return prod(node.input) * prod(pair(self.kernel)) * self.filters
 
 
 def pair(extent: Extent) -> Size:

@@ -43,3 +43,11 @@ class Dense(LayerSettings, frozen=True, kw_only=True, tag="dense"):
     def forward(self, node: Node, x: Tensor, run: Pass) -> Tensor:
         """x @ kernel + bias."""
         return run.ops.matmul(x, *run.weights(node, x))
+
+    def last_bias(self, node: Node) -> str | None:
+        """The bias."""
+        return f"{node.name}/bias" if self.bias else None
+
+    def products(self, node: Node) -> int:
+        """in * units."""
+        return node.input[0] * self.units

@@ -1,6 +1,6 @@
 """Dropout by the masks of `ganforge.spec.streams`, the same in every framework."""
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from msgspec import Meta
 
@@ -12,6 +12,8 @@ class Dropout(LayerSettings, frozen=True, kw_only=True, tag="dropout"):
     """In training an element is dropped with probability `rate`, the others grow by 1 / (1 - rate)."""
 
     rate: Annotated[float, Meta(ge=0, lt=1)]
+
+    uses_key: ClassVar[bool] = True
 
     resolve, parameters = keeps_shape, no_parameters
 

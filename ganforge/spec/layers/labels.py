@@ -1,5 +1,7 @@
 """Layers that read the label."""
 
+from typing import ClassVar
+
 from ganforge.errors import SpecError
 from ganforge.spec.layers.contract import LayerSettings, Node, Pass, Place, Resolved, no_parameters
 from ganforge.spec.ops import Tensor
@@ -7,6 +9,8 @@ from ganforge.spec.ops import Tensor
 
 class JoinLabel(LayerSettings, frozen=True, kw_only=True, tag="join_label"):
     """The label joined at the end of the last axis: one-hot to a vector, as constant maps to an image."""
+
+    reads_labels: ClassVar[bool] = True
 
     parameters = no_parameters
 

@@ -49,6 +49,10 @@ class BatchNorm(LayerSettings, frozen=True, kw_only=True, tag="batch_norm"):
         normal = (wide - mean) * (factor if scale is None else scale * factor)
         return ops.like(normal if offset is None else normal + offset, x)
 
+    def last_bias(self, node: Node) -> str | None:
+        """The offset."""
+        return f"{node.name}/offset" if self.offset else None
+
     def move(self, node: Node, run: Pass, mean: Tensor, variance: Tensor) -> None:
         """Move the running values towards a batch's mean and unbiased variance."""
         for name, seen in (("mean", mean), ("variance", variance)):

@@ -10,7 +10,7 @@ from ganforge.testing.tiny.dcgan import small_dcgan
 from ganforge.testing.tiny.layers import LAYERS
 from ganforge.testing.tiny.numbers import NUMBERS
 from ganforge.testing.tiny.training import TRAINING
-from ganforge.training.batches import draw_step
+from ganforge.training.batches import Batches, draw_step
 
 __all__ = ["FLOAT64_ONLY", "KINKS", "TINY", "inputs", "small_dcgan"]
 
@@ -28,4 +28,4 @@ def inputs(gan: Gan, seed: int, step: int) -> StepInputs:
     stream = streams.generator(seed, "tiny")
     images = stream.integers(0, 256, (count, *gan.image_shape)).astype("uint8")
     labels = stream.integers(0, gan.classes, count) if gan.classes else None
-    return draw_step(gan, images, labels, seed=seed, step=step)
+    return draw_step(Batches(gan=gan, images=images, labels=labels, seed=seed), step)

@@ -1,7 +1,7 @@
 """Known ways to compute something else without noticing: the reference with one piece exchanged.
 
 docs/parity.md has the table that a trap's number refers to. Adding a trap is adding a line here: the parity check must
-catch it and its diagnosis name it, which tests/test_parity_traps.py makes sure of.
+catch it and its diagnosis name it, which tests/parity/test_traps.py makes sure of.
 """
 
 from ganforge.backend.contract import BackendEntry, Precision, Session

@@ -10,8 +10,9 @@ import numpy
 from ganforge.spec.layers import BatchNorm, Conv, ConvTranspose, Dense, Elu, LeakyRelu
 from ganforge.spec.layers.contract import Layer, Node
 from ganforge.spec.ops import Sides
+from ganforge.testing.definitions import dropout_mask
 from ganforge.testing.differentiable import Tensor, np
-from ganforge.testing.semantics import Semantics, dropout_mask
+from ganforge.testing.semantics import Semantics
 from ganforge.testing.traps.trap import Trap
 
 
@@ -30,7 +31,8 @@ def _setting(kind: type, field: str, value: Callable[[float], float]) -> Semanti
     def node(node: Node) -> Node:
         if not isinstance(node.layer, kind):
             return node
-        return replace(node, layer=msgspec.structs.replace(node.layer, **{field: value(getattr(node.layer, field))}))
+        layer: Any = node.layer
+        return replace(node, layer=msgspec.structs.replace(layer, **{field: value(getattr(layer, field))}))
 
     return Semantics(node=node)
 

@@ -33,7 +33,7 @@ class _TensorBoard:
     @hookimpl
     def ganforge_run_started(self, run: RunView) -> None:
         """Begin a file; steps that a killed process did after its last checkpoint, and that are done again, go."""
-        from ganforge.recipes.reading import to_table
+        from ganforge.recipes.tables import to_table
 
         name = f"events.out.tfevents.{time.time_ns():020d}.{socket.gethostname()}.{os.getpid()}"
         self.path = run.folder / name

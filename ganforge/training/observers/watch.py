@@ -133,16 +133,16 @@ def _more_noise(gan: "Gan") -> Assignments:
 
 def fitting(run: "Run", remedies: Sequence[Assignments]) -> list[Assignments]:
     """Those of `remedies` that the run's recipe takes: it refuses, for one, noise on targets that its loss has not."""
-    from ganforge.recipes.reading import apply_override, parse, to_table
-    from ganforge.training.experiment import build_gan
+    from ganforge.plugins.kinds import known_kinds
+    from ganforge.recipes.laying import parse_assignments
+    from ganforge.recipes.reading import read
+    from ganforge.training.experiment import resolve_networks
 
     found = []
     for assignments in remedies:
-        table = to_table(run.recipe)
-        for assignment in assignments:
-            table = apply_override(table, assignment)
         try:
-            changed = build_gan(parse(table), run.host) != run.model.gan
+            recipe = read(run.recipe, run.host, known_kinds(run.host), overrides=parse_assignments(assignments))
+            changed = resolve_networks(recipe, run.host).gan != run.model.gan
         except GanforgeError:
             continue
         if changed:

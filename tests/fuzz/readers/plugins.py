@@ -17,8 +17,9 @@ from ganforge.data.preparing import image_channels, prepare
 from ganforge.errors import DataError
 from ganforge.plugins import host as plugins
 from ganforge.plugins.markers import hookimpl
-from ganforge.recipes.reading import parse
-from ganforge.training.experiment import open_data, resolve_recipe
+from ganforge.recipes.parsing import parse
+from ganforge.training.data_sets import with_data
+from ganforge.training.parts import find_data_set
 
 from ..containers import json_value
 from ..target import Target, bundle, unbundle
@@ -126,8 +127,7 @@ def _read_entry(document: bytes, folder: Path) -> None:
     host.add("made_up", lambda: plugin)
     for name in host.entries("ganforge_datasets", DatasetEntry):
         recipe = parse({"name": "x", "data": {"set": name, "path": "."}, "image_size": 8})
-        image_set = open_data(recipe, host)
-        resolve_recipe(recipe, image_set)
+        _, image_set = with_data(recipe, find_data_set(recipe, host))
         shape = (4, 4, image_channels(image_set))
         prepared = prepare(image_set, name=name, shape=shape, cache=folder / "cache")
         assert prepared.images.shape[1:] == shape and len(prepared.images) > 0

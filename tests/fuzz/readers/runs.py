@@ -16,12 +16,13 @@ from safetensors.numpy import save as save_arrays
 from ganforge.data.cache import Meta, open_entry
 from ganforge.generation.animations import progress
 from ganforge.generation.curves import draw
-from ganforge.recipes.reading import parse, to_table
+from ganforge.recipes.parsing import parse
 from ganforge.recipes.schema import Recipe
+from ganforge.recipes.tables import to_table
 from ganforge.spec.arrays import State
 from ganforge.spec.gan import Gan
 from ganforge.training import checkpoint
-from ganforge.training.experiment import build_gan
+from ganforge.training.experiment import resolve_networks
 from ganforge.training.observers import journal
 from ganforge.training.run import Run
 from ganforge.training.run_checkpoints import newest_good
@@ -51,7 +52,7 @@ def _trained() -> tuple[Recipe, Gan]:
         "run": {"steps": 10, "backend": "torch"},
     }
     recipe = parse(table)
-    return recipe, build_gan(recipe, core())
+    return recipe, resolve_networks(recipe, core()).gan
 
 
 def _about(**changed: Any) -> checkpoint.About:

@@ -12,9 +12,12 @@ import tomli_w
 from ganforge.cli.ranges import RANGES, SPAN
 from ganforge.errors import RecipeError
 from ganforge.plugins.host import Host, new_host
-from ganforge.recipes.reading import apply_override, load_table, parse, to_table
+from ganforge.recipes.laying import override, parse_assignments
+from ganforge.recipes.parsing import parse
+from ganforge.recipes.reading import load_table
 from ganforge.recipes.schema import Recipe
-from ganforge.training.experiment import build_gan
+from ganforge.recipes.tables import to_table
+from ganforge.training.experiment import resolve_networks
 
 from ..target import Target
 
@@ -39,7 +42,7 @@ def check(recipe: Recipe) -> None:
     tomli_w.dumps(table).encode()
     assert parse(table) == recipe, "another recipe comes out of its own table"
     msgspec.json.encode(table)
-    assert build_gan(_settled(recipe), core()).shapes
+    assert resolve_networks(_settled(recipe), core()).gan.shapes
 
 
 def _read_recipe(document: bytes, folder: Path) -> None:
@@ -52,7 +55,7 @@ def _read_assignments(document: bytes, folder: Path) -> None:
     """Lines, each as it would come after `--set`."""
     table: dict[str, Any] = load_table("dcgan", core())
     for line in document.split(b"\n"):
-        table = apply_override(table, os.fsdecode(line))
+        table = override(table, parse_assignments([os.fsdecode(line)]))
     check(parse(table))
 
 

@@ -1,0 +1,22 @@
+"""A recipe as plain data."""
+
+from typing import Any
+
+import msgspec
+
+from ganforge.recipes.schema import Recipe, Table
+
+
+def to_table(recipe: Recipe) -> Table:
+    """The inverse of `parse`: plain data without empty values, ready to be written as TOML."""
+    table: Table = _without_none(msgspec.to_builtins(recipe))
+    for section in ("data", "architecture"):
+        if section in table:
+            table[section] |= table[section].pop("options")
+    return table
+
+
+def _without_none(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_none(each) for key, each in value.items() if each is not None}
+    return [_without_none(each) for each in value] if isinstance(value, list | tuple) else value

@@ -1,0 +1,64 @@
+"""The kinds of layers and of optimizers that come with ganforge."""
+
+from ganforge.spec.kinds import Kinds, LayerEntry, OptimizerEntry
+from ganforge.spec.layers import (
+    LAYERS,
+    BatchNorm,
+    Conv,
+    ConvTranspose,
+    Dense,
+    Dropout,
+    Elu,
+    LeakyRelu,
+    Relu,
+    Reshape,
+    Residual,
+)
+from ganforge.spec.layers.contract import Layer
+from ganforge.spec.layers.initializers import Normal
+from ganforge.spec.optimizers import OPTIMIZERS, SGD, Adam, Optimizer, RMSprop
+
+_WIDE = Normal(std=0.4)
+
+_LAYER_EXAMPLES: tuple[Layer, ...] = (
+    Dense(units=5, bias_init=_WIDE),
+    Conv(filters=3, kernel=(3, 2), stride=2, bias_init=_WIDE),
+    ConvTranspose(filters=3, kernel=(4, 3), stride=2, bias_init=_WIDE),
+    BatchNorm(decay=0.8, epsilon=3e-4, scale_init=_WIDE, offset_init=_WIDE),
+    LeakyRelu(slope=0.15),
+    Elu(alpha=0.7),
+    Dropout(rate=0.3),
+    Reshape(shape=(2, 3, 2)),
+    Residual(layers=(Relu(), Dropout(rate=0.3))),
+)
+_OPTIMIZER_EXAMPLES: tuple[Optimizer, ...] = (
+    Adam(rate=1e-3, epsilon=1e-3, clip=0.05),
+    RMSprop(rate=1e-3, epsilon=1e-4, rate_decay=0.1),
+    RMSprop(rate=1e-3, epsilon=1e-4, epsilon_inside_sqrt=True),
+    SGD(rate=0.02, clip=0.03),
+    SGD(rate=0.02, momentum=0.9),
+)
+
+
+def _first_line(documented: type) -> str:
+    return (documented.__doc__ or "").partition("\n")[0]
+
+
+LAYER_ENTRIES = tuple(
+    LayerEntry(
+        layer=kind,
+        summary=_first_line(kind),
+        examples=tuple(each for each in _LAYER_EXAMPLES if type(each) is kind),
+    )
+    for kind in LAYERS
+)
+OPTIMIZER_ENTRIES = tuple(
+    OptimizerEntry(
+        optimizer=kind,
+        summary=_first_line(kind),
+        examples=tuple(each for each in _OPTIMIZER_EXAMPLES if type(each) is kind),
+    )
+    for kind in OPTIMIZERS
+)
+SHIPPED_KINDS = Kinds.of(LAYER_ENTRIES, OPTIMIZER_ENTRIES)
+"""What a recipe is read with where no plugins are asked."""

@@ -1,0 +1,53 @@
+"""The data set of a recipe: opened, and decoded."""
+
+from collections.abc import Callable
+
+from ganforge._io.paths import expanded
+from ganforge.data.checks import check_image_set
+from ganforge.data.contract import DatasetEntry, ImageSet
+from ganforge.data.preparing import Prepared, image_channels, prepare
+from ganforge.errors import DataError
+from ganforge.recipes.completing import complete
+from ganforge.recipes.schema import Recipe
+from ganforge.spec.checks import blamed
+from ganforge.training.parts import Part
+
+OnProgress = Callable[[int, int], None]
+"""Called with the number of images decoded so far and of all."""
+
+
+def open_data(recipe: Recipe, data_set: Part[DatasetEntry]) -> ImageSet:
+    """The recipe's data set, opened, not yet decoded.
+
+    Raises:
+        DataError: it is not there.
+    """
+    entry, given = data_set.entry, recipe.data.path
+    path = expanded(given) if given is not None else None
+    if entry.needs_path and path is None:
+        raise DataError(f"data set {entry.name!r} needs to know where its pictures lie: --data PATH")
+    who = f"data set {entry.name!r} of plugin {data_set.plugin!r}"
+    with blamed(who):
+        image_set = entry.open(path, data_set.options)
+    return check_image_set(image_set, who)
+
+
+def with_data(recipe: Recipe, data_set: Part[DatasetEntry]) -> tuple[Recipe, ImageSet]:
+    """The recipe completed from its data set, and the data set, opened. Raises as `open_data` and `complete`."""
+    image_set = open_data(recipe, data_set)
+    channels = recipe.channels or image_channels(image_set)
+    return complete(recipe, channels, image_set.class_names), image_set
+
+
+def decode(recipe: Recipe, image_set: ImageSet, on_progress: OnProgress | None = None) -> Prepared:
+    """The images of a completed recipe's data set, decoded or from the cache."""
+    assert recipe.channels is not None, "complete the recipe first"
+    return prepare(
+        image_set,
+        name=recipe.data.set,
+        shape=(*recipe.size, recipe.channels),
+        fit=recipe.data.fit,
+        crop=recipe.data.crop_size,
+        max_bad=recipe.data.max_bad,
+        progress=on_progress,
+    )

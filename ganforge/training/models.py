@@ -1,0 +1,97 @@
+"""Networks with weights, in a framework: loaded from a run, or built anew."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ganforge.errors import RunError
+from ganforge.generation.model import Model
+from ganforge.plugins.host import default_host
+from ganforge.plugins.kinds import known_kinds
+from ganforge.recipes.reading import read
+from ganforge.recipes.schema import Recipe
+from ganforge.spec.arrays import State
+from ganforge.training.backends import choose_backend
+from ganforge.training.data_sets import with_data
+from ganforge.training.experiment import Experiment, resolve_networks
+from ganforge.training.parts import find_data_set
+from ganforge.training.run_checkpoints import check_same_recipe, newest_good
+from ganforge.training.run_folder import read_recipe
+
+
+def open_model(experiment: Experiment, state: State, *, step: int = 0) -> Model:
+    """The experiment's networks in its framework, with the arrays of `state`, which `step` steps have made.
+
+    Where several workers train, the session is fed this one's shard of every batch.
+    """
+    entry, settings = experiment.backend, experiment.recipe.run
+    assert entry is not None, "choose a backend"
+    opener = entry.distributed if entry.distributed and experiment.workers.shard.count > 1 else entry
+    session = opener.open(experiment.gan, state, settings.precision, settings.device)
+    return Model(recipe=experiment.recipe, gan=experiment.gan, session=session, step=step)
+
+
+def load(folder: str | Path, *, backend: str | None = None, device: str | None = None) -> Model:
+    """The trained model of a run, from its newest checkpoint.
+
+    No image is needed, nor the plugin of the run's data set. Without the plugin of its loss the model draws images as
+    well, and cannot be trained.
+
+    Args:
+        folder: the run's.
+        backend: by default the one that it ran on last.
+        device: "cpu", "cuda" or another name that the backend has for one; by default the run's.
+
+    Raises:
+        RunError: no run, or one without a checkpoint.
+    """
+    host, folder = default_host(), Path(folder)
+    kinds = known_kinds(host)
+    recipe = read(read_recipe(folder, kinds), host, kinds, backend=backend, device=device)
+    found = newest_good(folder, host.warn)
+    if found is None:
+        raise RunError(f"run {folder} has no checkpoint yet")
+    about, state = found
+    check_same_recipe(folder, recipe, about, kinds)
+    experiment = resolve_networks(recipe, host, choose_backend(recipe, host), logits=_logits(state))
+    return open_model(experiment, state, step=about.step)
+
+
+def build(
+    recipe: str | Path | Mapping[str, Any] | Recipe,
+    *,
+    backend: str | None = None,
+    data: str | Path | None = None,
+    seed: int | None = None,
+    precision: str | None = None,
+    device: str | None = None,
+    overrides: Mapping[str, Any] | None = None,
+) -> Model:
+    """A recipe's networks with initial weights, untrained.
+
+    Channels and class names that the recipe leaves open come from its data set, or from `overrides`, as
+    `{"channels": 1, "class_names": ["cat", "dog"]}`. For the arguments see `train`.
+    """
+    host = default_host()
+    given = read(
+        recipe,
+        host,
+        known_kinds(host),
+        data=data,
+        overrides=overrides,
+        backend=backend,
+        seed=seed,
+        precision=precision,
+        device=device,
+    )
+    chosen = choose_backend(given, host)
+    if given.channels is None or (given.conditional and not given.class_names):
+        given, _ = with_data(given, find_data_set(given, host))
+    experiment = resolve_networks(given, host, chosen)
+    return open_model(experiment, experiment.gan.initial_state(given.run.seed))
+
+
+def _logits(state: State) -> int:
+    """Logits that the discriminator of a state has for each image: the last axis of its last layer's arrays."""
+    last = max((name for name in state if name.startswith("discriminator/")), default=None)
+    return state[last].shape[-1] if last is not None else 1

@@ -1,0 +1,114 @@
+"""Training a recipe from its first step to its last."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ganforge._io.files import sweep
+from ganforge.plugins.host import Host, default_host
+from ganforge.plugins.kinds import known_kinds
+from ganforge.recipes.reading import DEFAULT_RECIPE, read
+from ganforge.recipes.schema import Recipe
+from ganforge.training.backends import choose_backend, known_backend
+from ganforge.training.data_sets import OnProgress
+from ganforge.training.distributed import SINGLE_PROCESS, check_same_inputs, from_first, gather
+from ganforge.training.experiment import Experiment, decoded, resolve
+from ganforge.training.models import open_model
+from ganforge.training.run import Run
+from ganforge.training.run_folder import check_folder_free, held, new_folder, write_recipe
+from ganforge.training.running import train_run
+
+
+def train(
+    recipe: str | Path | Mapping[str, Any] | Recipe = DEFAULT_RECIPE,
+    *,
+    data: str | Path | None = None,
+    dataset: str | None = None,
+    backend: str | None = None,
+    steps: int | None = None,
+    epochs: int | None = None,
+    batch_size: int | None = None,
+    seed: int | None = None,
+    precision: str | None = None,
+    device: str | None = None,
+    overrides: Mapping[str, Any] | None = None,
+    out: str | Path | None = None,
+    quiet: bool = True,
+    on_progress: OnProgress | None = None,
+) -> Run:
+    """Train a recipe from its first step to its last; returns the finished run.
+
+    Args:
+        recipe: a name, the path of a TOML file, a recipe's table as a dict, or what `load_recipe` returns.
+        data: where the data set's images lie.
+        dataset: another data set; the recipe's options for its own are then dropped.
+        backend: by default the recipe's, or the first whose framework is installed.
+        steps: of the run.
+        epochs: passes over the data set, instead of `steps`.
+        batch_size: images in a batch.
+        seed: of all randomness.
+        precision: "float32", "float64" or "bfloat16".
+        device: "cpu", "cuda" or another name that the backend has for one; by default the accelerator, if any.
+        overrides: further values of the recipe: `{"training.latent.size": 64}`, or tables,
+            `{"training": {"latent": {"size": 64}}}`. They are laid on after the arguments above.
+        out: the run's folder, which must not exist; by default the next number under `runs`.
+        quiet: whether nothing is printed.
+        on_progress: called with the number of images decoded and of all, while they are decoded.
+
+    Raises:
+        GanforgeError: anything of this is wrong; no folder has been made then.
+    """
+    host = default_host()
+    given = read(
+        recipe,
+        host,
+        known_kinds(host),
+        data=data,
+        dataset=dataset,
+        overrides=overrides,
+        backend=backend,
+        steps=steps,
+        epochs=epochs,
+        batch_size=batch_size,
+        seed=seed,
+        precision=precision,
+        device=device,
+    )
+    return train_experiment(plan(given, host), host, out=out, quiet=quiet, on_progress=on_progress)
+
+
+def plan(recipe: Recipe, host: Host, *, dry_run: bool = False) -> Experiment:
+    """The experiment that is to be trained, on its backend and together with the other workers, if any.
+
+    dry_run: only to be looked at: its framework may be missing, and no worker is met.
+    """
+    backend = known_backend(recipe, host) if dry_run else choose_backend(recipe, host)
+    workers = SINGLE_PROCESS if backend is None or dry_run else gather(backend, host)
+    return resolve(recipe, host, backend, workers)
+
+
+def train_experiment(
+    experiment: Experiment,
+    host: Host,
+    *,
+    out: str | Path | None = None,
+    quiet: bool = True,
+    on_progress: OnProgress | None = None,
+) -> Run:
+    """Train a planned experiment. Nothing is written before all is checked, on all workers. See `train`."""
+    workers, asked = experiment.workers, None if out is None else Path(out)
+    if asked is not None:
+        check_folder_free(asked)  # again below, but a full folder should not cost the time that decoding takes
+    experiment = decoded(experiment, on_progress)
+    recipe = experiment.recipe
+    model = open_model(experiment, experiment.gan.initial_state(recipe.run.seed))
+    check_same_inputs(workers, recipe, experiment.images_hash, start=0)
+    folder = Path(from_first(workers, lambda: str(new_folder(recipe, asked))))
+    run = Run(folder=folder, experiment=experiment, model=model, host=host, quiet=quiet)
+    with held(folder, workers, host.warn) as writes:
+        if writes:
+            sweep(folder)
+            check_folder_free(folder)  # another process may have trained in it between that look and this lock
+            write_recipe(folder, recipe)
+        train_run(run)
+    return run

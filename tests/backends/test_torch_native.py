@@ -1,0 +1,142 @@
+"""What people take away from a PyTorch session: a plain module that needs nothing of ganforge."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from frameworks import need
+
+from ganforge.backend.contract import Session
+from ganforge.spec.gan import Gan
+from ganforge.testing.tiny import TINY, inputs
+
+torch = need("torch")
+
+from ganforge_torch.runtime import open_session
+
+SEED = 3
+
+
+def trained(gan: Gan, steps: int = 2) -> Session:
+    """A session whose running values are no longer 0 and 1."""
+    session = open_session(gan, gan.initial_state(SEED), "float64", "cpu")
+    for number in range(steps):
+        session.step(inputs(gan, SEED, number))
+    return session
+
+
+def fed(gan: Gan) -> tuple[np.ndarray, np.ndarray | None]:
+    batch = inputs(gan, SEED, 7).generator[0]
+    return batch.latents, batch.labels
+
+
+def called(module: torch.nn.Module, x: np.ndarray, labels: np.ndarray | None) -> np.ndarray:
+    """`module` in torch's own layout; pictures come and go as (batch, height, width, channels)."""
+    values = torch.tensor(x)
+    values = values.permute(0, 3, 1, 2) if values.ndim == 4 else values
+    made = module(values) if labels is None else module(values, torch.tensor(labels))
+    return (made.permute(0, 2, 3, 1) if made.ndim == 4 else made).detach().numpy()
+
+
+@pytest.mark.parametrize("name", TINY)
+def test_both_networks_make_what_the_session_makes(name: str) -> None:
+    gan = TINY[name]
+    session = trained(gan)
+    z, labels = fed(gan)
+    pictures = session.generate(z, labels)
+    assert np.abs(called(session.native("generator"), z, labels) - pictures).max() < 1e-12
+    logits = list(session.trace("discriminator", pictures, labels).values())[-1]
+    assert np.abs(called(session.native("discriminator"), pictures, labels) - logits).max() < 1e-12
+
+
+def test_in_training_it_normalises_and_moves_its_running_values_as_the_session_does() -> None:
+    gan = TINY["kernel-5-even"]
+    session = trained(gan)
+    batch = inputs(gan, SEED, 2)
+    z = batch.generator[0].latents
+    module = session.native("generator").train()
+    assert np.abs(called(module, z, None) - list(session.trace("generator", z, None, key=1).values())[-1]).max() < 1e-12
+    session.step(batch)
+    state = session.state()
+    for norm in ("02_batch_norm", "05_batch_norm"):
+        part = module.get_submodule(norm)
+        assert np.abs(part.running_mean.numpy() - state[f"generator/{norm}/mean"]).max() < 1e-12
+        assert np.abs(part.running_var.numpy() - state[f"generator/{norm}/variance"]).max() < 1e-12
+        assert np.abs(part.running_var.numpy() - 1.0).max() > 0.1
+
+
+def test_it_is_made_of_torch_s_own_layers_named_as_the_nodes() -> None:
+    module = trained(TINY["paddings"], steps=0).native("generator")
+    parts = {name: type(part) for name, part in module.named_children()}
+    assert parts["02_relu"] is torch.nn.ReLU
+    assert parts["05_conv_transpose"] is torch.nn.ConvTranspose2d
+    assert parts["05_conv_transpose_crop"] is torch.nn.ZeroPad2d
+    assert all(type(part).__module__.startswith("torch.nn") for part in list(module.modules())[1:])
+    assert set(module.state_dict()) == {
+        "00_dense.weight",
+        "00_dense.bias",
+        "03_conv_transpose.weight",
+        "05_conv_transpose.weight",
+        "05_conv_transpose.bias",
+    }
+
+
+def test_it_is_independent_of_the_session() -> None:
+    gan = TINY["adam"]
+    session = trained(gan)
+    z, _ = fed(gan)
+    module = session.native("generator")
+    pictures, before = called(module, z, None), session.state()
+    session.step(inputs(gan, SEED, 5))
+    assert np.array_equal(called(module, z, None), pictures)
+    session.load_state(before)
+    with torch.no_grad():
+        for parameter in module.parameters():
+            parameter.fill_(0.0)
+    assert np.array_equal(session.generate(z, None), open_session(gan, before, "float64", "cpu").generate(z, None))
+
+
+def test_every_parameter_learns_and_torch_s_random_stream_is_left_alone() -> None:
+    session = trained(TINY["labels"])
+    torch.manual_seed(0)
+    before = torch.get_rng_state()
+    module = session.native("discriminator").train()
+    assert torch.equal(torch.get_rng_state(), before)
+    module(torch.rand(4, 1, 4, 4, dtype=torch.float64), torch.tensor([0, 1, 2, 0])).square().mean().backward()
+    assert all(parameter.grad is not None and parameter.grad.any() for parameter in module.parameters())
+
+
+def test_averaged_weights_come_with_the_generator_s_own_running_values() -> None:
+    gan = TINY["shared-average"]
+    session = trained(gan)
+    z, _ = fed(gan)
+    averaged = session.generate(z, None, averaged=True)
+    assert np.abs(averaged - session.generate(z, None)).max() > 1e-3
+    assert np.abs(called(session.native("generator", averaged=True), z, None) - averaged).max() < 1e-12
+    state = session.state()
+    state |= {name: state[f"averaged/{name.removeprefix('generator/')}"] for name in _trained_arrays(gan)}
+    session.load_state(state)
+    assert np.array_equal(session.generate(z, None), averaged)
+
+
+def test_it_is_saved_whole_and_loaded_where_ganforge_is_not(tmp_path: Path) -> None:
+    gan = TINY["labels"]
+    session = trained(gan)
+    z, labels = fed(gan)
+    torch.save(session.native("generator"), tmp_path / "generator.pt")
+    np.savez(tmp_path / "fed.npz", z=z, labels=labels)
+    code = (
+        "import sys, numpy, torch\n"
+        "sys.modules['ganforge'] = sys.modules['ganforge_torch'] = None\n"
+        "module, fed = torch.load('generator.pt', weights_only=False), numpy.load('fed.npz')\n"
+        "made = module(torch.tensor(fed['z']), torch.tensor(fed['labels']))\n"
+        "numpy.save('made.npy', made.permute(0, 2, 3, 1).detach().numpy())\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=tmp_path)
+    assert np.abs(np.load(tmp_path / "made.npy") - session.generate(z, labels)).max() < 1e-12
+
+
+def _trained_arrays(gan: Gan) -> list[str]:
+    return [f"generator/{each.name}" for each in gan.parameters("generator") if each.trained]

@@ -1,0 +1,138 @@
+"""The parity contract, of docs/parity.md, over the backends that are installed."""
+
+from dataclasses import replace
+from functools import cache, partial
+from itertools import product
+
+import numpy as np
+import pytest
+from frameworks import FRAMEWORKS, need
+from tiers import slow
+
+need("autograd")
+from ganforge.parity import compare
+from ganforge.plugins.host import default_host
+from ganforge.testing.backends import check_gan
+from ganforge.testing.tiny import FLOAT64_ONLY, TINY, inputs, small_dcgan
+from ganforge.training.backends import find_backend
+
+BACKENDS = FRAMEWORKS
+both = pytest.mark.skipif(len(BACKENDS) < 2, reason="GANFORGE_TEST_WITHOUT names one of the two frameworks")
+
+
+@cache
+def kept(name):
+    """A backend that keeps its sessions: loading a state is the exact inverse of reading it, and compiling is slow."""
+    if name in BACKENDS:
+        need(name)
+    entry = find_backend(name, default_host())
+    sessions = {}
+
+    def opened(gan, state, precision, device):
+        if (id(gan), precision) not in sessions:
+            sessions[id(gan), precision] = entry.open(gan, state, precision, device)
+        session = sessions[id(gan), precision]
+        session.load_state(state)
+        return session
+
+    return replace(entry, open=opened)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _one_thread():
+    """The GANs are too small for several threads, which wait for one another longer than they work."""
+    if "torch" in BACKENDS:
+        torch = need("torch")
+        before = torch.get_num_threads()
+        torch.set_num_threads(1)
+        yield
+        torch.set_num_threads(before)
+    else:
+        yield
+
+
+COMPILED = ("labels", "residuals", "hinge-r1", "shared-average", "many-updates", "kernel-5-even")
+"""Those that the fast tier has in float32 of a framework that compiles every one; in float64 it has all."""
+
+
+def tier(backend, precision, name):
+    seldom = backend != "torch" and precision == "float32" and name not in COMPILED
+    return [pytest.mark.slow] * seldom
+
+
+CASES = [
+    pytest.param(*case, id="-".join(case), marks=tier(*case))
+    for case in product(BACKENDS, ("float64", "float32"), TINY)
+]
+
+
+@pytest.mark.parametrize(("backend", "precision", "name"), CASES)
+def test_a_backend_computes_what_the_reference_computes(backend, precision, name):
+    if precision == "float32" and name in FLOAT64_ONLY:
+        pytest.skip("needs more digits than float32 has")
+    assert [str(each) for each in check_gan(kept(backend), name, TINY[name], precision)] == []
+
+
+def agree(gan, seed=0, **settings):
+    """The rows of the two frameworks' report, none of which may differ."""
+    a, b = (kept(name) for name in BACKENDS)
+    report = compare(gan, a, b, inputs=partial(inputs, gan, seed), state=gan.initial_state(seed), **settings)
+    assert report.ok, f"{report.first}"
+    return {row.what: row for row in report.rows}
+
+
+@both
+@pytest.mark.parametrize("name", TINY)
+def test_two_frameworks_agree(name):
+    agree(TINY[name], steps=10, lock_step=5)
+
+
+@both
+@pytest.mark.parametrize(("steps", "tolerance"), [(100, 1e-11), slow(200, 1e-11), slow(500, 1e-7)])
+def test_a_small_dcgan_runs_freely(steps, tolerance):
+    """And 50 steps in one framework and 50 in the other are 100 in either."""
+    rows = agree(small_dcgan(), steps=steps)
+    assert rows[f"free run, {steps} steps"].tolerance == tolerance
+    half = steps // 2
+    for one, other in (BACKENDS, BACKENDS[::-1]):
+        assert rows[f"{half} steps in {one}, {half} more in {other}"].verdict == "holds"
+
+
+@both
+@pytest.mark.parametrize("steps", [50, slow(1000)])
+@pytest.mark.parametrize(("precision", "tolerance"), [("float64", 1e-11), ("float32", 1e-5)])
+def test_a_small_dcgan_keeps_in_step(precision, tolerance, steps):
+    row = agree(small_dcgan(), precision=precision, steps=5, lock_step=steps)[f"lock-step, {steps} steps"]
+    assert (row.verdict, row.tolerance) == ("holds", tolerance)
+
+
+@both
+def test_a_small_dcgan_runs_freely_in_float32():
+    """From one of a few states; from another a ReLU's input may be so near to 0 that rounding decides."""
+    runs = (agree(small_dcgan(), seed=seed, precision="float32", steps=5)["free run, 5 steps"] for seed in range(1, 6))
+    assert any((run.verdict, run.tolerance) == ("holds", 1e-5) for run in runs)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_small_dcgan_is_the_reference_s(backend):
+    gan = small_dcgan()
+    report = compare(
+        gan, kept("numpy"), kept(backend), inputs=partial(inputs, gan, 0), state=gan.initial_state(0), steps=2
+    )
+    assert report.ok, f"{report.first}"
+
+
+@both
+@pytest.mark.parametrize("precision", ["float64", "float32"])
+def test_a_state_travels_bit_for_bit(precision):
+    gan = TINY["shared-average"]
+    draw = np.random.default_rng(0)
+    state = {name: draw.standard_normal(shape).astype(precision) for name, shape in gan.shapes.items()}
+    torch, tensorflow = (kept(name).open(gan, state, precision, "cpu") for name in BACKENDS)
+    for route in ((torch, tensorflow, torch), (tensorflow, torch, tensorflow)):
+        moving = state
+        for session in route:
+            session.load_state(moving)
+            moving = session.state()
+        assert all(moving[name].tobytes() == each.tobytes() for name, each in state.items())
+        assert {each.dtype.name for each in moving.values()} == {precision}

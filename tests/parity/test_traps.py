@@ -1,0 +1,106 @@
+"""Every known trap is caught by the parity check, and named by its diagnosis."""
+
+import re
+from dataclasses import replace
+from functools import cache, partial
+from pathlib import Path
+
+import pytest
+from frameworks import need
+
+need("autograd")
+from ganforge.parity.comparison import compare
+from ganforge.testing import REFERENCE
+from ganforge.testing.diagnosis import Bench, diagnose
+from ganforge.testing.tiny import TINY, inputs
+from ganforge.testing.traps import TRAPS, trapped
+
+# The tiny GAN on which a trap shows.
+PLACES = {
+    "variance-by-squares": "far-mean",
+    "alpha-1": "vectors",
+    "dense-kernel-transposed": "vectors",
+    "dropout-unscaled": "vectors",
+    "dropout-one-key": "vectors",
+    "dropout-channels-first": "dropouts",
+    "label-first": "labels",
+    "rmsprop-epsilon-exchanged": "rmsprop",
+    "clip-by-norm": "rmsprop",
+    "clip-forgotten": "rmsprop",
+    "momentum-includes-rate": "momentum",
+    "probabilities-clipped": "large-logits",
+    "softplus-threshold": "large-logits",
+    "moved-by-penalty": "hinge-r1",
+    "penalty-by-running-values": "hinge-r1",
+    "penalty-scaled": "hinge-r1",
+    "loss-unscaled": "hinge-r1",
+    "average-swapped": "shared-average",
+    "running-values-averaged": "shared-average",
+}
+ANYWHERE = "kernel-5-even"
+
+
+@cache
+def bench(name):
+    gan = TINY[name]
+    return Bench(gan=gan, inputs=partial(inputs, gan, 0), state=gan.initial_state(0), precision="float64")
+
+
+@pytest.mark.parametrize("trap", TRAPS, ids=lambda trap: trap.name)
+def test_a_trap_is_caught_and_named(trap):
+    name = PLACES.get(trap.name, ANYWHERE)
+    place = bench(name)
+    report = compare(place.gan, REFERENCE, trapped(trap), inputs=place.inputs, state=place.state, steps=1)
+    assert not report.ok
+    assert report.mismatch is not None
+    found = place.diagnose(trapped(trap))
+    assert [each.name for each in found.traps] == [trap.name]
+
+
+def test_names_are_unique_and_places_are_of_traps():
+    names = [trap.name for trap in TRAPS]
+    assert len(set(names)) == len(names)
+    assert set(PLACES) <= set(names)
+
+
+@pytest.mark.parametrize("name", TINY)
+def test_the_right_form_is_no_trap(name):
+    gan = TINY[name]
+    found = diagnose(gan, (REFERENCE,), inputs=partial(inputs, gan, 0), state=gan.initial_state(0))
+    assert found[0].agrees
+    assert found[0].traps == ()
+
+
+@pytest.mark.parametrize("name", ["products-short", "padding-shifted", "epsilon-1e-3", "adam-epsilon-hat"])
+def test_traps_are_named_in_float32_too(name):
+    gan = TINY[ANYWHERE]
+    trap = next(each for each in TRAPS if each.name == name)
+    place = Bench(gan=gan, inputs=partial(inputs, gan, 0), state=gan.initial_state(0), precision="float32")
+    assert trap in place.diagnose(trapped(trap)).traps
+
+
+def test_two_traps_at_once_are_named_as_far_as_the_first_goes():
+    by_name = {trap.name: trap for trap in TRAPS}
+    first = by_name["slope-0.3"]
+    both = replace(first, name="both", semantics=replace(first.semantics, alternating=False))
+    found = bench(ANYWHERE).diagnose(trapped(both))
+    assert found.traps == ()
+    assert [trap.name for trap in found.partly] == ["slope-0.3"]
+    assert found.first == "generator layers in training: generator/06_leaky_relu"
+
+
+def test_the_diagnosis_says_who_is_wrong():
+    gan = TINY["vectors"]
+    wrong = trapped(next(trap for trap in TRAPS if trap.name == "alpha-1"))
+    right, found = diagnose(gan, (REFERENCE, wrong), inputs=partial(inputs, gan, 0), state=gan.initial_state(0))
+    assert (right.backend, right.agrees, right.first) == ("numpy", True, "")
+    assert (found.backend, found.agrees) == ("alpha-1", False)
+    assert found.first == "discriminator layers in training: discriminator/04_elu"
+
+
+def test_the_table_of_the_documentation_has_every_trap_in_its_row():
+    text = (Path(__file__).parents[2] / "docs" / "parity.md").read_text(encoding="utf-8")
+    lines = [line.split("|") for line in text.splitlines()]
+    rows = {int(cells[1]): cells[5] for cells in lines if len(cells) == 7 and cells[1].strip().isdigit()}
+    written = {name: number for number, names in rows.items() for name in re.findall(r"`([^`]+)`", names)}
+    assert written == {trap.name: trap.number for trap in TRAPS}

@@ -1,0 +1,444 @@
+"""The Python face, whole runs through a backend and a data set that tests bring along."""
+
+import pydoc
+import shutil
+import signal
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from fakes import (
+    FAKE_BACKEND,
+    FakeSession,
+    Stripes,
+    core_host,
+    fakes_plugin,
+    loss,
+    module,
+    penalty,
+    set_host,
+    states_equal,
+    use_host,
+    work_in,
+)
+
+import ganforge
+from ganforge._io.locks import alone
+from ganforge.errors import DataError, GanforgeError, PluginError, RecipeError, RunError, SpecError
+from ganforge.generation.model import Model
+from ganforge.plugins import host as plugins
+from ganforge.spec.arrays import State
+from ganforge.training import checkpoint, resuming
+from ganforge.training.backends import default_backend
+from ganforge.training.run import Run
+from ganforge.training.run_folder import CHECKPOINTS, RECIPE
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the test works: with `r.toml` and a host of nothing but the core and the stand-ins."""
+    return work_in(tmp_path, monkeypatch)
+
+
+def train(**more: Any) -> Run:
+    return ganforge.train("./r.toml", **more)
+
+
+def state_of(model: Model) -> State:
+    return model.session.state()
+
+
+# Describing ----------------------------------------------------------------------------------------------------------
+
+
+def test_describe_lays_one_over_the_other(place: Path) -> None:
+    recipe = ganforge.load_recipe(
+        "./r.toml",
+        data="pictures",
+        overrides={"training": {"batch_size": 9, "latent": {"size": 5}}, "image_size": 16},
+        assignments=("training.batch_size=7",),
+    )
+    assert (recipe.name, recipe.image_size, recipe.training.batch_size, recipe.training.latent.size) == ("r", 16, 7, 5)
+    assert recipe.data.path == str(place / "pictures")
+    assert recipe.training.discriminator.updates == 2
+
+
+def test_another_data_set_drops_the_options_of_the_old_one(place: Path) -> None:
+    Path("o.toml").write_text("[data]\nset = 'stripes'\ncount = 7\npath = 'x'")
+    assert ganforge.load_recipe("./o.toml").data.options == {"count": 7}
+    other = ganforge.load_recipe("./o.toml", dataset="folder").data
+    assert (other.set, other.options, other.path) == ("folder", {}, None)
+    assert ganforge.load_recipe("./o.toml", dataset="stripes").data.options == {"count": 7}
+
+
+# Training ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_run_leaves_what_it_takes_to_know_it(place: Path) -> None:
+    run = train(out="out")
+    assert (run.step, run.stop, run.folder) == (10, 10, Path("out"))
+    recipe = ganforge.load("out").recipe
+    assert (recipe.channels, recipe.class_names) == (1, ("low", "middle", "high"))
+    assert (recipe.run.steps, recipe.run.backend, recipe.name) == (10, "fake", "r")
+    assert recipe == run.recipe
+    assert sorted(path.name for path in (place / "out" / CHECKPOINTS).iterdir()) == [
+        "step-00000004",
+        "step-00000008",
+        "step-00000010",
+    ]
+
+
+def test_runs_are_numbered(place: Path) -> None:
+    assert [train().folder for _ in range(2)] == [Path("runs/00000-r-fake"), Path("runs/00001-r-fake")]
+
+
+def test_epochs_become_steps(place: Path) -> None:
+    recipe = ganforge.load_recipe("./r.toml", overrides={"run": {"steps": None, "epochs": 3}})
+    run = ganforge.train(recipe)
+    assert run.step == 3 * (20 // 4) // 2
+    assert ganforge.load(run.folder).recipe.run.epochs is None
+
+
+def test_the_seed_decides(place: Path) -> None:
+    one, again, other = (train(overrides={"run": {"seed": seed}}) for seed in (0, 0, 1))
+    assert states_equal(state_of(one.model), state_of(again.model))
+    assert not states_equal(state_of(one.model), state_of(other.model))
+
+
+def test_preparing_is_told(place: Path) -> None:
+    told: list[tuple[int, int]] = []
+    train(on_progress=lambda done, total: told.append((done, total)))
+    assert told[-1] == (20, 20)
+
+
+@pytest.mark.parametrize(
+    ("more", "error", "said"),
+    [
+        ({"backend": "fkae"}, PluginError, "did you mean 'fake'"),
+        ({"backend": "absent"}, PluginError, r"pip install 'ganforge\[absent\]'"),
+        ({"dataset": "stirpes"}, PluginError, "did you mean 'stripes'"),
+        ({"data": "nowhere"}, DataError, "no stripes at .*nowhere"),
+        ({"overrides": {"data": {"labelled": False}}}, DataError, "trains on labels"),
+        ({"overrides": {"data": {"count": 3}}}, DataError, "fewer than a batch of 4"),
+        ({"overrides": {"data": {"cuont": 3}}}, RecipeError, "did you mean 'count'"),
+        ({"overrides": {"image_size": 7}}, SpecError, "8 pixels or more"),
+        ({"overrides": {"training": {"loss": {"name": "hing"}}}}, PluginError, "did you mean 'hinge'"),
+        ({"overrides": {"trainin": {}}}, RecipeError, "did you mean 'training'"),
+    ],
+    ids=str,
+)
+def test_what_cannot_be_is_said_before_there_is_a_folder(
+    more: dict[str, Any], error: type[GanforgeError], said: str, place: Path
+) -> None:
+    with pytest.raises(error, match=said):
+        train(**more)
+    assert not (place / "runs").exists()
+
+
+def test_an_unknown_recipe(place: Path) -> None:
+    with pytest.raises(RecipeError, match=r"unknown recipe 'digts' .*; did you mean 'digits'"):
+        ganforge.train("digts")
+
+
+def test_a_folder_that_is_taken_costs_no_preparation(place: Path) -> None:
+    Path("out").mkdir()
+    Path("out/mine").write_text("mine")
+    told: list[Any] = []
+    with pytest.raises(RunError, match="out is there already"):
+        train(out="out", on_progress=lambda *numbers: told.append(numbers))
+    assert list(Path("out").iterdir()) == [Path("out/mine")]
+    assert told == []
+
+
+def test_without_any_framework(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    absent = module(
+        "only_absent", ganforge_backends=lambda: (fakes_plugin().ganforge_backends()[1],), ganforge_datasets=lambda: ()
+    )
+    host, _ = core_host(absent)
+    set_host(monkeypatch, host)
+    with pytest.raises(
+        PluginError, match=r"no framework is installed; run one of:\n    pip install 'ganforge\[absent\]'"
+    ):
+        ganforge.train("./r.toml")
+
+
+def test_without_any_backend_plugin() -> None:
+    """There is nothing to install: GANFORGE_PLUGINS may have left them all out."""
+    with pytest.raises(PluginError, match=r"^no backend plugin is loaded; .*GANFORGE_PLUGINS"):
+        default_backend(core_host()[0])
+
+
+def test_the_lowest_rank_of_what_is_installed_is_taken(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    better = module("better", ganforge_backends=lambda: (replace(FAKE_BACKEND, name="better", rank=0),))
+    assert default_backend(plugins.default_host()) == "fake"
+    assert default_backend(use_host(monkeypatch, better)) == "better"
+
+
+def test_settings_by_their_names(place: Path) -> None:
+    run = train(
+        steps=1,
+        seed=3,
+        batch_size=6,
+        precision="float64",
+        device="cpu",
+        overrides={"run.log_every": 1, "image_size": 9},
+    )
+    settings = run.recipe.run
+    assert (settings.steps, settings.seed, settings.precision, settings.device) == (1, 3, "float64", "cpu")
+    assert (run.recipe.training.batch_size, settings.log_every, run.recipe.image_size) == (6, 1, 9)
+    assert train(epochs=2).step == 2 * (20 // 4) // 2
+
+
+def test_a_recipe_as_a_dict(place: Path) -> None:
+    assert ganforge.train({"extends": "./r.toml", "name": "mine", "run.steps": 1}).folder.name == "00000-mine-fake"
+    assert ganforge.train(Path("r.toml"), steps=1).step == 1
+
+
+def test_the_python_face_shows_its_names() -> None:
+    names = ["GanforgeError", "Model", "Recipe", "Run", "build", "hookimpl", "load", "load_recipe", "resume", "train"]
+    assert dir(ganforge) == names
+    page = pydoc.render_doc(ganforge, renderer=pydoc.plaintext)
+    assert all(f"    {name}(" in page for name in ("build", "load", "load_recipe", "resume", "train"))
+
+
+# Loading -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["bce", "softmax"])
+def test_a_run_is_drawn_without_the_plugins_of_its_data_set_loss_and_penalty(
+    name: str, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entries = replace(loss(name), name="lost"), replace(penalty("r1"), name="lost")
+    use_host(monkeypatch, module("lost", ganforge_losses=lambda: entries))
+    choices = {"training.loss": {"name": "lost"}, "training.penalty": {"name": "lost", "weight": 2.0}}
+    run = train(out="run", steps=2, overrides=choices)
+
+    host, _ = core_host(module("backend_alone", ganforge_backends=lambda: (FAKE_BACKEND,)))
+    set_host(monkeypatch, host)
+    model = ganforge.load("run")
+    assert np.array_equal(model.sample(5), run.model.sample(5))
+    assert model.gan.shapes == run.model.gan.shapes
+    for function in (model.gan.loss.discriminator, model.gan.loss.generator, model.gan.penalty.penalty):
+        with pytest.raises(
+            PluginError, match=r"no plugin gives (loss|penalty) 'lost'; this model can draw images, but"
+        ):
+            function(None, None, None, None)
+    with pytest.raises(PluginError, match="unknown data set 'stripes'"):
+        ganforge.resume("run", steps=3)
+
+
+def test_a_device_for_a_loaded_or_built_model(place: Path) -> None:
+    train(out="run", steps=1)
+    assert ganforge.load("run", device="cpu").recipe.run.device == "cpu"
+    assert ganforge.load("run").recipe.run.device == "auto"
+    built = ganforge.build("./r.toml", device="cpu", precision="float64", seed=4).recipe.run
+    assert (built.device, built.precision, built.seed) == ("cpu", "float64", 4)
+
+
+# Going on ------------------------------------------------------------------------------------------------------------
+
+
+class Killed(KeyboardInterrupt):
+    """A process that ends without a word."""
+
+
+def killer(at: int, error: BaseException) -> Any:
+    def finished(step: int) -> None:
+        if step == at:
+            raise error
+
+    return module("killer", ganforge_step_finished=finished)
+
+
+@pytest.fixture
+def whole(place: Path) -> Iterator[State]:
+    """The state of a run of ten steps that was never stopped."""
+    yield state_of(train(out="whole").model)
+
+
+@pytest.mark.parametrize("at", [1, 3, 4, 5, 9, 10])
+def test_a_killed_run_ends_as_one_that_was_not(at: int, whole: State, monkeypatch: pytest.MonkeyPatch) -> None:
+    use_host(monkeypatch, killer(at, Killed()))
+    with pytest.raises(Killed):
+        train(out="killed")
+    use_host(monkeypatch)
+    run = ganforge.resume("killed")
+    assert (run.start, run.step) == ((at - 1) // 4 * 4, 10)
+    assert states_equal(state_of(run.model), whole)
+
+
+def test_an_interrupted_run_has_lost_nothing(whole: State, monkeypatch: pytest.MonkeyPatch) -> None:
+    asking = module(
+        "asking", ganforge_step_finished=lambda step: signal.raise_signal(signal.SIGINT) if step == 5 else 0
+    )
+    use_host(monkeypatch, asking)
+    with pytest.raises(KeyboardInterrupt):
+        train(out="stopped")
+    use_host(monkeypatch)
+    run = ganforge.resume("stopped")
+    assert run.start == 6
+    assert states_equal(state_of(run.model), whole)
+
+
+def test_more_steps_than_were_asked_for(place: Path, whole: State) -> None:
+    short = train(out="short", overrides={"run": {"steps": 3}})
+    assert short.step == 3
+    run = ganforge.resume("short", steps=10)
+    assert states_equal(state_of(run.model), whole)
+    assert ganforge.load("short").recipe.run.steps == 10
+
+
+def test_another_backend_goes_on(place: Path, whole: State, monkeypatch: pytest.MonkeyPatch) -> None:
+    train(out="out", overrides={"run": {"steps": 3}})
+    use_host(monkeypatch, module("second", ganforge_backends=lambda: (replace(FAKE_BACKEND, name="second"),)))
+    run = ganforge.resume("out", backend="second", steps=10)
+    assert run.recipe.run.backend == "second"
+    assert states_equal(state_of(run.model), whole)
+
+
+def damage(folder: str, name: str = checkpoint.STATE, newest: int = 1) -> None:
+    for path in checkpoint.checkpoints(Path(folder) / CHECKPOINTS)[-newest:]:
+        (path / name).write_bytes(b"damaged")
+
+
+def test_a_damaged_checkpoint_is_passed_by(whole: State, monkeypatch: pytest.MonkeyPatch) -> None:
+    damage("whole")
+    lines: list[str] = []
+    monkeypatch.setattr(plugins.default_host(), "warn", lines.append)
+    run = ganforge.resume("whole")
+    assert len(lines) == 1
+    assert "step-00000010 is damaged" in lines[0]
+    assert run.start == 8
+    assert states_equal(state_of(run.model), whole)
+    assert ganforge.load("whole").step == 10  # written anew
+
+
+@pytest.mark.parametrize("act", [ganforge.resume, ganforge.load])
+def test_all_checkpoints_damaged(act: Any, whole: State) -> None:
+    damage("whole", newest=3)
+    with pytest.raises(RunError, match="all 3 checkpoints of whole are damaged"):
+        act("whole")
+
+
+def test_nothing_left_to_do(whole: State) -> None:
+    for steps in (None, 9, 10):
+        with pytest.raises(RunError, match="run whole has done its 10 steps; give --steps with a larger number"):
+            ganforge.resume("whole", steps=steps)
+
+
+@pytest.mark.parametrize("act", [ganforge.resume, ganforge.load])
+def test_a_checkpoint_of_another_recipe(act: Any, whole: State) -> None:
+    path = Path("whole") / RECIPE
+    path.write_text(path.read_text().replace("batch_size = 4", "batch_size = 5"))
+    with pytest.raises(RunError, match=r"recipe differ:\n    training.batch_size: 5, 4"):
+        act("whole")
+
+
+def test_settings_of_the_run_itself_may_change(whole: State) -> None:
+    path = Path("whole") / RECIPE
+    path.write_text(path.read_text().replace("keep = 3", "keep = 1").replace("steps = 10", "steps = 11"))
+    ganforge.resume("whole")
+    assert len(checkpoint.checkpoints(Path("whole") / CHECKPOINTS)) == 1
+
+
+@pytest.mark.parametrize(
+    ("line", "other"), [("seed = 0", "seed = 7"), ('precision = "float32"', 'precision = "float64"')]
+)
+def test_settings_that_change_every_number_may_not(line: str, other: str, whole: State) -> None:
+    path = Path("whole") / RECIPE
+    assert line in path.read_text()
+    path.write_text(path.read_text().replace(line, other))
+    with pytest.raises(RunError, match=f"run.{line.split()[0]}"):
+        ganforge.resume("whole", steps=11)
+
+
+def test_a_recipe_field_that_is_newer_than_the_checkpoint_has_its_default(whole: State) -> None:
+    for path in checkpoint.checkpoints(Path("whole") / CHECKPOINTS):
+        about, state = checkpoint.load(path)
+        del about.recipe["training"]["order"]
+        shutil.rmtree(path)
+        checkpoint.save(path.parent, state, about, keep=9)
+    assert ganforge.resume("whole", steps=11).step == 11
+
+
+def test_a_run_is_trained_by_one_process_alone(whole: State) -> None:
+    with alone(Path("whole"), print), pytest.raises(RunError, match="whole is being trained by another process"):
+        ganforge.resume("whole", steps=11)
+    assert ganforge.resume("whole", steps=11).step == 11
+
+
+def test_what_is_laid_on_a_typed_recipe(place: Path) -> None:
+    run = ganforge.train(ganforge.load_recipe("./r.toml"), overrides={"run": {"steps": 1}}, out="one")
+    assert run.step == 1
+
+
+def test_other_pictures(place: Path) -> None:
+    (place / "there").mkdir()
+    train(out="out", data="there", overrides={"run": {"steps": 3}, "data": {"count": 20}})
+    (place / "elsewhere").mkdir()
+    assert ganforge.resume("out", data="elsewhere", steps=4).step == 4  # the same ones, moved
+    text = (place / "out" / RECIPE).read_text()
+    (place / "there").rmdir()
+    assert "elsewhere" in text
+
+
+def test_pictures_that_changed(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    train(out="out", overrides={"run": {"steps": 3}})
+    real = Stripes.read
+    monkeypatch.setattr(Stripes, "read", lambda self, index: real(self, index) + (index == 7))
+    monkeypatch.setattr(Stripes, "fingerprint", "other")
+    with pytest.raises(RunError, match="not those that run out was trained on"):
+        ganforge.resume("out", steps=5)
+
+
+@pytest.mark.parametrize("act", [ganforge.resume, ganforge.load])
+def test_no_run(act: Any, place: Path) -> None:
+    with pytest.raises(RunError, match="there is no run at nowhere"):
+        act("nowhere")
+    Path("empty").mkdir()
+    with pytest.raises(RunError, match="is not the folder of a run"):
+        act("empty")
+
+
+def test_a_run_that_was_killed_before_its_first_checkpoint(
+    whole: State, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use_host(monkeypatch, killer(2, Killed()))
+    with pytest.raises(Killed):
+        train(out="early")
+    use_host(monkeypatch)
+    with pytest.raises(RunError, match="run early has no checkpoint yet"):
+        ganforge.load("early")
+    Path("early", f".{RECIPE}.4711.partial").write_text("left")
+    lines: list[str] = []
+    monkeypatch.setattr(plugins.default_host(), "warn", lines.append)
+    assert states_equal(state_of(ganforge.resume("early").model), whole)
+    assert lines == ["run early was stopped before its first checkpoint; it begins anew"]
+    assert list(Path("early").rglob(".*")) == []
+
+
+def test_a_diverged_run_keeps_its_last_good_checkpoint(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = FakeSession.step
+    monkeypatch.setattr(
+        FakeSession, "step", lambda self, inputs: real(self, inputs) | ({"d_loss": np.inf} if len(self.fed) > 5 else {})
+    )
+    with pytest.raises(RunError, match=r"step 6: d_loss = inf\. Training has diverged"):
+        train(out="out")
+    assert ganforge.load("out").step == 4
+
+
+def test_workers_are_compared_before_a_resume_writes(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = train(out="run").folder
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+    def refuse(*facts: Any, **more: Any) -> None:
+        raise RunError("worker 1 of 2 has another recipe than worker 0")
+
+    monkeypatch.setattr(resuming, "check_same_inputs", refuse)
+    with pytest.raises(RunError, match="worker 1 of 2"):
+        ganforge.resume(folder, steps=1000)
+    after = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    assert {path: after[path] for path in before} == before
