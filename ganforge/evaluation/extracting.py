@@ -124,7 +124,7 @@ def check_extractor_works(opened: Opened, images: Images) -> None:
     Raises:
         EvaluationError: another shape or type than it says, NaN, or other features for the same images.
     """
-    few = np.ascontiguousarray(images[:_TRIED])
+    few = np.array(images[:_TRIED])
     first, again = _called(opened, few), _called(opened, few[::-1].copy())[::-1]
     finite = np.isfinite(first).all() and np.isfinite(again).all()
     if finite and np.abs(first - again).max() > _ALIKE * max(float(np.abs(first).max()), 1e-30):
@@ -142,7 +142,7 @@ def extract(opened: Opened, images: Images, who: str, on_progress: OnProgress | 
     """
     parts = []
     for at in range(0, len(images), _AT_ONCE):
-        parts.append(_called(opened, np.ascontiguousarray(images[at : at + _AT_ONCE])))
+        parts.append(_called(opened, np.array(images[at : at + _AT_ONCE])))  # a copy: cached images are read-only
         if on_progress is not None:
             on_progress(min(at + _AT_ONCE, len(images)), len(images))
     if len({part.shape[1] for part in parts}) != 1:

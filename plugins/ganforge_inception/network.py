@@ -47,7 +47,7 @@ def open_network(argument: str) -> Extractor:
 
 
 def _batch(network: Any, images: Images) -> Array:
-    colour = np.ascontiguousarray(np.broadcast_to(images, (*images.shape[:3], 3)))
+    colour = np.repeat(images, 3 // images.shape[3], axis=3)
     with torch.inference_mode():
         (found,) = network(torch.from_numpy(colour).permute(0, 3, 1, 2))
         return np.asarray(found.double().numpy())

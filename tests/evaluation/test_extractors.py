@@ -98,6 +98,29 @@ def test_inception_wants_the_original_weights(tmp_path: Path) -> None:
         entry.open(SHAPE, str(tmp_path / "weights.pth"))
 
 
+def test_inception_gives_the_features_of_torch_fidelity(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With weights drawn at random in place of the original ones, which nobody may download here."""
+    (entry,) = inception()
+    if missing(entry):
+        pytest.skip(f"{missing(entry)} are not installed")
+    torch = pytest.importorskip("torch")
+    network = referee("torch_fidelity.feature_extractor_inceptionv3").FeatureExtractorInceptionV3
+    torch.manual_seed(0)
+    torch.save({}, tmp_path / "empty.pth")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(network, "load_state_dict", lambda self, state: None)
+        drawn = network("x", ["2048"], feature_extractor_weights_path=str(tmp_path / "empty.pth"))
+    torch.save(drawn.state_dict(), tmp_path / "weights.pth")
+    monkeypatch.setattr("ganforge_inception.network.ORIGINAL", "")
+    extractor = entry.open(SHAPE, str(tmp_path / "weights.pth"))
+    found = extractor.function(IMAGES[:2])
+    (given,) = drawn(torch.from_numpy(IMAGES[:2]).permute(0, 3, 1, 2))
+    assert found.shape == (2, extractor.dimension) and found.dtype == np.float64
+    np.testing.assert_allclose(found, given.numpy(), rtol=1e-4, atol=1e-6)
+    grey = extractor.function(IMAGES[:1, ..., :1])
+    np.testing.assert_allclose(grey, extractor.function(np.repeat(IMAGES[:1, ..., :1], 3, axis=3)), rtol=1e-4)
+
+
 @pytest.mark.parametrize(
     ("asked", "says"),
     [("random:x", "no seed"), ("pixels:0", "no side"), ("pixels:1000", "no side"), ("pixels:", "no side")],

@@ -72,7 +72,13 @@ def _measured(extractor: str, data_set: str, path: Path) -> dict[str, Measures]:
     return {name: measure(reference[: len(each)], features(each)) for name, each in sets.items()}
 
 
-ALL = [("lite0", "cifar10"), ("lite0", "mnist"), ("random", "cifar10"), ("random", "mnist")]
+ALL = [
+    pytest.param("random", "mnist"),
+    *(
+        pytest.param(*each, marks=pytest.mark.slow)
+        for each in (("random", "cifar10"), ("lite0", "mnist"), ("lite0", "cifar10"))
+    ),
+]
 
 
 @pytest.mark.parametrize(("extractor", "data_set"), ALL)
@@ -98,14 +104,14 @@ def test_kid_rises(measured: Found, extractor: str, data_set: str, worse: tuple[
     assert kids == sorted(set(kids)), dict(zip(worse, kids, strict=True))
 
 
-@pytest.mark.parametrize(("extractor", "data_set"), [*ALL[:2], ALL[3]])
+@pytest.mark.parametrize(("extractor", "data_set"), [ALL[0], *ALL[2:]])
 def test_recall_falls_with_fewer_classes(measured: Found, extractor: str, data_set: str) -> None:
     """By random features the classes of CIFAR-10 cannot be told apart well enough."""
     found = measured(extractor, data_set)
     assert found["two classes"].recall < found["half of the classes"].recall < found["real"].recall
 
 
-@pytest.mark.parametrize("extractor", ["lite0", "random"])
+@pytest.mark.parametrize("extractor", ["random", pytest.param("lite0", marks=pytest.mark.slow)])
 def test_precision_falls_with_noise(measured: Found, extractor: str) -> None:
     """On digits. Balls around photographs are so wide that noise does not leave them, while recall and KID see it."""
     found = measured(extractor, "mnist")
