@@ -13,6 +13,7 @@ from ganforge._io.lazy import lazy_exports
 
 if TYPE_CHECKING:
     from ganforge.errors import GanforgeError
+    from ganforge.evaluation.evaluating import evaluate
     from ganforge.generation.model import Model
     from ganforge.plugins.markers import hookimpl
     from ganforge.recipes.schema import Recipe
@@ -30,6 +31,7 @@ _HOMES = {
     "Recipe": "recipes.schema",
     "Run": "training.run",
     "build": "training.models",
+    "evaluate": "evaluation.evaluating",
     "hookimpl": "plugins.markers",
     "load": "training.models",
     "load_recipe": "training.describing",
@@ -37,6 +39,18 @@ _HOMES = {
     "train": "training.starting",
 }
 
-__all__ = ["GanforgeError", "Model", "Recipe", "Run", "build", "hookimpl", "load", "load_recipe", "resume", "train"]
+__all__ = [
+    "GanforgeError",
+    "Model",
+    "Recipe",
+    "Run",
+    "build",
+    "evaluate",
+    "hookimpl",
+    "load",
+    "load_recipe",
+    "resume",
+    "train",
+]
 
 __getattr__, __dir__ = lazy_exports(__name__, _HOMES)

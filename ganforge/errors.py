@@ -55,6 +55,10 @@ class BenchError(GanforgeError):
     """A speed that is not told, since what was computed is wrong."""
 
 
+class EvaluationError(GanforgeError):
+    """Images or features that cannot be measured: too few, all the same, not finite; an extractor that is broken."""
+
+
 class StateError(GanforgeError):
     """A state whose arrays are not those of the networks: missing, extra or misshapen."""
 

@@ -11,6 +11,7 @@ from ganforge import __version__
 from ganforge._io.files import redirect_to_devnull
 from ganforge.cli.bench import bench
 from ganforge.cli.data import data
+from ganforge.cli.evaluate import evaluate
 from ganforge.cli.history import history
 from ganforge.cli.interpolate import interpolate
 from ganforge.cli.listings import architectures, backends, datasets, layers, losses, optimizers, plugins, recipes
@@ -48,7 +49,7 @@ def cli() -> None:
     """One description of a GAN; any framework trains it; the numbers agree."""
 
 
-LOOKING = (sample, traverse, interpolate, history)
+LOOKING = (sample, traverse, interpolate, history, evaluate)
 LISTING = (recipes, datasets, architectures, layers, losses, optimizers, backends, plugins)
 for command in (train, resume, *LOOKING, parity, bench, *LISTING, data):
     cli.add_command(command)

@@ -92,3 +92,27 @@ def preparing() -> Iterator[Callable[[int, int], None]]:
                 bar.stop()
 
         yield tell
+
+
+@contextmanager
+def stages() -> Iterator[Callable[[str, int, int], None]]:
+    """A function to tell what is being done and how far it has come: a bar on a terminal, elsewhere a line at times."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    shown = sys.stderr.isatty()
+    with Progress(*columns, console=Console(stderr=True), transient=True, disable=not shown) as bar:
+        task, now, said = bar.add_task("", total=None, visible=False), "", monotonic()
+
+        def tell(stage: str, done: int, total: int) -> None:
+            nonlocal now, said
+            if not shown and monotonic() - said >= _PAUSE:
+                said = monotonic()
+                click.echo(f"{stage}: {done:,} of {total:,}", err=True)
+            if stage != now:
+                now = stage
+                bar.reset(task, description=stage, total=total)
+            bar.update(task, completed=done, total=total, visible=True)
+
+        yield tell

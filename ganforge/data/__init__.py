@@ -7,8 +7,9 @@ from ganforge._io.lazy import lazy_exports
 if TYPE_CHECKING:
     from ganforge.data.contract import DatasetEntry, Download, ImageSet, NoOptions, Pixels
     from ganforge.data.download import fetch
+    from ganforge.data.extractors import Extractor, ExtractorEntry
     from ganforge.data.face_cropping import crop_faces
-    from ganforge.data.fitting import Crop, Fit, fit_image
+    from ganforge.data.fitting import Crop, Fit, ImageShape, fit_image
     from ganforge.data.folders import ImageFile, ImageFolder, by_subfolder, list_images, printable_name
     from ganforge.data.image_files import read_image
     from ganforge.data.locate import existing_folder
@@ -18,10 +19,13 @@ _HOMES = {
     "Crop": "fitting",
     "DatasetEntry": "contract",
     "Download": "contract",
+    "Extractor": "extractors",
+    "ExtractorEntry": "extractors",
     "Fit": "fitting",
     "ImageFile": "folders",
     "ImageFolder": "folders",
     "ImageSet": "contract",
+    "ImageShape": "fitting",
     "NoOptions": "contract",
     "Pixels": "contract",
     "Prepared": "preparing",
@@ -41,10 +45,13 @@ __all__ = [
     "Crop",
     "DatasetEntry",
     "Download",
+    "Extractor",
+    "ExtractorEntry",
     "Fit",
     "ImageFile",
     "ImageFolder",
     "ImageSet",
+    "ImageShape",
     "NoOptions",
     "Pixels",
     "Prepared",

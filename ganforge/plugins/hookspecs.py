@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from ganforge.backend.contract import BackendEntry
     from ganforge.data.contract import DatasetEntry
+    from ganforge.data.extractors import ExtractorEntry
     from ganforge.recipes.schema import RecipeEntry
     from ganforge.spec.architectures import ArchitectureEntry
     from ganforge.spec.kinds import LayerEntry, OptimizerEntry
@@ -45,6 +46,11 @@ def ganforge_recipes() -> "Iterable[RecipeEntry]":  # type: ignore[empty-body]
 @hookspec
 def ganforge_losses() -> "Iterable[LossEntry | PenaltyEntry]":  # type: ignore[empty-body]
     """Losses and penalties, each written once over `Ops` and run by every backend."""
+
+
+@hookspec
+def ganforge_extractors() -> "Iterable[ExtractorEntry]":  # type: ignore[empty-body]
+    """Extractors: functions from images to features, in which `ganforge evaluate` measures."""
 
 
 @hookspec

@@ -1,4 +1,5 @@
-"""For tests, ours and everybody's: the NumPy reference, tiny GANs, and the checks of a backend, a data set or a loss.
+"""For tests, ours and everybody's: the NumPy reference, tiny GANs, and the checks of a backend, a data set, a loss or
+an extractor.
 
 The names below are imported when first used: a list of plugins must not wait for them.
 """
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from ganforge.testing.backends import check_backend
     from ganforge.testing.datasets import check_dataset
     from ganforge.testing.diagnosis import Diagnosis, diagnose
+    from ganforge.testing.extractors import check_extractor
     from ganforge.testing.findings import ConformanceError, Finding
     from ganforge.testing.layer_check import check_layer
     from ganforge.testing.losses import check_loss
@@ -28,6 +30,7 @@ _HOMES = {
     "Finding": "findings",
     "check_backend": "backends",
     "check_dataset": "datasets",
+    "check_extractor": "extractors",
     "check_layer": "layer_check",
     "check_loss": "losses",
     "check_optimizer": "optimizer_check",
@@ -44,6 +47,7 @@ __all__ = [
     "Finding",
     "check_backend",
     "check_dataset",
+    "check_extractor",
     "check_layer",
     "check_loss",
     "check_optimizer",

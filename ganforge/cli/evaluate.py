@@ -1,0 +1,83 @@
+"""`ganforge evaluate`: how good the images of a run, or of any folder, are."""
+
+import json
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.argument("target", metavar="RUN|FOLDER", type=click.Path(path_type=Path))
+@click.option("--data", type=click.Path(path_type=Path), help="Where the real images lie.")
+@click.option("--dataset", default="folder", show_default=True, help="Data set of a FOLDER's real images.")
+@click.option(
+    "--extractor",
+    "extractors",
+    multiple=True,
+    metavar="NAME",
+    help="What to measure in, as lite0, lite0:96, random, pixels, inception:FILE or MODULE:FUNCTION; more than once "
+    "for several. [default: the best installed]",
+)
+@click.option("--images", type=click.IntRange(min=1), default=10_000, show_default=True, help="At most so many.")
+@click.option("--checkpoint", type=int, metavar="STEP", help="Of this step. [default: the newest]")
+@click.option("--every-checkpoint", is_flag=True, help="All checkpoints of the RUN, in order.")
+@click.option("--against", type=click.Path(path_type=Path), help="Measure this RUN or FOLDER as well.")
+@click.option("--save-features", type=click.Path(path_type=Path), metavar="FILE.npz", help="Write the features.")
+@click.option(
+    "--copies",
+    type=click.Path(path_type=Path),
+    metavar="FILE.png",
+    help="Did it copy? Look through all training images, and draw the closest pairs.",
+)
+@click.option("--json", "to", type=click.Path(path_type=Path), metavar="FILE", help="Write all figures; - for stdout.")
+@click.option("--backend", help="Framework to draw with. [default: the one it ran on last]")
+def evaluate(
+    target: Path,
+    data: Path | None,
+    dataset: str,
+    extractors: tuple[str, ...],
+    images: int,
+    checkpoint: int | None,
+    every_checkpoint: bool,
+    against: Path | None,
+    save_features: Path | None,
+    copies: Path | None,
+    to: Path | None,
+    backend: str | None,
+) -> None:
+    """Measure the images of a RUN, or those in a FOLDER, against real images.
+
+    KID, Frechet distance, precision, recall, density, coverage and MIND, and beside them the same of real images
+    against other real ones: the best that can be reached. docs/quality.md says which to believe.
+    """
+    from ganforge._io.files import write_whole
+    from ganforge.cli.show import stages
+    from ganforge.evaluation.evaluating import evaluate as measured
+
+    if save_features is not None and save_features.suffix != ".npz":
+        raise click.BadParameter(f"{save_features} must end in .npz", param_hint="--save-features")
+    if copies is not None and copies.suffix != ".png":
+        raise click.BadParameter(f"{copies} must end in .png", param_hint="--copies")
+    with stages() as tell:
+        found = measured(
+            target,
+            data=data,
+            dataset=dataset,
+            extractors=extractors,
+            images=images,
+            checkpoint=checkpoint,
+            every_checkpoint=every_checkpoint,
+            against=against,
+            save_features=save_features,
+            copies=copies,
+            backend=backend,
+            on_stage=tell,
+        )
+    text = json.dumps(found.table(), indent=2)
+    if to == Path("-"):
+        click.echo(text)
+        return
+    click.echo(str(found))
+    if to is not None:
+        write_whole(to, f"{text}\n".encode())
+        click.echo(f"{to} written")

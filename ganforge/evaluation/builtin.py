@@ -1,0 +1,40 @@
+"""The extractors that come with ganforge and need nothing beside it, as a plugin."""
+
+from collections.abc import Iterable
+
+from ganforge.data.extractors import Extractor, ExtractorEntry
+from ganforge.data.fitting import ImageShape
+from ganforge.plugins.markers import hookimpl
+
+
+def _open_random(shape: ImageShape, argument: str | None) -> Extractor:
+    from ganforge.evaluation.random_features import open_random
+
+    return open_random(shape, argument)
+
+
+def _open_pixels(shape: ImageShape, argument: str | None) -> Extractor:
+    from ganforge.evaluation.pixel_features import open_pixels
+
+    return open_pixels(shape, argument)
+
+
+EXTRACTORS = (
+    ExtractorEntry(
+        name="random",
+        summary="three layers of random convolutions, up to 560 features; random:SEED for others",
+        open=_open_random,
+        rank=100,
+    ),
+    ExtractorEntry(
+        name="pixels",
+        summary="the grey levels themselves, of sides above 32 after shrinking; pixels:SIDE for another side",
+        open=_open_pixels,
+    ),
+)
+
+
+@hookimpl
+def ganforge_extractors() -> Iterable[ExtractorEntry]:
+    """The extractors that need no network."""
+    return EXTRACTORS
