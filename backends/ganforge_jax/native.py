@@ -6,7 +6,7 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from ganforge.backend import Runtime, forward
+from ganforge.backend import Runtime, forward_pass
 from ganforge.spec import Gan, NetworkName
 
 Params = dict[str, dict[str, jax.Array]]
@@ -36,6 +36,6 @@ def build(runtime: Runtime, gan: Gan, network: NetworkName, arrays: dict[str, ja
     def apply(params: Params, x: jax.Array, labels: jax.Array | None = None) -> jax.Array:
         own = {f"{layer}/{kind}": array for layer, kinds in params.items() for kind, array in kinds.items()}
         hot = None if labels is None else runtime.ops.one_hot(labels, gan.classes, x)
-        return forward(runtime, nodes, own, x, hot)[0]
+        return forward_pass(runtime, nodes, own, x, hot)[0]
 
     return NativeNetwork(apply, params)

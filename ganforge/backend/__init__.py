@@ -17,7 +17,8 @@ from ganforge.backend.contract import (
     StepInputs,
     Workers,
 )
-from ganforge.backend.forward import forward, label_as_bias
+from ganforge.backend.forward import forward as forward_pass
+from ganforge.backend.forward import label_as_bias
 from ganforge.backend.observing import TOLERANCES, Seen, Tolerances, difference, observe
 from ganforge.backend.runtime import (
     NO_FAST_FORMS,
@@ -61,7 +62,7 @@ __all__ = [
     "Vjp",
     "Workers",
     "difference",
-    "forward",
+    "forward_pass",
     "label_as_bias",
     "observe",
     "plain_asked",
