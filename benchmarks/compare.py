@@ -30,17 +30,20 @@ import numpy as np
 
 import ganforge
 from ganforge.errors import GanforgeError
+from ganforge.plugins.host import default_host
 from ganforge.recipes.laying import merge
 from ganforge.recipes.schema import Recipe
 from ganforge.spec.costs import step_operations
-from ganforge.training.benchmark import check, peak_memory, ready
+from ganforge.training.benchmark import check, on_noise, peak_memory, ready
 
 SIDE = 1024
 EXAMPLES: dict[str, dict[str, Any]] = {
     "torch": {"training": {"latents": "shared"}},
     "tensorflow": {"training": {"batches": "joint"}},
+    "jax": {"training": {"latents": "shared"}},
 }
-"""DCGAN as PyTorch's example has it, whose generator learns from the discriminator's fakes; and as Keras's has it."""
+"""DCGAN as PyTorch's example has it, whose generator learns from the discriminator's fakes; and as Keras's has it. JAX
+has no example of its own: as PyTorch's."""
 CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "digits": ("digits", {}),
     "cgan-mnist": ("cgan-mnist", {}),
@@ -50,7 +53,9 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
 CONTENDERS = {
     "torch": ("by hand, PyTorch", "torch float32", "torch bfloat16"),
     "tensorflow": ("by hand, Keras", "tensorflow float32", "tensorflow bfloat16"),
+    "jax": ("by hand, JAX", "jax float32", "torch float32"),
 }
+LOOPS = {"torch": "baseline_torch", "tensorflow": "baseline_keras", "jax": "baseline_jax"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,10 +79,10 @@ def steps(case: str, framework: str, contender: str) -> Iterator[object]:
     recipe = described(case, framework)
     if not contender.startswith("by hand"):
         backend, precision = contender.split()
-        recipe = ganforge.load_recipe(recipe, overrides={"run": {"precision": precision}})
-        check(recipe, backend)
-        yield from ready(recipe, backend).steps()
-    loops = importlib.import_module("baseline_torch" if framework == "torch" else "baseline_keras")
+        experiment = on_noise(recipe.with_run(backend=backend, precision=precision), default_host())
+        check(experiment)
+        yield from ready(experiment).steps()
+    loops = importlib.import_module(LOOPS[framework])
     height, width = recipe.size
     batch, channels = recipe.training.batch_size, recipe.channels or 3
     stream = np.random.default_rng(0)
@@ -101,6 +106,11 @@ def products(framework: str) -> Callable[[], object]:
 
         a = torch.ones(SIDE, SIDE)
         return lambda: a @ a
+    if framework == "jax":
+        import jax.numpy as jnp
+
+        c = jnp.ones((SIDE, SIDE))
+        return lambda: (c @ c).block_until_ready()
     import tensorflow as tf
 
     b = tf.ones((SIDE, SIDE))
@@ -158,7 +168,7 @@ def compete(case: str, framework: str, rounds: int, seconds: float) -> dict[str,
 def figures(case: str, framework: str, turns: dict[str, list[Turn]]) -> list[dict[str, Any]]:
     """A row for each contender."""
     recipe = described(case, framework)
-    gan = ready(recipe, framework).model.gan
+    gan = on_noise(recipe, default_host()).gan
     baseline, *_ = turns.values()
     return [
         {
@@ -208,7 +218,7 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--cases", type=among(CASES), default=list(CASES), help="some of them, with commas between")
-    parser.add_argument("--against", type=among(CONTENDERS), default=list(CONTENDERS), help="torch, tensorflow")
+    parser.add_argument("--against", type=among(CONTENDERS), default=list(CONTENDERS), help="torch, tensorflow, jax")
     parser.add_argument("--rounds", type=int, default=9, help="turns of each")
     parser.add_argument("--seconds", type=float, default=2.0, help="a turn takes at least, and two steps")
     parser.add_argument("--json", type=Path, help="also write the figures here")

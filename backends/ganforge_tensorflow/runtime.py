@@ -126,7 +126,9 @@ class TensorFlowRuntime:
 
         return Vjp(tf.stop_gradient(value), aux, pull, lambda function: self._vjp(*function(value), leaves))
 
-    def compile(self, function: Callable[..., tuple[Tensors, Any]], arrays: Tensors) -> Callable[..., Any]:
+    def compile(
+        self, function: Callable[..., tuple[Tensors, Any]], arrays: Tensors, *, changing: bool
+    ) -> Callable[..., Any]:
         """Traced for every shape of its inputs."""
         # A partial, not a function of its own, since TensorFlow counts traces by the place in the source and warns.
         run = self.together(partial(self._run, function, arrays))

@@ -118,7 +118,9 @@ class TorchRuntime:
 
         return Vjp(value.detach(), aux, pull, then)
 
-    def compile(self, function: Callable[..., tuple[Tensors, Any]], arrays: Tensors) -> Callable[..., Any]:
+    def compile(
+        self, function: Callable[..., tuple[Tensors, Any]], arrays: Tensors, *, changing: bool
+    ) -> Callable[..., Any]:
         """Nothing is compiled: operation by operation."""
 
         def run(*inputs: Any) -> Any:

@@ -17,7 +17,7 @@ from ganforge.backend.contract import (
     StepInputs,
     Workers,
 )
-from ganforge.backend.forward import label_as_bias
+from ganforge.backend.forward import forward, label_as_bias
 from ganforge.backend.observing import TOLERANCES, Seen, Tolerances, difference, observe
 from ganforge.backend.runtime import (
     NO_FAST_FORMS,
@@ -61,6 +61,7 @@ __all__ = [
     "Vjp",
     "Workers",
     "difference",
+    "forward",
     "label_as_bias",
     "observe",
     "plain_asked",

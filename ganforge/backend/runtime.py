@@ -183,9 +183,12 @@ class Runtime(Protocol):
         """`function(arrays) -> (value, aux)` with the way back to `arrays`."""
         ...
 
-    def compile(self, function: Callable[..., tuple[Tensors, Any]], arrays: Tensors) -> Callable[..., Any]:
+    def compile(
+        self, function: Callable[..., tuple[Tensors, Any]], arrays: Tensors, *, changing: bool
+    ) -> Callable[..., Any]:
         """`function(arrays, *inputs) -> (changed arrays, result)` as `(*inputs) -> result`, which stores what changed.
 
+        changing: whether any array changes. Where none does, calls may run side by side in several threads.
         `function` is pure but for fast forms; a framework that traces calls it once for every shape of its inputs.
         """
         ...

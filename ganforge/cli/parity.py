@@ -1,6 +1,7 @@
 """`ganforge parity`: the same recipe in two frameworks, number by number."""
 
 import json
+from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,9 +17,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.option("--recipe", "recipes", multiple=True, default=["digits"], show_default=True, help="May be given again.")
-@click.option(
-    "--backends", default="torch,tensorflow", show_default=True, help="The first is compared with the others."
-)
+@click.option("--backends", default="torch,tensorflow", show_default=True, help="Two or more; every two are compared.")
 @click.option("--precision", type=click.Choice(["float64", "float32"]), default="float64", show_default=True)
 @click.option("--steps", type=click.IntRange(min=1), default=20, show_default=True, help="Of the free run.")
 @click.option("--lock-step", is_flag=True, help="Do --steps steps each from the same state; then at most 20 freely.")
@@ -53,7 +52,7 @@ def parity(
     from ganforge.recipes.reading import read
 
     host = default_host()
-    first, *others = find_backends([name.strip() for name in backends.split(",")], host)
+    entries = find_backends([name.strip() for name in backends.split(",")], host)
     overrides = parse_assignments(assignments)
     given = [
         read(name, host, known_kinds(host), data=path, overrides=overrides, batch_size=batch_size) for name in recipes
@@ -61,7 +60,7 @@ def parity(
     reports: list[dict[str, Any]] = []
     for recipe in given:
         made = trial(recipe, host)
-        for other in others:
+        for first, other in combinations(entries, 2):
             report = compare(
                 made.experiment.gan,
                 first,

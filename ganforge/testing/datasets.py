@@ -4,7 +4,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from importlib.util import find_spec
+from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import Any
 
@@ -65,10 +65,19 @@ def _entry(entry: DatasetEntry) -> Iterator[Finding]:
         )
 
 
+def _importable(module: str) -> bool:
+    """Whether the module's name leads to its file; not where a file was run or loaded by its path."""
+    top, file = PathFinder.find_spec(module.partition(".")[0]), getattr(sys.modules.get(module), "__file__", None)
+    if top is None or file is None:
+        return top is not None and module not in sys.modules
+    places = [top.origin, *(top.submodule_search_locations or ())]
+    return any(Path(file).is_relative_to(place) for place in places if place)
+
+
 def _light(entry: DatasetEntry) -> Iterator[Finding]:
     """A plugin is imported by every command, so it must not import a framework."""
     module = entry.open.__module__
-    if module == "__main__" or find_spec(module.partition(".")[0]) is None:
+    if not _importable(module):
         return
     code = f"import sys; sys.path[:] = {sys.path!r}; import {module}; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

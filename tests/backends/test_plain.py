@@ -16,7 +16,7 @@ from ganforge.recipes.shipped import shipped_recipes
 from ganforge.spec.arrays import State
 from ganforge.spec.gan import Gan
 from ganforge.testing.tiny import TINY
-from ganforge.training.experiment import find_backend
+from ganforge.training.backends import find_backend
 
 SMALL: dict[str, Any] = {"image_size": [27, 24], "training": {"batch_size": 4}, "data": {"set": "digits"}}
 
@@ -59,7 +59,9 @@ def test_no_result_of_a_recipe_changes(name: str, recipe: str, monkeypatch: pyte
     width = {"width": 2} if ganforge.load_recipe(recipe).generator else {"architecture": {"width": 2}}
     made = trial(ganforge.load_recipe(recipe, overrides=SMALL | width), host)
     fast = find_backend(name, host)
-    report = compare(made.gan, fast, without(fast, monkeypatch), inputs=made.inputs, state=made.state, steps=3)
+    report = compare(
+        made.experiment.gan, fast, without(fast, monkeypatch), inputs=made.inputs, state=made.state, steps=3
+    )
     assert report.ok, report.first
 
 

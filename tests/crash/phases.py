@@ -28,7 +28,7 @@ WRAPPED = {
     "save": ("ganforge.training.checkpoint.save",),
     "remove": ("ganforge.training.checkpoint._discard",),
 }
-OPENERS = ("ganforge_torch.runtime", "ganforge_tensorflow.runtime")
+OPENERS = ("ganforge_torch.runtime", "ganforge_tensorflow.runtime", "ganforge_jax.runtime")
 OF_SESSION = {"step": "step", "gather": "state"}
 
 

@@ -18,6 +18,7 @@ SEED = 1
         ("torch", 4),
         pytest.param("torch", 20, marks=pytest.mark.crash),
         pytest.param("tensorflow", 20, marks=pytest.mark.crash),
+        pytest.param("jax", 20, marks=pytest.mark.crash),
     ],
 )
 def test_killed_runs_end_as_one_that_was_not(backend: str, kills: int, tmp_path: Path) -> None:

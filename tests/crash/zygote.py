@@ -19,6 +19,7 @@ from crash.phases import Aim, Phases
 IMPORTED = {
     "torch": ("torch", "ganforge_torch.runtime"),
     "tensorflow": ("tensorflow", "ganforge_tensorflow.runtime"),
+    "jax": ("jax", "ganforge_jax.runtime"),
 }
 OF_A_RUN = (
     *(

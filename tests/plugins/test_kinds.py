@@ -363,7 +363,7 @@ def test_the_backends_agree(others: list[str], batches: str, host: Host) -> None
     given = ganforge.load_recipe("./level.toml", overrides={"training": {"batches": batches}})
     made = trial(given, host)
     reference, other = find_backends(["numpy", *others], host)
-    report = compare(made.gan, reference, other, inputs=made.inputs, state=made.state, steps=4)
+    report = compare(made.experiment.gan, reference, other, inputs=made.inputs, state=made.state, steps=4)
     assert report.ok, report.first
 
 

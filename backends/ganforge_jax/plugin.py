@@ -1,0 +1,27 @@
+"""The JAX backend's entry. JAX itself is imported when a session is opened, not before."""
+
+from collections.abc import Iterable
+
+from ganforge.backend import BackendEntry, Precision, Session
+from ganforge.plugins import hookimpl
+from ganforge.spec import Gan, State
+
+
+def _open(gan: Gan, state: State, precision: Precision, device: str) -> Session:
+    from ganforge_jax.runtime import open_session
+
+    return open_session(gan, state, precision, device)
+
+
+@hookimpl
+def ganforge_backends() -> Iterable[BackendEntry]:
+    """JAX."""
+    yield BackendEntry(
+        name="jax",
+        summary="JAX, the whole step in one compiled function",
+        modules=("jax",),
+        install="ganforge[jax]",
+        rank=30,
+        precisions=("float32", "float64", "bfloat16"),
+        open=_open,
+    )
