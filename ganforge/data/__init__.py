@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING
 from ganforge._io.lazy import lazy_exports
 
 if TYPE_CHECKING:
-    from ganforge.data.contract import DatasetEntry, Download, ImageSet, NoOptions, Pixels
+    from ganforge.data.contract import DatasetEntry, Download, ImageSet, ImageShape, NoOptions, Pixels
     from ganforge.data.download import fetch
     from ganforge.data.extractors import Extractor, ExtractorEntry
     from ganforge.data.face_cropping import crop_faces
-    from ganforge.data.fitting import Crop, Fit, ImageShape, fit_image
+    from ganforge.data.fitting import Crop, Fit, fit_image
     from ganforge.data.folders import ImageFile, ImageFolder, by_subfolder, list_images, printable_name
     from ganforge.data.image_files import read_image
     from ganforge.data.locate import existing_folder
@@ -25,7 +25,7 @@ _HOMES = {
     "ImageFile": "folders",
     "ImageFolder": "folders",
     "ImageSet": "contract",
-    "ImageShape": "fitting",
+    "ImageShape": "contract",
     "NoOptions": "contract",
     "Pixels": "contract",
     "Prepared": "preparing",

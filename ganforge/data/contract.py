@@ -19,6 +19,8 @@ from ganforge.errors import PluginError
 
 Pixels = npt.NDArray[np.uint8]
 """One picture: uint8, (height, width, 1 or 3)."""
+ImageShape = tuple[int, int, int]
+"""Height, width, channels (1 or 3)."""
 
 
 class NoOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

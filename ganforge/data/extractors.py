@@ -8,7 +8,7 @@ figure that is made with it.
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ganforge.data.fitting import ImageShape
+from ganforge.data.contract import ImageShape
 from ganforge.spec.arrays import Array, Images
 
 

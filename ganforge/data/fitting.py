@@ -6,14 +6,11 @@ from typing import Literal
 import numpy as np
 from PIL import Image
 
-from ganforge.data.contract import Pixels
+from ganforge.data.contract import ImageShape, Pixels
 from ganforge.errors import DataError
 
 Fit = Literal["cover", "stretch", "pad"]
 """What to do with another aspect ratio: cut off what is over, ignore it, or fill up with black."""
-
-ImageShape = tuple[int, int, int]
-"""Height, width, channels (1 or 3)."""
 
 Crop = tuple[int, int]
 """Height and width."""

@@ -21,8 +21,8 @@ import numpy.typing as npt
 
 from ganforge.data.cache import Entry, Meta, RowFile, Skipped, default_cache, making, open_entry, publish, scratch
 from ganforge.data.checks import check_label
-from ganforge.data.contract import ImageSet, Pixels
-from ganforge.data.fitting import Crop, Fit, ImageShape, fit_image
+from ganforge.data.contract import ImageSet, ImageShape, Pixels
+from ganforge.data.fitting import Crop, Fit, fit_image
 from ganforge.errors import DataError, PluginError, printable
 from ganforge.spec.checks import blamed
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable
 
+from ganforge.data.contract import ImageShape
 from ganforge.data.extractors import Extractor, ExtractorEntry
-from ganforge.data.fitting import ImageShape
 from ganforge.plugins.markers import hookimpl
 
 

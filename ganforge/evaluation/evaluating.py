@@ -12,7 +12,7 @@ import numpy as np
 
 from ganforge._io.files import write_whole
 from ganforge._io.paths import expanded
-from ganforge.data.fitting import ImageShape
+from ganforge.data.contract import ImageShape
 from ganforge.errors import DataError, EvaluationError
 from ganforge.evaluation import runs
 from ganforge.evaluation.by_class import Classes

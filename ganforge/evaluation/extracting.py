@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from ganforge.data.contract import ImageShape
 from ganforge.data.extractors import Extractor, ExtractorEntry
-from ganforge.data.fitting import ImageShape
 from ganforge.errors import EvaluationError, PluginError, near_names
 from ganforge.evaluation.features import Features, check_features
 from ganforge.plugins.host import Host

@@ -8,8 +8,8 @@ arXiv 2002.09797, section 4.3, "random embeddings"). They know nothing of what a
 import numpy as np
 import numpy.typing as npt
 
+from ganforge.data.contract import ImageShape
 from ganforge.data.extractors import Extractor
-from ganforge.data.fitting import ImageShape
 from ganforge.errors import EvaluationError
 from ganforge.spec import streams
 from ganforge.spec.arrays import Array, Images

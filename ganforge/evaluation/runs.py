@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ganforge._io.paths import expanded
-from ganforge.data.fitting import ImageShape
+from ganforge.data.contract import ImageShape
 from ganforge.data.preparing import Prepared
 from ganforge.errors import RunError
 from ganforge.evaluation.extracting import OnProgress

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ganforge.data.fitting import ImageShape, fit_image
+from ganforge.data.contract import ImageShape
+from ganforge.data.fitting import fit_image
 from ganforge.errors import EvaluationError
 from ganforge.evaluation import runs
 from ganforge.evaluation.folders import read_images

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from ganforge.data.contract import ImageShape
 from ganforge.data.extractors import Extractor, ExtractorEntry
-from ganforge.data.fitting import ImageShape
 from ganforge.plugins.host import default_host
 from ganforge.spec import streams
 from ganforge.spec.arrays import Array, Images

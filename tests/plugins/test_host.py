@@ -372,6 +372,7 @@ def test_hooks_by_name() -> None:
         "ganforge_architectures",
         "ganforge_recipes",
         "ganforge_losses",
+        "ganforge_extractors",
         "ganforge_layers",
         "ganforge_optimizers",
         "ganforge_commands",
