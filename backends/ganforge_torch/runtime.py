@@ -79,11 +79,9 @@ class TorchRuntime:
         return {name: self._parameter(self.real(array)) for name, array in state.items()}
 
     def store(self, arrays: Tensors, changed: Tensors) -> None:
-        """Tensors change places; what was changed in place is its own."""
         arrays.update(changed)
 
     def to_numpy(self, x: Tensor) -> Array:
-        """A copy on the host, row by row in memory."""
         return np.array(x.numpy(force=True), order="C")
 
     def real(self, array: npt.NDArray[Any]) -> Tensor:
@@ -121,7 +119,6 @@ class TorchRuntime:
     def compile(
         self, function: Callable[..., tuple[Tensors, Any]], arrays: Tensors, *, changing: bool
     ) -> Callable[..., Any]:
-        """Nothing is compiled: operation by operation."""
 
         def run(*inputs: Any) -> Any:
             changed, result = function(arrays, *inputs)
@@ -132,7 +129,6 @@ class TorchRuntime:
 
     @contextmanager
     def context(self) -> Iterator[None]:
-        """No derivatives, and the same bits for the same inputs."""
         with torch.no_grad(), devices.repeatable(self.device, self.threads):
             yield
 
