@@ -101,7 +101,7 @@ def computed(runtime: Any, nodes: tuple[Node, ...], x: np.ndarray, mode: str) ->
         return {}, {"output": ops.stop_gradient(output), **moved, **gradients}
 
     with runtime.context():
-        found = runtime.compile(work, held)(runtime.keys([KEY]))
+        found = runtime.compile(work, held, changing=True)(runtime.keys([KEY]))
         return {each: runtime.to_numpy(array) for each, array in found.items()}
 
 
@@ -245,7 +245,7 @@ def test_every_form_of_an_optimizer_moves_arrays_as_the_reference_does(
         )  # type: ignore[arg-type]
 
     with runtime.context():
-        run = runtime.compile(update, held)
+        run = runtime.compile(update, held, changing=True)
         for count in range(3):
             gradients = {each: stream.normal(size=shape) for each, shape in SHAPES.items()}
             run(
@@ -282,7 +282,7 @@ def test_every_form_of_the_average(name: str, form: str, monkeypatch: pytest.Mon
         return move_average(runtime, view("averaged"), held, kept=kept, taken=taken), nothing(held)
 
     with runtime.context():
-        runtime.compile(average, held)(runtime.numbers([0.75, 0.25]))
+        runtime.compile(average, held, changing=True)(runtime.numbers([0.75, 0.25]))
     for each in SHAPES:
         expected = 0.75 * state[f"averaged/{each}"] + 0.25 * state[f"generator/{each}"]
         assert runtime.to_numpy(held[f"averaged/{each}"]).tolist() == expected.tolist()

@@ -198,10 +198,10 @@ def test_a_recipe_as_a_dict(place: Path) -> None:
 
 
 def test_the_python_face_shows_its_names() -> None:
-    names = ["GanforgeError", "Model", "Recipe", "Run", "build", "hookimpl", "load", "load_recipe", "resume", "train"]
-    assert dir(ganforge) == names
+    classes, functions = ["GanforgeError", "Model", "Recipe", "Run"], ["build", "evaluate", "hookimpl", "load"]
+    assert dir(ganforge) == [*classes, *functions, "load_recipe", "resume", "train"]
     page = pydoc.render_doc(ganforge, renderer=pydoc.plaintext)
-    assert all(f"    {name}(" in page for name in ("build", "load", "load_recipe", "resume", "train"))
+    assert all(f"    {name}(" in page for name in ("build", "evaluate", "load", "load_recipe", "resume", "train"))
 
 
 # Loading -------------------------------------------------------------------------------------------------------------
