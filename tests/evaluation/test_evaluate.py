@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
+from frameworks import need
 from PIL import Image
 
 import ganforge
@@ -16,7 +17,7 @@ from ganforge.evaluation import evaluate, find_copies, measure
 from ganforge.evaluation.recognition import recognised
 from ganforge.spec.arrays import Images
 
-pytest.importorskip("torch")
+need("torch")
 
 QUICK: dict[str, Any] = {"extractors": ("random",)}
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from frameworks import need
 from ganforge_inception import ganforge_extractors as inception
 from ganforge_lite0 import ganforge_extractors as lite0
 from referees import referee
@@ -103,7 +104,7 @@ def test_inception_gives_the_features_of_torch_fidelity(tmp_path: Path, monkeypa
     (entry,) = inception()
     if missing(entry):
         pytest.skip(f"{missing(entry)} are not installed")
-    torch = pytest.importorskip("torch")
+    torch = need("torch")
     network = referee("torch_fidelity.feature_extractor_inceptionv3").FeatureExtractorInceptionV3
     torch.manual_seed(0)
     torch.save({}, tmp_path / "empty.pth")

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from frameworks import need
 from referees import referee
 
 from ganforge.errors import EvaluationError
@@ -129,7 +130,7 @@ def test_the_figures_of_the_readme_of_prdc() -> None:
 
 @pytest.mark.parametrize(("count", "dimension"), [(900, 40), (300, 128)])
 def test_prdc_agrees(count: int, dimension: int) -> None:
-    prdc = pytest.importorskip("prdc")
+    prdc = need("prdc")
     real, made = features(count, dimension), features(count - 50, dimension, 1, shift=0.1, scale=0.9)
     with contextlib.redirect_stdout(io.StringIO()):
         given = prdc.compute_prdc(real, made, 5)
@@ -139,7 +140,7 @@ def test_prdc_agrees(count: int, dimension: int) -> None:
 
 
 def test_more_rows_than_a_block_are_the_same() -> None:
-    prdc = pytest.importorskip("prdc")
+    prdc = need("prdc")
     real, made = features(2100, 12), features(2500, 12, 1, shift=0.2)
     with contextlib.redirect_stdout(io.StringIO()):
         given = prdc.compute_prdc(real, made, 3)
@@ -159,7 +160,7 @@ def test_torch_fidelity_agrees_on_the_frechet_distance(count: int, dimension: in
 def test_torch_fidelity_agrees_on_the_kernel_distance(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same subsets, drawn as it draws them; the mean and the deviation."""
     kid = referee("torch_fidelity.metric_kid")
-    torch = pytest.importorskip("torch")
+    torch = need("torch")
     real, made = features(900, 64), features(1100, 64, 1, shift=0.1)
     given = kid.kid_features_to_metric(
         torch.from_numpy(real), torch.from_numpy(made), kid_subsets=20, kid_subset_size=300, verbose=False, rng_seed=5
@@ -173,7 +174,7 @@ def test_torch_fidelity_agrees_on_the_kernel_distance(monkeypatch: pytest.Monkey
 
 def test_torch_fidelity_agrees_on_precision_and_recall() -> None:
     prc = referee("torch_fidelity.metric_prc")
-    torch = pytest.importorskip("torch")
+    torch = need("torch")
     real, made = features(700, 24), features(700, 24, 1, shift=0.2)
     given = prc.prc_features_to_metric(
         torch.from_numpy(made), torch.from_numpy(real), prc_neighborhood=5, prc_batch_size=200, verbose=False
@@ -187,7 +188,7 @@ def test_torch_fidelity_agrees_on_precision_and_recall() -> None:
 def test_torchmetrics_agrees() -> None:
     """Its Frechet distance and its kernel distance by a module that hands its input on, in float64."""
     image = referee("torchmetrics.image")
-    torch = pytest.importorskip("torch")
+    torch = need("torch")
     real, made = features(800, 32), features(800, 32, 1, shift=0.1)
 
     class Pass(torch.nn.Module):  # type: ignore[misc, name-defined]

@@ -18,7 +18,7 @@ from ganforge.spec.gan import Gan
 WITHOUT = frozenset(filter(None, os.environ.get("GANFORGE_TEST_WITHOUT", "").split(",")))
 """Modules that may be missing: GANFORGE_TEST_WITHOUT=tensorflow,cv2. What needs them is skipped."""
 FRAMEWORKS = tuple(name for name in ("torch", "tensorflow") if name not in WITHOUT)
-"""Those that must be installed."""
+"""Those that the tests of several frameworks are for. JAX has files of its own."""
 
 
 def need(module: str) -> ModuleType:

@@ -5,17 +5,18 @@ from importlib.util import find_spec
 from typing import Any
 
 import pytest
+from frameworks import need
 
 DECLARED: list[Any] = []
 
 
 def referee(module: str) -> Any:
-    """A module of torch-fidelity or torchmetrics, which import torchvision; the test is skipped without it.
+    """A module of torch-fidelity or torchmetrics, which import torchvision; without that the test is skipped.
 
     A torchvision that was built for another torch has no operations, and cannot even be imported until those that it
     describes are declared. None of them is used here.
     """
-    torch = pytest.importorskip("torch")
+    torch = need("torch")
     if find_spec("torchvision") is None:
         pytest.skip("no torchvision")
     try:
@@ -24,4 +25,4 @@ def referee(module: str) -> Any:
         DECLARED.append(torch.library.Library("torchvision", "DEF"))  # forgotten, it takes back what it declares
         for name in ("nms", "qnms"):
             DECLARED[0].define(f"{name}(Tensor dets, Tensor scores, float limit) -> Tensor")
-    return pytest.importorskip(module)
+    return need(module)
