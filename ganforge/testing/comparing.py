@@ -13,6 +13,7 @@ from ganforge.parity.comparison import compare
 from ganforge.plugins.host import default_host
 from ganforge.recipes.kinds import read_settings
 from ganforge.spec.gan import Gan
+from ganforge.spec.kinds import LayerEntry, OptimizerEntry
 from ganforge.testing.findings import Finding
 from ganforge.testing.plugin import REFERENCE
 from ganforge.testing.tiny import inputs
@@ -76,3 +77,26 @@ def settings_return(settings: Any, kinds: Mapping[str, type]) -> Iterator[Findin
             yield Finding(what=f"written into a recipe and read again it is {read!r}", where=repr(settings))
     if pickle.loads(pickle.dumps(settings)) != settings:
         yield Finding(what="pickled and unpickled it is another", where=repr(settings))
+
+
+def entry_findings(
+    entry: LayerEntry | OptimizerEntry, kind: type, examples: Callable[[], Sequence[object]]
+) -> Iterator[Finding]:
+    """What is wrong with an entry of a `kind` itself: its class, its summary, its examples."""
+    try:
+        entry.check_class()
+    except TypeError as error:
+        yield Finding(what=str(error))
+        return
+    if not entry.summary.strip() or "\n" in entry.summary:
+        yield Finding(what="its summary is not one line", where=repr(entry.summary))
+    try:
+        given = examples()
+    except TypeError:
+        yield Finding(what="its settings have no defaults, and the entry has no examples to check")
+        return
+    yield from (
+        Finding(what=f"an example is a {type(each).__name__}, not a {kind.__name__}", where=repr(each))
+        for each in given
+        if type(each) is not kind
+    )

@@ -14,7 +14,7 @@ from ganforge.spec.kinds import LayerEntry
 from ganforge.spec.layers import Dense, Flatten, Reshape, Tanh
 from ganforge.spec.layers.contract import Layer, Node, Shape
 from ganforge.spec.layers.initializers import Normal
-from ganforge.testing.comparing import chosen_backends, differing, guarded, settings_return
+from ganforge.testing.comparing import chosen_backends, differing, entry_findings, guarded, settings_return
 from ganforge.testing.findings import ConformanceError, Finding
 from ganforge.testing.layer_alone import LayerCase, findings_alone, placed
 from ganforge.testing.session_contract import contract_breaches
@@ -74,23 +74,7 @@ def _examples(entry: LayerEntry) -> tuple[Layer, ...]:
 
 
 def _entry(entry: LayerEntry) -> Iterator[Finding]:
-    try:
-        entry.check_class()
-    except TypeError as error:
-        yield Finding(what=str(error))
-        return
-    if not entry.summary.strip() or "\n" in entry.summary:
-        yield Finding(what="its summary is not one line", where=repr(entry.summary))
-    try:
-        examples = _examples(entry)
-    except TypeError:
-        yield Finding(what="its settings have no defaults, and the entry has no examples to check")
-        return
-    yield from (
-        Finding(what=f"an example is a {type(each).__name__}, not a {entry.layer.__name__}", where=repr(each))
-        for each in examples
-        if type(each) is not entry.layer
-    )
+    return entry_findings(entry, entry.layer, partial(_examples, entry))
 
 
 # In GANs -------------------------------------------------------------------------------------------------------------

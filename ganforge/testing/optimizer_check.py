@@ -13,7 +13,7 @@ from ganforge.spec.arrays import Array
 from ganforge.spec.gan import Gan
 from ganforge.spec.kinds import OptimizerEntry
 from ganforge.spec.optimizers import Optimizer, Scale, Updated
-from ganforge.testing.comparing import chosen_backends, differing, guarded, settings_return
+from ganforge.testing.comparing import chosen_backends, differing, entry_findings, guarded, settings_return
 from ganforge.testing.findings import ConformanceError, Finding
 from ganforge.testing.ops import NUMPY_OPS
 from ganforge.testing.optimizers import update
@@ -79,23 +79,7 @@ def _examples(entry: OptimizerEntry) -> tuple[Optimizer, ...]:
 
 
 def _entry(entry: OptimizerEntry) -> Iterator[Finding]:
-    try:
-        entry.check_class()
-    except TypeError as error:
-        yield Finding(what=str(error))
-        return
-    if not entry.summary.strip() or "\n" in entry.summary:
-        yield Finding(what="its summary is not one line", where=repr(entry.summary))
-    try:
-        examples = _examples(entry)
-    except TypeError:
-        yield Finding(what="its settings have no defaults, and the entry has no examples to check")
-        return
-    yield from (
-        Finding(what=f"an example is a {type(each).__name__}, not a {entry.optimizer.__name__}", where=repr(each))
-        for each in examples
-        if type(each) is not entry.optimizer
-    )
+    return entry_findings(entry, entry.optimizer, partial(_examples, entry))
 
 
 def _alone(optimizer: Optimizer) -> Iterator[Finding]:
