@@ -21,10 +21,10 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from ganforge_mnist import Options, open_mnist
 
-from ganforge.data.fitting import fit_image
 from ganforge.data.folders import ImageFolder, list_images
 from ganforge.data.prefetch import WHOLE, ask, map_rows
 from ganforge.data.preparing import prepare
+from ganforge.data.resizing import fit_image
 
 BATCH, BATCHES = 64, 2_000
 SHAPE = (64, 64, 3)

@@ -26,7 +26,7 @@ from ganforge.training.backends import choose_backend
 from ganforge.training.experiment import decoded, resolve_networks
 from ganforge.training.models import open_model
 from ganforge.training.run import Run
-from ganforge.training.running import train_run
+from ganforge.training.train_run import train_run
 
 WARM = 5
 COUNT, CLASSES = 2000, 10

@@ -34,7 +34,7 @@ from ganforge.training.batches import batch_indices, draw_step
 from ganforge.training.experiment import resolve_networks
 from ganforge.training.models import open_model
 from ganforge.training.run import Run
-from ganforge.training.running import train_run
+from ganforge.training.train_run import train_run
 
 LIMIT = 16 << 20
 """Bytes by which memory may grow, of what a framework and Python's own allocator keep for themselves."""

@@ -114,7 +114,7 @@ def _biased(x: Array, bias: Array | None) -> Array:
 
 
 def _hash(words: Array) -> Array:
-    """`ganforge.spec.streams.hash32` of uint32 words; products wrap around by themselves."""
+    """`ganforge.spec.random_streams.hash32` of uint32 words; products wrap around by themselves."""
     words = (words ^ (words >> 16)) * jnp.uint32(0x85EBCA6B)
     words = (words ^ (words >> 13)) * jnp.uint32(0xC2B2AE35)
     return words ^ (words >> 16)

@@ -118,7 +118,7 @@ def _biased(x: tf.Tensor, bias: tf.Tensor | None) -> tf.Tensor:
 
 
 def _hash(words: tf.Tensor) -> tf.Tensor:
-    """`ganforge.spec.streams.hash32` of uint32 words; products wrap around by themselves."""
+    """`ganforge.spec.random_streams.hash32` of uint32 words; products wrap around by themselves."""
     words = tf.bitwise.bitwise_xor(words, tf.bitwise.right_shift(words, _word(16))) * _word(0x85EBCA6B)
     words = tf.bitwise.bitwise_xor(words, tf.bitwise.right_shift(words, _word(13))) * _word(0xC2B2AE35)
     return tf.bitwise.bitwise_xor(words, tf.bitwise.right_shift(words, _word(16)))

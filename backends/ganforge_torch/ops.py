@@ -146,7 +146,7 @@ def _numbers(count: int, device: torch.device) -> Tensor:
 
 
 def _hash_word(word: int) -> int:
-    """`ganforge.spec.streams.hash32` of one word."""
+    """`ganforge.spec.random_streams.hash32` of one word."""
     word = ((word ^ (word >> 16)) * 0x85EBCA6B) & _WORD
     word = ((word ^ (word >> 13)) * 0xC2B2AE35) & _WORD
     return word ^ (word >> 16)

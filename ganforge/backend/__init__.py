@@ -19,7 +19,7 @@ from ganforge.backend.contract import (
 )
 from ganforge.backend.forward import forward as forward_pass
 from ganforge.backend.forward import label_as_bias
-from ganforge.backend.observing import TOLERANCES, Seen, Tolerances, difference, observe
+from ganforge.backend.observations import TOLERANCES, Seen, Tolerances, difference, observe
 from ganforge.backend.runtime import (
     NO_FAST_FORMS,
     Collective,

@@ -25,7 +25,7 @@ so the core asks on logged steps, and of other steps later, for the means of an 
 value must not change.
 """
 
-# Forward passes of one update, for the keys of their dropout masks: streams.hash32(key + pass).
+# Forward passes of one update, for the keys of their dropout masks: random_streams.hash32(key + pass).
 GENERATOR_PASS, REAL_PASS, FAKE_PASS, PENALTY_PASS = 0, 1, 2, 3
 """A joint pass of the discriminator counts as the real one."""
 

@@ -10,9 +10,9 @@ from typing import NamedTuple, TypeVar
 from ganforge.backend.contract import FAKE_PASS, GENERATOR_PASS, PENALTY_PASS, REAL_PASS
 from ganforge.backend.feed import DiscriminatorFeed, GeneratorFeed, StepFeed, pixels
 from ganforge.backend.forward import forward
+from ganforge.backend.network_views import View
 from ganforge.backend.runtime import Runtime, Tensors, Vjp
 from ganforge.backend.updates import apply_update, move_average
-from ganforge.backend.views import View
 from ganforge.spec.gan import NETWORKS, Gan, NetworkName
 from ganforge.spec.losses import Targets
 from ganforge.spec.ops import Number, Tensor

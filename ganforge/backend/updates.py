@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
+from ganforge.backend.network_views import View
 from ganforge.backend.runtime import Runtime, Tensors, UpdatedList
-from ganforge.backend.views import View
 from ganforge.spec.gan import Gan
 from ganforge.spec.ops import Number
 from ganforge.spec.optimizers import Optimizer, Scale

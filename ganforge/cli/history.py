@@ -13,7 +13,7 @@ from ganforge.cli.animate import Targets, targets
 def history(run: Path, **paths: Path | None) -> None:
     """The loss curve of a RUN, finished or not, from its journal; as a GIF or MP4 its sample grids in turn."""
     from ganforge.generation.animations import progress
-    from ganforge.generation.curves import draw
+    from ganforge.generation.loss_curves import draw
     from ganforge.plugins.host import default_host
     from ganforge.plugins.kinds import known_kinds
     from ganforge.training.observers.journal import read

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from ganforge.cli.ranges import RANGES
+from ganforge.cli.parameter_types import RANGES
 
 
 @click.command()

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from ganforge.cli.animate import Targets, targets
-from ganforge.cli.ranges import RANGES, SPAN
+from ganforge.cli.parameter_types import RANGES, SPAN
 
 
 @click.command()

@@ -9,19 +9,19 @@ if TYPE_CHECKING:
     from ganforge.data.download import fetch
     from ganforge.data.extractors import Extractor, ExtractorEntry
     from ganforge.data.face_cropping import crop_faces
-    from ganforge.data.fitting import Crop, Fit, fit_image
     from ganforge.data.folders import ImageFile, ImageFolder, by_subfolder, list_images, printable_name
     from ganforge.data.image_files import read_image
     from ganforge.data.locate import existing_folder
     from ganforge.data.preparing import Prepared, image_channels, prepare
+    from ganforge.data.resizing import Crop, Fit, fit_image
 
 _HOMES = {
-    "Crop": "fitting",
+    "Crop": "resizing",
     "DatasetEntry": "contract",
     "Download": "contract",
     "Extractor": "extractors",
     "ExtractorEntry": "extractors",
-    "Fit": "fitting",
+    "Fit": "resizing",
     "ImageFile": "folders",
     "ImageFolder": "folders",
     "ImageSet": "contract",
@@ -33,7 +33,7 @@ _HOMES = {
     "crop_faces": "face_cropping",
     "existing_folder": "locate",
     "fetch": "download",
-    "fit_image": "fitting",
+    "fit_image": "resizing",
     "image_channels": "preparing",
     "list_images": "folders",
     "prepare": "preparing",

@@ -29,8 +29,8 @@ import platformdirs
 from ganforge._io.locks import in_turn
 from ganforge._io.paths import expanded
 from ganforge.data.contract import ImageShape
-from ganforge.data.fitting import Crop, Fit
 from ganforge.data.prefetch import map_rows
+from ganforge.data.resizing import Crop, Fit
 from ganforge.errors import DataError
 
 VARIABLE = "GANFORGE_CACHE"

@@ -15,9 +15,9 @@ from PIL import Image
 from ganforge._io.files import write_whole
 from ganforge._io.paths import expanded
 from ganforge.data.contract import Pixels
-from ganforge.data.fitting import fit_image
 from ganforge.data.folders import ImageFolder, list_images
 from ganforge.data.locate import existing_folder
+from ganforge.data.resizing import fit_image
 from ganforge.errors import DataError, PluginError
 
 Box = tuple[int, int, int, int]

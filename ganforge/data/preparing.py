@@ -22,7 +22,7 @@ import numpy.typing as npt
 from ganforge.data.cache import Entry, Meta, RowFile, Skipped, default_cache, making, open_entry, publish, scratch
 from ganforge.data.checks import check_label
 from ganforge.data.contract import ImageSet, ImageShape, Pixels
-from ganforge.data.fitting import Crop, Fit, fit_image
+from ganforge.data.resizing import Crop, Fit, fit_image
 from ganforge.errors import DataError, PluginError, printable
 from ganforge.spec.checks import blamed
 
@@ -80,7 +80,7 @@ def prepare(
         image_set: the pictures.
         name: the data set's name; begins the name of the folder in the cache.
         shape: height, width and channels (1 or 3) of every picture.
-        fit: how another aspect ratio is treated, see `ganforge.data.fitting`.
+        fit: how another aspect ratio is treated, see `ganforge.data.resizing`.
         crop: height and width of the centre that is cut out of every picture before it is fitted; None: all of it.
         max_bad: how many pictures that cannot be read, or are smaller than `crop`, are skipped and listed before it is
             an error.

@@ -15,7 +15,7 @@ from PIL import Image
 from ganforge.evaluation.features import Features, check_pair
 from ganforge.evaluation.neighbours import centred, distances
 from ganforge.generation.grids import grid, save_png
-from ganforge.spec import streams
+from ganforge.spec import random_streams
 from ganforge.spec.arrays import Images
 
 TYPICAL, CLOSE = 0.5, 0.01
@@ -74,7 +74,7 @@ def find_copies(training: Features, made: Features, *, extractor: str, subject: 
     """
     training, made = check_pair(training, made, least=3)
     training, made = centred(training, made)
-    held_out = streams.generator(seed, "held out").permutation(len(training))[: len(made)]
+    held_out = random_streams.generator(seed, "held out").permutation(len(training))[: len(made)]
     real, _ = _nearest(training[held_out], training, held_out)
     found, nearest = _nearest(made, training, None)
     order = np.argsort(found, kind="stable")

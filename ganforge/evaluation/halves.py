@@ -7,7 +7,7 @@ import numpy as np
 from ganforge.data.preparing import Prepared
 from ganforge.errors import EvaluationError
 from ganforge.evaluation.measures import LEAST
-from ganforge.spec import streams
+from ganforge.spec import random_streams
 from ganforge.spec.arrays import Images, Labels
 
 SEED = 0
@@ -39,7 +39,7 @@ def halves_of(prepared: Prepared, count: int) -> Halves:
             f"{len(prepared.images):,} real images are too few: of them {count:,} could be compared with as many "
             f"generated ones and as many others, and {LEAST} is the least; thousands are better"
         )
-    order = streams.generator(SEED, "evaluation").permutation(len(prepared.images))
+    order = random_streams.generator(SEED, "evaluation").permutation(len(prepared.images))
     first, second = np.sort(order[:count]), np.sort(order[count : 2 * count])
     labels = prepared.labels
     return Halves(

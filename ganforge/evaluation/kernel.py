@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ganforge.evaluation.features import Features, check_pair
-from ganforge.spec import streams
+from ganforge.spec import random_streams
 
 SUBSETS, SUBSET_SIZE = 100, 1000
 """As in the paper's code and in torch-fidelity."""
@@ -44,7 +44,7 @@ def kernel_distance(
     size = min(size, len(real) // 2, len(made) // 2)
     found = np.empty(subsets)
     for number in range(subsets):
-        draw = streams.generator(seed, "kernel distance", number)
+        draw = random_streams.generator(seed, "kernel distance", number)
         first = draw.choice(len(real), size, replace=False)
         found[number] = mmd2(real[first], made[draw.choice(len(made), size, replace=False)])
     return KernelDistance(mean=float(found.mean()), deviation=float(found.std()), subsets=subsets, size=size)

@@ -4,7 +4,7 @@ import numpy as np
 
 from ganforge.data.contract import ImageShape
 from ganforge.data.extractors import Extractor
-from ganforge.data.fitting import fit_image
+from ganforge.data.resizing import fit_image
 from ganforge.errors import EvaluationError
 from ganforge.spec.arrays import Array, Images
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from ganforge.data.contract import ImageShape
 from ganforge.data.extractors import Extractor
 from ganforge.errors import EvaluationError
-from ganforge.spec import streams
+from ganforge.spec import random_streams
 from ganforge.spec.arrays import Array, Images
 
 _Maps = npt.NDArray[np.float32]
@@ -58,7 +58,7 @@ def _weights(seed: int, channels: int, side: int) -> list[_Maps]:
     for layer, filters in enumerate(_FILTERS):
         if side < 2 * _GRID:
             break
-        kernel = streams.generator(seed, "random features", layer).standard_normal((9, channels, filters))
+        kernel = random_streams.generator(seed, "random features", layer).standard_normal((9, channels, filters))
         if layer == 0:  # half of them see contrasts alone: fine noise would drown in the brightness of a whole patch
             kernel[..., ::2] -= kernel[..., ::2].mean(axis=0)
         kernel *= np.sqrt(2 / (9 * channels))  # as large going out as coming in: He et al. 2015

@@ -4,7 +4,7 @@ import numpy as np
 
 from ganforge.errors import EvaluationError
 from ganforge.evaluation.features import Features, check_pair
-from ganforge.spec import streams
+from ganforge.spec import random_streams
 
 DIRECTIONS = 1000
 _AT_ONCE = 100
@@ -30,7 +30,7 @@ def mind(real: Features, made: Features, *, directions: int = DIRECTIONS, seed: 
     total = 0.0
     for at in range(0, directions, _AT_ONCE):
         count = min(_AT_ONCE, directions - at)
-        unit = streams.generator(seed, "mind", at).standard_normal((dimension, count))
+        unit = random_streams.generator(seed, "mind", at).standard_normal((dimension, count))
         unit /= np.linalg.norm(unit, axis=0)
         apart = np.sort((real @ unit).T, axis=1) - np.sort((made @ unit).T, axis=1)
         total += float(np.square(apart).sum())

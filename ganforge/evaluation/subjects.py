@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from ganforge.data.contract import ImageShape
-from ganforge.data.fitting import fit_image
+from ganforge.data.resizing import fit_image
 from ganforge.errors import EvaluationError
 from ganforge.evaluation import runs
 from ganforge.evaluation.folders import read_images

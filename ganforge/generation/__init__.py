@@ -6,16 +6,16 @@ from ganforge._io.lazy import lazy_exports
 
 if TYPE_CHECKING:
     from ganforge.generation.animations import progress, save_gif, save_mp4
-    from ganforge.generation.curves import draw
     from ganforge.generation.grids import grid, save_png, to_pixels
     from ganforge.generation.latent_walks import Strip, frames, interpolate, sheet, sweep_labels, traverse
+    from ganforge.generation.loss_curves import draw
     from ganforge.generation.model import Model, latents_of
     from ganforge.generation.sampling import draw_grid, save_grid, save_npz
 
 _HOMES = {
     "Model": "model",
     "Strip": "latent_walks",
-    "draw": "curves",
+    "draw": "loss_curves",
     "draw_grid": "sampling",
     "frames": "latent_walks",
     "grid": "grids",

@@ -11,7 +11,7 @@ from ganforge.backend.contract import Session
 from ganforge.errors import GanforgeError
 from ganforge.generation.grids import to_pixels
 from ganforge.recipes.schema import Recipe
-from ganforge.spec import streams
+from ganforge.spec import random_streams
 from ganforge.spec.arrays import Array, Images, Labels
 from ganforge.spec.gan import Gan
 from ganforge.spec.protocol import Latent
@@ -103,5 +103,7 @@ def _whole(word: str, numbers: Sequence[int]) -> list[int]:
 def latents_of(latent: Latent, seeds: Sequence[int]) -> Array:
     """The latent of each seed, (len(seeds), latent size): a function of the seed alone."""
     if latent.distribution == "normal":
-        return np.stack([streams.generator(seed, "sample").standard_normal(latent.size) for seed in seeds])
-    return np.stack([streams.generator(seed, "sample").uniform(latent.low, latent.high, latent.size) for seed in seeds])
+        return np.stack([random_streams.generator(seed, "sample").standard_normal(latent.size) for seed in seeds])
+    return np.stack(
+        [random_streams.generator(seed, "sample").uniform(latent.low, latent.high, latent.size) for seed in seeds]
+    )

@@ -18,7 +18,7 @@ from ganforge.backend.contract import (
     Session,
     StepInputs,
 )
-from ganforge.spec import streams
+from ganforge.spec import random_streams
 from ganforge.spec.arrays import Array, Images, Labels, State
 from ganforge.spec.gan import Gan, NetworkName
 from ganforge.spec.layers import Elu, LeakyRelu, Relu
@@ -81,7 +81,7 @@ def _pass(
     session: Session, gan: Gan, network: NetworkName, x: Array, labels: Labels | None, key: int, number: int
 ) -> tuple[Array, list[Array]]:
     """What comes out of a training pass, and what enters its ReLUs."""
-    own = int(streams.hash32(np.array([(key + number) & 0xFFFFFFFF], dtype=np.uint64))[0])
+    own = int(random_streams.hash32(np.array([(key + number) & 0xFFFFFFFF], dtype=np.uint64))[0])
     outputs = session.trace(network, x, labels, key=own)
     nodes = gan.nodes(network)
     return outputs[nodes[-1].name], list(_entering(nodes, x, outputs))

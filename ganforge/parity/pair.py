@@ -6,7 +6,7 @@ from itertools import groupby
 from typing import TypeAlias
 
 from ganforge.backend.contract import BackendEntry, Precision, Session, StepInputs
-from ganforge.backend.observing import TOLERANCES, Seen, difference, free_run, observe, observe_state
+from ganforge.backend.observations import TOLERANCES, Seen, difference, free_run, observe, observe_state
 from ganforge.parity.nondifferentiable import undecided
 from ganforge.parity.report import Location, Mismatch, Row
 from ganforge.spec.arrays import State

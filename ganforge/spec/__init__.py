@@ -79,7 +79,7 @@ from ganforge.spec.protocol import (
     TargetChoice,
     average_weight,
 )
-from ganforge.spec.streams import dropout_mask, dropped_below, hash32
+from ganforge.spec.random_streams import dropout_mask, dropped_below, hash32
 
 __all__ = [
     "ARCHITECTURES",

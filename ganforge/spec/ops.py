@@ -189,13 +189,13 @@ class Ops(Protocol):
         ...
 
     def fold_in(self, key: Number, number: int, /) -> Number:
-        """A new 32-bit key from a key and a number: `streams.hash32(key + number)`. Not differentiable."""
+        """A new 32-bit key from a key and a number: `random_streams.hash32(key + number)`. Not differentiable."""
         ...
 
     def dropout_mask(
         self, key: Number, layer: int, shape: Sequence[int], rate: float, starts: tuple[int, ...], like: Tensor
     ) -> Tensor:
-        """Which elements dropout keeps, as booleans of `shape`: `streams.dropout_mask`, elements in row-major order.
+        """Which elements dropout keeps, as booleans of `shape`: `random_streams.dropout_mask`, in row-major order.
 
         `starts`: the elements are that many equal runs of the whole batch's elements, each beginning there.
         """

@@ -10,7 +10,7 @@ from math import sqrt
 
 import numpy as np
 
-from ganforge.spec import streams
+from ganforge.spec import random_streams
 from ganforge.spec.arrays import Array, State
 from ganforge.spec.layers import BatchNorm, Flatten, JoinLabel, Residual
 from ganforge.spec.layers.chain import walk
@@ -34,7 +34,9 @@ def parameters(nodes: tuple[Node, ...], *, zero_last_bias: bool = False) -> tupl
 def initial(parameters: tuple[Parameter, ...], *, seed: int, network: str) -> State:
     """Initial values by `network/name`, float64."""
     return {
-        f"{network}/{parameter.name}": _draw(parameter, streams.generator(seed, f"init/{network}/{parameter.name}"))
+        f"{network}/{parameter.name}": _draw(
+            parameter, random_streams.generator(seed, f"init/{network}/{parameter.name}")
+        )
         for parameter in parameters
     }
 

@@ -15,7 +15,7 @@ from ganforge.testing.diagnosis import diagnose
 from ganforge.testing.findings import ConformanceError, Finding
 from ganforge.testing.plugin import REFERENCE
 from ganforge.testing.session_contract import contract_breaches
-from ganforge.testing.tiny import FLOAT64_ONLY, TINY, inputs
+from ganforge.testing.tiny_gans import FLOAT64_ONLY, TINY, inputs
 from ganforge.training.backends import find_backend
 
 NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")

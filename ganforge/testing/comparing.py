@@ -16,7 +16,7 @@ from ganforge.spec.gan import Gan
 from ganforge.spec.kinds import LayerEntry, OptimizerEntry
 from ganforge.testing.findings import Finding
 from ganforge.testing.plugin import REFERENCE
-from ganforge.testing.tiny import inputs
+from ganforge.testing.tiny_gans import inputs
 from ganforge.training.backends import find_backend, missing_modules
 
 ADVICE = "does it use anything but its ops, + - * /, comparisons and slices?"

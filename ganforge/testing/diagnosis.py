@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from itertools import tee
 
 from ganforge.backend.contract import BackendEntry, Precision, StepInputs
-from ganforge.backend.observing import Seen, difference, observe
+from ganforge.backend.observations import Seen, difference, observe
 from ganforge.spec.arrays import State
 from ganforge.spec.gan import Gan
 from ganforge.testing.plugin import REFERENCE

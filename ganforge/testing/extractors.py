@@ -7,7 +7,7 @@ import numpy as np
 from ganforge.data.contract import ImageShape
 from ganforge.data.extractors import Extractor, ExtractorEntry
 from ganforge.plugins.host import default_host
-from ganforge.spec import streams
+from ganforge.spec import random_streams
 from ganforge.spec.arrays import Array, Images
 from ganforge.testing.backends import NAME
 from ganforge.testing.findings import ConformanceError, Finding
@@ -89,7 +89,7 @@ def _fault(found: Array, count: int, dimension: int) -> str | None:
 
 def _images(shape: ImageShape) -> Images:
     """Smooth, noisy, black and white ones."""
-    draw = streams.generator(0, "extractor check")
+    draw = random_streams.generator(0, "extractor check")
     images = draw.integers(0, 256, (_IMAGES, *shape), dtype=np.uint8)
     ramp = np.linspace(0, 255, shape[1]).astype(np.uint8)
     images[0], images[1], images[2] = 0, 255, ramp[None, :, None]

@@ -18,7 +18,7 @@ from ganforge.testing.comparing import chosen_backends, differing, entry_finding
 from ganforge.testing.findings import ConformanceError, Finding
 from ganforge.testing.layer_alone import LayerCase, findings_alone, placed
 from ganforge.testing.session_contract import contract_breaches
-from ganforge.testing.tiny.parts import gan
+from ganforge.testing.tiny_gans.parts import gan
 
 INPUTS: tuple[Shape, ...] = ((12,), (4, 4, 6), (5, 3, 4))
 """Shapes that are tried: a vector, and images of even and of odd sides."""

@@ -7,7 +7,7 @@ import msgspec
 import numpy as np
 
 from ganforge.backend.contract import BackendEntry
-from ganforge.backend.observing import Seen, difference, observe
+from ganforge.backend.observations import Seen, difference, observe
 from ganforge.errors import PluginError, near_names
 from ganforge.plugins.host import default_host
 from ganforge.spec.arrays import Array
@@ -20,7 +20,7 @@ from ganforge.testing.comparing import chosen_backends
 from ganforge.testing.findings import ConformanceError, Finding
 from ganforge.testing.ops import NUMPY_OPS
 from ganforge.testing.plugin import REFERENCE
-from ganforge.testing.tiny import TINY, inputs
+from ganforge.testing.tiny_gans import TINY, inputs
 
 _BATCH = 6
 _SHIFT = 0.75

@@ -18,8 +18,8 @@ from ganforge.testing.findings import ConformanceError, Finding
 from ganforge.testing.ops import NUMPY_OPS
 from ganforge.testing.optimizers import update
 from ganforge.testing.plugin import REFERENCE
-from ganforge.testing.tiny import inputs
-from ganforge.testing.tiny.parts import SMALL, gan, players
+from ganforge.testing.tiny_gans import inputs
+from ganforge.testing.tiny_gans.parts import SMALL, gan, players
 
 _SHAPES = ((3,), (2, 4), (2, 3, 2, 1))
 _UPDATES = 3

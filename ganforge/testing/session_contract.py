@@ -5,12 +5,12 @@ from collections.abc import Callable, Iterator, Mapping
 import numpy as np
 
 from ganforge.backend.contract import Precision, Session, StepInputs
-from ganforge.backend.observing import node_names
+from ganforge.backend.observations import node_names
 from ganforge.errors import StateError
 from ganforge.spec.arrays import Array, Labels, State
 from ganforge.spec.gan import NETWORKS, Gan
 from ganforge.testing.findings import Finding
-from ganforge.testing.tiny import inputs
+from ganforge.testing.tiny_gans import inputs
 
 
 def contract_breaches(session: Session, gan: Gan, precision: Precision) -> Iterator[Finding]:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from ganforge.backend.contract import FULL_BATCH, DiscriminatorInputs, GeneratorInputs, Shard, StepInputs
 from ganforge.data.prefetch import ask, asks
 from ganforge.errors import RunError
-from ganforge.spec import streams
+from ganforge.spec import random_streams
 from ganforge.spec.arrays import Array, Images, Labels
 from ganforge.spec.gan import NETWORKS, Gan
 from ganforge.spec.layers import BatchNorm
@@ -72,7 +72,7 @@ def draw_step(batches: Batches, step: int) -> StepInputs:
                 real_targets=real_targets[rows],
                 fake_targets=fake_targets[rows],
                 interpolation=_mix(batch, seed=seed, number=number)[rows] if protocol.penalty else None,
-                key=streams.key(seed, "dropout/discriminator", number),
+                key=random_streams.key(seed, "dropout/discriminator", number),
                 scale=protocol.discriminator.optimizer.scale(number),
             )
         )
@@ -85,7 +85,7 @@ def draw_step(batches: Batches, step: int) -> StepInputs:
             if protocol.latents == "shared"
             else draw_latents(protocol.latent, rows, seed, "latent/generator", number),
             targets=np.full((len(last.images), 1), protocol.targets.real),
-            key=streams.key(seed, "dropout/generator", number),
+            key=random_streams.key(seed, "dropout/generator", number),
             scale=protocol.generator.optimizer.scale(number),
         )
         for number in _updates(protocol.generator, step)
@@ -141,7 +141,7 @@ def draw_latents(latent: Latent, rows: slice, seed: int, purpose: str, *counters
     blocks = range(rows.start // _ROWS, (rows.stop - 1) // _ROWS + 1)
     drawn = []
     for block in blocks:
-        stream = streams.generator(seed, purpose, *counters, *([block] if block else []))
+        stream = random_streams.generator(seed, purpose, *counters, *([block] if block else []))
         size = (min(_ROWS, rows.stop - block * _ROWS), latent.size)
         normal = latent.distribution == "normal"
         drawn.append(stream.standard_normal(size) if normal else stream.uniform(latent.low, latent.high, size))
@@ -166,20 +166,20 @@ def batch_indices(
 @lru_cache(maxsize=4)
 def _shuffled_block(seed: int, epoch: int, count: int, block: int) -> npt.NDArray[np.int64]:
     positions = np.arange(block * _BLOCK, min((block + 1) * _BLOCK, count))
-    return streams.shuffled(seed, epoch, count, positions)
+    return random_streams.shuffled(seed, epoch, count, positions)
 
 
 def _targets(choice: TargetChoice, batch: int, *, seed: int, number: int) -> tuple[Array, Array]:
     """Targets of the real and of the fake pictures, (batch, 1) each: first some exchanged, then noise added."""
     real, fake = np.full((batch, 1), choice.real), np.full((batch, 1), choice.fake)
     if choice.flip:
-        flipped = streams.generator(seed, "flip", number).random((2, batch, 1)) < choice.flip
+        flipped = random_streams.generator(seed, "flip", number).random((2, batch, 1)) < choice.flip
         real, fake = np.where(flipped[0], choice.fake, real), np.where(flipped[1], choice.real, fake)
     if choice.noise:
-        noise = choice.noise * streams.generator(seed, "target-noise", number).random((2, batch, 1))
+        noise = choice.noise * random_streams.generator(seed, "target-noise", number).random((2, batch, 1))
         real, fake = real + noise[0], fake + noise[1]
     return real, fake
 
 
 def _mix(batch: int, *, seed: int, number: int) -> Array:
-    return streams.generator(seed, "mix", number).random((batch, 1, 1, 1))
+    return random_streams.generator(seed, "mix", number).random((batch, 1, 1, 1))

@@ -16,7 +16,7 @@ import msgspec
 import numpy as np
 
 from ganforge.backend.contract import Precision, StepInputs
-from ganforge.backend.observing import TOLERANCES
+from ganforge.backend.observations import TOLERANCES
 from ganforge.data.preparing import Prepared
 from ganforge.errors import BenchError
 from ganforge.generation.model import Model

@@ -20,7 +20,7 @@ from ganforge.training.models import open_model
 from ganforge.training.run import Run
 from ganforge.training.run_checkpoints import check_same_recipe, newest_good
 from ganforge.training.run_folder import CHECKPOINTS, held, read_recipe, write_recipe
-from ganforge.training.running import train_run
+from ganforge.training.train_run import train_run
 
 
 def resume(

@@ -16,7 +16,7 @@ from ganforge.training.experiment import Experiment, decoded, resolve
 from ganforge.training.models import open_model
 from ganforge.training.run import Run
 from ganforge.training.run_folder import check_folder_free, held, new_folder, write_recipe
-from ganforge.training.running import train_run
+from ganforge.training.train_run import train_run
 
 
 def train(

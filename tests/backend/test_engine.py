@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 
 from ganforge.backend.forward import forward
+from ganforge.backend.network_views import View
 from ganforge.backend.runtime import NO_FAST_FORMS, FastForms, SingleProcess, plain_asked
 from ganforge.backend.updates import apply_update
-from ganforge.backend.views import View
 from ganforge.spec.gan import NETWORKS
 from ganforge.spec.layers import Relu, Tanh
 from ganforge.spec.layers.contract import Node
 from ganforge.spec.network import Network, resolve
 from ganforge.spec.optimizers import Scale
-from ganforge.testing.tiny import TINY
+from ganforge.testing.tiny_gans import TINY
 
 X = np.ones((2, 3))
 

@@ -10,7 +10,7 @@ from frameworks import FRAMEWORKS, need
 from ganforge.backend.contract import Precision, Session
 from ganforge.spec.arrays import State
 from ganforge.spec.gan import Gan
-from ganforge.testing.tiny import FLOAT64_ONLY, TINY, inputs
+from ganforge.testing.tiny_gans import FLOAT64_ONLY, TINY, inputs
 
 OpenSession = Callable[[Gan, State, Precision, str], Session]
 SEED = 5

@@ -12,8 +12,8 @@ from frameworks import FRAMEWORKS, framework, need, open_session
 
 from ganforge.backend import NO_FAST_FORMS, GanSession, Runtime, label_as_bias
 from ganforge.backend.forward import forward
+from ganforge.backend.network_views import View
 from ganforge.backend.updates import apply_update, move_average
-from ganforge.backend.views import View
 from ganforge.spec.layers import BatchNorm, Conv, ConvTranspose, Dense, JoinLabel, LeakyRelu, Relu
 from ganforge.spec.layers.contract import Layer, Node
 from ganforge.spec.network import Network, resolve
@@ -21,7 +21,7 @@ from ganforge.spec.optimizers import OPTIMIZERS, SGD, Adam, Optimizer, RMSprop, 
 from ganforge.spec.parameters import parameters
 from ganforge.testing import optimizers as reference
 from ganforge.testing.reference import open_reference
-from ganforge.testing.tiny import TINY, inputs
+from ganforge.testing.tiny_gans import TINY, inputs
 
 Arrays = dict[str, np.ndarray]
 

@@ -18,7 +18,7 @@ from ganforge.parity import compare
 from ganforge.plugins.host import default_host
 from ganforge.spec import BatchNorm
 from ganforge.testing.backends import check_gan
-from ganforge.testing.tiny import FLOAT64_ONLY, TINY, inputs, small_dcgan
+from ganforge.testing.tiny_gans import FLOAT64_ONLY, TINY, inputs, small_dcgan
 from ganforge.training.backends import find_backend
 
 PAIRS = [pytest.param(*pair, id="-".join(pair)) for pair in combinations((*FRAMEWORKS, "jax"), 2) if "jax" in pair]

@@ -7,7 +7,7 @@ import pytest
 from frameworks import need
 
 from ganforge.backend import SingleProcess
-from ganforge.spec import streams
+from ganforge.spec import random_streams
 
 jax = need("jax")
 
@@ -28,12 +28,12 @@ def _float64() -> Any:
 def test_masks_are_those_of_the_streams(key: int, rate: float) -> None:
     for layer, shape in ((0, (1, 1)), (3, (7, 11, 13)), (40, (70, 1000))):
         found = np.asarray(OPS.dropout_mask(jnp.uint32(key), layer, shape, rate, (0,), jnp.ones(1)))
-        assert np.array_equal(found.ravel(), streams.dropout_mask(key, layer, found.size, rate))
+        assert np.array_equal(found.ravel(), random_streams.dropout_mask(key, layer, found.size, rate))
         assert found.shape == shape
 
 
 def test_masks_of_parts_begin_where_they_are_told() -> None:
-    whole = streams.dropout_mask(7, 2, 40, 0.3)
+    whole = random_streams.dropout_mask(7, 2, 40, 0.3)
     found = np.asarray(OPS.dropout_mask(jnp.uint32(7), 2, (2, 5), 0.3, (10, 30), jnp.ones(1)))
     assert np.array_equal(found.ravel(), [*whole[10:15], *whole[30:35]])
 
@@ -41,7 +41,9 @@ def test_masks_of_parts_begin_where_they_are_told() -> None:
 def test_pass_keys_are_mixed_and_wrap_around() -> None:
     for key in (0, 0xFFFFFFFE, 0xFFFFFFFF):
         words = (key + np.arange(4, dtype=np.uint64)) & np.uint64(0xFFFFFFFF)
-        assert [int(OPS.fold_in(jnp.uint32(key), number)) for number in range(4)] == streams.hash32(words).tolist()
+        assert [int(OPS.fold_in(jnp.uint32(key), number)) for number in range(4)] == random_streams.hash32(
+            words
+        ).tolist()
 
 
 def test_softplus_and_its_derivatives_are_exact() -> None:

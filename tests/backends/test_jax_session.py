@@ -11,7 +11,7 @@ import pytest
 from frameworks import need
 
 from ganforge.errors import PluginError
-from ganforge.testing.tiny import TINY, inputs
+from ganforge.testing.tiny_gans import TINY, inputs
 
 jax = need("jax")
 

@@ -8,11 +8,11 @@ from fakes import SLOPES
 from frameworks import FRAMEWORKS, Framework, framework, open_session
 
 from ganforge.backend.forward import forward
-from ganforge.spec import streams
+from ganforge.spec import random_streams
 from ganforge.spec.layers import BatchNorm
 from ganforge.spec.layers.contract import Layer
 from ganforge.spec.network import Network, resolve
-from ganforge.testing.tiny import TINY
+from ganforge.testing.tiny_gans import TINY
 
 
 @pytest.fixture(params=FRAMEWORKS)
@@ -33,7 +33,7 @@ def test_masks_are_those_of_the_streams(there: Framework, key: int, rate: float)
     for layer, shape in ((0, (1, 1)), (3, (7, 11, 13)), (40, (70, 1000))):
         made = there.ops.dropout_mask(there.key(key), layer, shape, rate, (0,), like)
         (found,) = there.call(lambda made=made: [made])
-        assert np.array_equal(found.ravel(), streams.dropout_mask(key, layer, found.size, rate))
+        assert np.array_equal(found.ravel(), random_streams.dropout_mask(key, layer, found.size, rate))
         assert found.shape == shape
         assert found.size < 1000 or abs(found.mean() - (1.0 - rate)) < 0.06
 
@@ -41,7 +41,7 @@ def test_masks_are_those_of_the_streams(there: Framework, key: int, rate: float)
 @pytest.mark.parametrize("key", KEYS)
 def test_masks_of_parts_are_parts_of_the_mask(there: Framework, key: int) -> None:
     """As workers have them, each with its rows."""
-    whole = streams.dropout_mask(key, 3, 900, 0.5)
+    whole = random_streams.dropout_mask(key, 3, 900, 0.5)
     for starts in ((300,), (0, 450), (150, 600, 750)):
         shape = (len(starts) * 5, 30)
         made = there.ops.dropout_mask(there.key(key), 3, shape, 0.5, starts, there.tensor(np.zeros(1)))
@@ -54,16 +54,16 @@ def test_positions_wrap_around(there: Framework, start: int) -> None:
     made = there.ops.dropout_mask(there.key(5), 3, (10, 10), 0.5, (start,), there.tensor(np.zeros(1)))
     (found,) = there.call(lambda: [made])
     words = ((start + np.arange(100)) & 0xFFFFFFFF).astype(np.uint64)
-    place = streams.hash32(np.array([(5 + 0x9E3779B9 * 4) & 0xFFFFFFFF], np.uint64))
-    hashed = streams.hash32(streams.hash32(words) ^ place)
-    assert np.array_equal(found.ravel(), hashed >= streams.dropped_below(0.5))
+    place = random_streams.hash32(np.array([(5 + 0x9E3779B9 * 4) & 0xFFFFFFFF], np.uint64))
+    hashed = random_streams.hash32(random_streams.hash32(words) ^ place)
+    assert np.array_equal(found.ravel(), hashed >= random_streams.dropped_below(0.5))
 
 
 def test_pass_keys_are_mixed_and_wrap_around(there: Framework) -> None:
     for key in (0, 0xFFFFFFFE, 0xFFFFFFFF):
         words = (key + np.arange(4, dtype=np.uint64)) & np.uint64(0xFFFFFFFF)
         found = [int(there.ops.fold_in(there.key(key), number)) for number in range(4)]
-        assert found == streams.hash32(words).tolist()
+        assert found == random_streams.hash32(words).tolist()
 
 
 # Derivatives ---------------------------------------------------------------------------------------------------------

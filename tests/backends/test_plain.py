@@ -15,7 +15,7 @@ from ganforge.plugins.host import default_host
 from ganforge.recipes.shipped import shipped_recipes
 from ganforge.spec.arrays import State
 from ganforge.spec.gan import Gan
-from ganforge.testing.tiny import TINY
+from ganforge.testing.tiny_gans import TINY
 from ganforge.training.backends import find_backend
 
 SMALL: dict[str, Any] = {"image_size": [27, 24], "training": {"batch_size": 4}, "data": {"set": "digits"}}

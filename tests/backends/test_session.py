@@ -14,7 +14,7 @@ from ganforge.errors import StateError
 from ganforge.spec.arrays import Array
 from ganforge.spec.gan import NETWORKS, Gan
 from ganforge.testing.reference import open_reference
-from ganforge.testing.tiny import TINY, inputs, small_dcgan
+from ganforge.testing.tiny_gans import TINY, inputs, small_dcgan
 
 SEED = 5
 TRACED = ("odd-sizes", "paddings", "labels", "residuals", "wasserstein-gradient")

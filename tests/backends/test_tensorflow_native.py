@@ -12,7 +12,7 @@ from tiers import slow
 from ganforge.backend.contract import Session
 from ganforge.errors import PluginError
 from ganforge.spec.gan import Gan
-from ganforge.testing.tiny import TINY, inputs
+from ganforge.testing.tiny_gans import TINY, inputs
 
 need("tensorflow")
 

@@ -9,7 +9,7 @@ from frameworks import need, open_session
 
 from ganforge.backend.feed import feed
 from ganforge.errors import PluginError
-from ganforge.testing.tiny import TINY, inputs
+from ganforge.testing.tiny_gans import TINY, inputs
 
 tf = need("tensorflow")
 
@@ -92,7 +92,7 @@ def test_an_unknown_device_names_those_that_exist(monkeypatch: pytest.MonkeyPatc
 
 TOLD = """
 import sys, os
-from ganforge.testing.tiny import TINY, inputs
+from ganforge.testing.tiny_gans import TINY, inputs
 from ganforge_tensorflow import plugin
 entry, = plugin.ganforge_backends()
 gan = TINY["labels"]

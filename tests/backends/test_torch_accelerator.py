@@ -8,7 +8,7 @@ import pytest
 from frameworks import need
 
 from ganforge.backend import SingleProcess
-from ganforge.testing.tiny import FLOAT64_ONLY, TINY, inputs
+from ganforge.testing.tiny_gans import FLOAT64_ONLY, TINY, inputs
 
 torch = need("torch")
 

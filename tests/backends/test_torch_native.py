@@ -10,7 +10,7 @@ from frameworks import need
 
 from ganforge.backend.contract import Session
 from ganforge.spec.gan import Gan
-from ganforge.testing.tiny import TINY, inputs
+from ganforge.testing.tiny_gans import TINY, inputs
 
 torch = need("torch")
 

@@ -12,7 +12,7 @@ from ganforge.errors import PluginError
 from ganforge.spec.arrays import Array
 from ganforge.spec.gan import NETWORKS
 from ganforge.testing.reference import open_reference
-from ganforge.testing.tiny import FLOAT64_ONLY, TINY, inputs
+from ganforge.testing.tiny_gans import FLOAT64_ONLY, TINY, inputs
 
 torch = need("torch")
 

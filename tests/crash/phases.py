@@ -64,7 +64,7 @@ class Phases:
         for name in OPENERS:
             if name in sys.modules:
                 self._wrap(sys.modules[name], "open_session", "open")
-        running = importlib.import_module("ganforge.training.running")
+        running = importlib.import_module("ganforge.training.train_run")
         trained = running.train_steps
 
         @functools.wraps(trained)

@@ -166,7 +166,7 @@ def test_torch_fidelity_agrees_on_the_kernel_distance(monkeypatch: pytest.Monkey
         torch.from_numpy(real), torch.from_numpy(made), kid_subsets=20, kid_subset_size=300, verbose=False, rng_seed=5
     )
     draw = np.random.RandomState(5)
-    monkeypatch.setattr("ganforge.evaluation.kernel.streams.generator", lambda *_: draw)
+    monkeypatch.setattr("ganforge.evaluation.kernel.random_streams.generator", lambda *_: draw)
     found = kernel_distance(real, made, subsets=20, size=300)
     assert found.mean == pytest.approx(given["kernel_inception_distance_mean"], rel=TOLERANCE)
     assert found.deviation == pytest.approx(given["kernel_inception_distance_std"], rel=TOLERANCE)

@@ -18,7 +18,7 @@ from ganforge_cifar10 import Options, open_cifar10
 from ganforge_cifar10.batches import parse_batch
 from ganforge_faces.tables import read_column
 
-from ganforge.cli.ranges import RANGES
+from ganforge.cli.parameter_types import RANGES
 from ganforge.data.folders import list_images
 from ganforge.data.image_files import read_image
 from ganforge.errors import DataError, GanforgeError, RecipeError, SpecError

@@ -13,7 +13,7 @@ need("autograd")
 from ganforge.parity import compare
 from ganforge.plugins.host import default_host
 from ganforge.testing.backends import check_gan
-from ganforge.testing.tiny import FLOAT64_ONLY, TINY, inputs, small_dcgan
+from ganforge.testing.tiny_gans import FLOAT64_ONLY, TINY, inputs, small_dcgan
 from ganforge.training.backends import find_backend
 
 BACKENDS = FRAMEWORKS

@@ -11,12 +11,12 @@ import pytest
 from frameworks import need
 
 need("autograd")
-from ganforge.backend.observing import TOLERANCES, Seen, difference, free_run
+from ganforge.backend.observations import TOLERANCES, Seen, difference, free_run
 from ganforge.parity import Location, Row, compare
 from ganforge.testing import REFERENCE
 from ganforge.testing.reference import ReferenceSession
 from ganforge.testing.semantics import Semantics
-from ganforge.testing.tiny import TINY, inputs
+from ganforge.testing.tiny_gans import TINY, inputs
 from ganforge.testing.traps import TRAPS, trapped
 
 

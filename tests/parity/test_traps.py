@@ -12,7 +12,7 @@ need("autograd")
 from ganforge.parity.comparison import compare
 from ganforge.testing import REFERENCE
 from ganforge.testing.diagnosis import Bench, diagnose
-from ganforge.testing.tiny import TINY, inputs
+from ganforge.testing.tiny_gans import TINY, inputs
 from ganforge.testing.traps import TRAPS, trapped
 
 # The tiny GAN on which a trap shows.

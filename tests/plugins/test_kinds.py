@@ -376,7 +376,7 @@ def test_generators_with_masks_of_their_own_make_their_fakes_twice(host: Host) -
 
 
 def tiny(*layers: Layer) -> Gan:
-    from ganforge.testing.tiny.parts import gan
+    from ganforge.testing.tiny_gans.parts import gan
 
     return gan(
         (JoinLabel(), Dense(units=12), Reshape(shape=(2, 3, 2)), *layers, Tanh()),
@@ -391,7 +391,7 @@ MANY = (Level(), Beside(left=(Level(), Relu()), right=(LabelScale(), Dropout(rat
 
 def trained(backend: str) -> tuple[Any, Any, Any]:
     """A session of some steps, latents and labels."""
-    from ganforge.testing.tiny import inputs
+    from ganforge.testing.tiny_gans import inputs
 
     gan = tiny(*MANY)
     entry = next(each.entry for each in new_host().given("ganforge_backends") if each.entry.name == backend)

@@ -10,7 +10,7 @@ from ganforge.backend.contract import FULL_BATCH, Shard, Workers
 from ganforge.data.preparing import Prepared
 from ganforge.plugins.host import default_host
 from ganforge.recipes.parsing import parse
-from ganforge.spec import streams
+from ganforge.spec import random_streams
 from ganforge.spec.gan import Gan
 from ganforge.spec.layers import (
     BatchNorm,
@@ -109,7 +109,7 @@ batches, shared latents, a penalty with second derivatives, a loss in which ever
 APART = _gan("bce", dropout=False, batch_statistics="worker")
 """Every worker's batch norms see its own rows."""
 
-IMAGES = streams.generator(0, "pictures").integers(0, 256, (150, 8, 8, 1)).astype("uint8")
+IMAGES = random_streams.generator(0, "pictures").integers(0, 256, (150, 8, 8, 1)).astype("uint8")
 LABELS = np.arange(150) % 3
 
 

@@ -16,7 +16,7 @@ need("autograd")
 from ganforge.testing import REFERENCE, ConformanceError, check_backend, check_dataset
 from ganforge.testing.reference import ReferenceSession
 from ganforge.testing.semantics import Semantics
-from ganforge.testing.tiny import TINY
+from ganforge.testing.tiny_gans import TINY
 from ganforge.testing.traps import TRAPS, trapped
 
 FEW = {name: TINY[name] for name in ("kernel-3-even", "labels", "shared-average")}

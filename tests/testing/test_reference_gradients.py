@@ -9,7 +9,7 @@ from ganforge.spec.layers import LAYERS
 from ganforge.spec.layers.chain import walk
 from ganforge.spec.loss_library import LOSSES
 from ganforge.spec.losses import LossEntry, PenaltyEntry
-from ganforge.testing.tiny import KINKS, TINY, inputs
+from ganforge.testing.tiny_gans import KINKS, TINY, inputs
 
 need("autograd")
 from ganforge.testing.differentiable import grad, put, take

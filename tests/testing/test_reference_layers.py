@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from frameworks import need
 
-from ganforge.spec import streams
+from ganforge.spec import random_streams
 from ganforge.spec.layers import (
     BatchNorm,
     Conv,
@@ -154,7 +154,7 @@ def test_activations_far_out_neither_overflow_nor_lose_their_sign():
 def test_dropout_drops_as_the_streams_say_and_lets_the_rest_grow():
     x = np.arange(1.0, 25.0).reshape(2, 2, 3, 2)
     y, _ = run(Dropout(rate=0.75), x, key=99)
-    kept = streams.dropout_mask(99, 0, 24, 0.75)
+    kept = random_streams.dropout_mask(99, 0, 24, 0.75)
     assert 0 < kept.sum() < 24
     assert y.ravel().tolist() == np.where(kept, 4 * x.ravel(), 0).tolist()
     assert run(Dropout(rate=0.75), x)[0].tolist() == x.tolist()

@@ -12,14 +12,14 @@ from frameworks import need
 from ganforge.backend.contract import BackendEntry
 from ganforge.errors import PluginError, StateError
 from ganforge.plugins.host import new_host
-from ganforge.spec import streams
+from ganforge.spec import random_streams
 from ganforge.spec.gan import Gan
 from ganforge.spec.layers import BatchNorm, Dense, Dropout, Flatten, LeakyRelu, Reshape, Tanh
 from ganforge.spec.network import Network
 from ganforge.spec.optimizers import SGD
 from ganforge.spec.protocol import Average, Player
 from ganforge.testing import REFERENCE
-from ganforge.testing.tiny import TINY, inputs
+from ganforge.testing.tiny_gans import TINY, inputs
 
 need("autograd")
 from ganforge.testing.reference import open_reference
@@ -66,7 +66,7 @@ def test_running_values_move_by_decay_and_the_unbiased_variance():
     fed = step.discriminator[0]
     before = session.state()
     real = pixels(fed.images)
-    key = int(streams.hash32(np.array([fed.key], np.uint64))[0])
+    key = int(random_streams.hash32(np.array([fed.key], np.uint64))[0])
     fake = session.trace("generator", fed.latents, None, key=key)["05_tanh"]
     session.step(step)
     after = session.state()
@@ -102,7 +102,7 @@ def test_a_joint_batch_is_one_batch_fakes_first():
     )
     session, step = opened(gan), inputs(gan, 0, 0)
     fed = step.discriminator[0]
-    key = int(streams.hash32(np.array([fed.key], np.uint64))[0])
+    key = int(random_streams.hash32(np.array([fed.key], np.uint64))[0])
     fake = session.trace("generator", fed.latents, None, key=key)["05_tanh"]
     both = np.concatenate([fake, pixels(fed.images)])
     logits = session.trace("discriminator", both, None, key=0)["02_dense"]
@@ -116,7 +116,7 @@ def test_of_two_logits_the_difference_in_favour_of_real_is_logged():
     gan = TINY["softmax"]
     session, step = opened(gan), inputs(gan, 0, 0)
     fed = step.discriminator[0]
-    keys = [int(streams.hash32(np.array([fed.key + number], np.uint64))[0]) for number in (0, 1, 2)]
+    keys = [int(random_streams.hash32(np.array([fed.key + number], np.uint64))[0]) for number in (0, 1, 2)]
     fake = list(session.trace("generator", fed.latents, fed.labels, key=keys[0]).values())[-1]
     seen = {
         name: list(session.trace("discriminator", pictures, fed.labels, key=key).values())[-1]
@@ -142,8 +142,8 @@ def test_dropout_masks_go_by_update_pass_node_and_element():
     state["discriminator/03_dense/kernel"] = np.ones((9, 1))
     fed = inputs(gan, 0, 0).discriminator[0]
     scalars = session_at(gan, state).step(inputs(gan, 0, 0))
-    key = int(streams.hash32(np.array([fed.key + 1], np.uint64))[0])
-    kept = streams.dropout_mask(key, 2, 36, 0.5).reshape(4, 9)
+    key = int(random_streams.hash32(np.array([fed.key + 1], np.uint64))[0])
+    kept = random_streams.dropout_mask(key, 2, 36, 0.5).reshape(4, 9)
     assert float(scalars["d_real"]) == pytest.approx((2 * kept * pixels(fed.images).reshape(4, 9)).sum(1).mean())
 
 
@@ -266,7 +266,7 @@ def test_without_autograd_the_reference_says_what_to_install():
     code = (
         "import sys; sys.modules['autograd'] = None\n"
         "import ganforge.testing\n"
-        "from ganforge.testing.tiny import TINY\n"
+        "from ganforge.testing.tiny_gans import TINY\n"
         "gan = TINY['adam']\n"
         "ganforge.testing.REFERENCE.open(gan, gan.initial_state(0), 'float64', 'cpu')"
     )

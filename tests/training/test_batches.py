@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace as changed
 
 from ganforge.backend.contract import Shard, StepInputs
-from ganforge.spec import streams
+from ganforge.spec import random_streams
 from ganforge.spec.optimizers import SGD, Adam
 from ganforge.spec.protocol import Average, Latent, PenaltyChoice, Player, TargetChoice
 from ganforge.training import batches
@@ -64,7 +64,9 @@ def test_sequential_order() -> None:
 @pytest.mark.parametrize("block", [1, 7, 64, 5000])
 def test_batches_do_not_depend_on_the_size_of_a_block(block: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also where a batch spans several."""
-    expected = [streams.shuffled(2, e, 100, np.arange(100))[i * 30 : (i + 1) * 30] for e in (0, 1) for i in (0, 1, 2)]
+    expected = [
+        random_streams.shuffled(2, e, 100, np.arange(100))[i * 30 : (i + 1) * 30] for e in (0, 1) for i in (0, 1, 2)
+    ]
     batches._shuffled_block.cache_clear()
     monkeypatch.setattr(batches, "_BLOCK", block)
     found = [batch_indices(100, 30, number, seed=2, shuffled=True) for number in range(6)]
@@ -220,7 +222,7 @@ def test_a_row_of_latents_is_the_same_whatever_is_drawn_beside_it(start: int, st
 
 def test_the_first_rows_of_latents_are_one_stream() -> None:
     """As they were when every batch was one stream, so that runs of then go on exactly."""
-    expected = streams.generator(5, "x", 9).standard_normal((64, 3))
+    expected = random_streams.generator(5, "x", 9).standard_normal((64, 3))
     assert np.array_equal(draw_latents(Latent(size=3), slice(0, 64), 5, "x", 9), expected)
 
 

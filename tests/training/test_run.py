@@ -22,7 +22,7 @@ from ganforge.recipes.tables import to_table
 from ganforge.training import checkpoint
 from ganforge.training.run import Run
 from ganforge.training.run_folder import CHECKPOINTS, RECIPE, check_folder_free, new_folder, read_recipe, write_recipe
-from ganforge.training.running import train_run
+from ganforge.training.train_run import train_run
 
 
 @pytest.fixture(autouse=True)

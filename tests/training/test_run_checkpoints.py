@@ -14,7 +14,7 @@ from ganforge.errors import RunError
 from ganforge.training import checkpoint
 from ganforge.training.run_checkpoints import newest_good, save_checkpoint
 from ganforge.training.run_folder import CHECKPOINTS
-from ganforge.training.running import train_run
+from ganforge.training.train_run import train_run
 
 
 def with_checkpoints(folder: Path, *steps: int) -> list[Path]:

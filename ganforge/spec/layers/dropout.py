@@ -1,4 +1,4 @@
-"""Dropout by the masks of `ganforge.spec.streams`, the same in every framework."""
+"""Dropout by the masks of `ganforge.spec.random_streams`, the same in every framework."""
 
 from typing import Annotated, ClassVar
 

@@ -22,9 +22,9 @@ from PIL import Image
 
 from ganforge.data import image_files
 from ganforge.data.contract import ImageSet
-from ganforge.data.fitting import fit_image
 from ganforge.data.folders import ImageFile
 from ganforge.data.image_files import read_image
+from ganforge.data.resizing import fit_image
 
 from ..containers import gzipped, one_of, png, tar_content, tar_header
 from ..target import Target, bundle, unbundle

@@ -15,7 +15,7 @@ from safetensors.numpy import save as save_arrays
 
 from ganforge.data.cache import Meta, open_entry
 from ganforge.generation.animations import progress
-from ganforge.generation.curves import draw
+from ganforge.generation.loss_curves import draw
 from ganforge.recipes.parsing import parse
 from ganforge.recipes.schema import Recipe
 from ganforge.recipes.tables import to_table

@@ -9,7 +9,7 @@ import click
 import msgspec
 import tomli_w
 
-from ganforge.cli.ranges import RANGES, SPAN
+from ganforge.cli.parameter_types import RANGES, SPAN
 from ganforge.errors import RecipeError
 from ganforge.plugins.host import Host, new_host
 from ganforge.recipes.laying import override, parse_assignments

@@ -4,7 +4,7 @@ from ganforge.spec.gan import Gan
 from ganforge.spec.layers import Elu, Flatten, Relu, Reshape, Residual, Tanh
 from ganforge.spec.layers.initializers import ONES, ZEROS, Constant
 from ganforge.spec.protocol import TargetChoice
-from ganforge.testing.tiny.parts import JUDGE, LEAKY, MAKE, ONE, conv, dense, gan, norm, spread
+from ganforge.testing.tiny_gans.parts import JUDGE, LEAKY, MAKE, ONE, conv, dense, gan, norm, spread
 
 NUMBERS: dict[str, Gan] = {
     "large-logits": gan(

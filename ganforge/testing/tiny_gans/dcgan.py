@@ -7,7 +7,7 @@ from ganforge.spec.layers import BatchNorm, Conv, ConvTranspose, Dense, Flatten,
 from ganforge.spec.layers.initializers import Normal
 from ganforge.spec.optimizers import Adam
 from ganforge.spec.protocol import Latent, Player
-from ganforge.testing.tiny.parts import gan
+from ganforge.testing.tiny_gans.parts import gan
 
 
 @cache

@@ -4,12 +4,12 @@ Data, by name. Each is small enough for the reference to train it in millisecond
 """
 
 from ganforge.backend.contract import StepInputs
-from ganforge.spec import streams
+from ganforge.spec import random_streams
 from ganforge.spec.gan import Gan
-from ganforge.testing.tiny.dcgan import small_dcgan
-from ganforge.testing.tiny.layers import LAYERS
-from ganforge.testing.tiny.numbers import NUMBERS
-from ganforge.testing.tiny.training import TRAINING
+from ganforge.testing.tiny_gans.dcgan import small_dcgan
+from ganforge.testing.tiny_gans.layers import LAYERS
+from ganforge.testing.tiny_gans.numbers import NUMBERS
+from ganforge.testing.tiny_gans.training import TRAINING
 from ganforge.training.batches import Batches, draw_step
 
 __all__ = ["FLOAT64_ONLY", "KINKS", "TINY", "inputs", "small_dcgan"]
@@ -25,7 +25,7 @@ KINKS = frozenset({"at-zero", "at-the-margin"})
 def inputs(gan: Gan, seed: int, step: int) -> StepInputs:
     """What step `step` of `gan` is fed: noise for pictures."""
     count = 4 * gan.protocol.batch_size
-    stream = streams.generator(seed, "tiny")
+    stream = random_streams.generator(seed, "tiny")
     images = stream.integers(0, 256, (count, *gan.image_shape)).astype("uint8")
     labels = stream.integers(0, gan.classes, count) if gan.classes else None
     return draw_step(Batches(gan=gan, images=images, labels=labels, seed=seed), step)

@@ -4,7 +4,7 @@ from ganforge.spec.gan import Gan
 from ganforge.spec.layers import Dropout, Elu, Flatten, JoinLabel, Relu, Reshape, Residual, Sigmoid, Tanh
 from ganforge.spec.layers.initializers import GlorotUniform, HeNormal, TruncatedNormal
 from ganforge.spec.protocol import Latent, TargetChoice
-from ganforge.testing.tiny.parts import LEAKY, ONE, conv, dense, gan, norm, spread
+from ganforge.testing.tiny_gans.parts import LEAKY, ONE, conv, dense, gan, norm, spread
 
 LAYERS: dict[str, Gan] = {
     "vectors": gan(

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ganforge.spec import streams
+from ganforge.spec import random_streams
 
 WORD = 2**32 - 1
 
@@ -29,68 +29,70 @@ def murmur_finaliser(word: int) -> int:
 
 def test_frozen_draws() -> None:
     """A change here changes every picture of every seed and breaks every run that is resumed."""
-    assert streams.generator(7, "latent", 3, 1).standard_normal(4).tolist() == NORMALS
-    assert streams.generator(0, "sample").random(3).tolist() == UNIFORMS
-    assert streams.generator(0, "shuffle", 2).integers(0, 2**32, size=3, dtype=np.uint64).tolist() == WORDS
-    assert (streams.key(7, "dropout/generator", 5), streams.key(0, "x")) == KEYS
+    assert random_streams.generator(7, "latent", 3, 1).standard_normal(4).tolist() == NORMALS
+    assert random_streams.generator(0, "sample").random(3).tolist() == UNIFORMS
+    assert random_streams.generator(0, "shuffle", 2).integers(0, 2**32, size=3, dtype=np.uint64).tolist() == WORDS
+    assert (random_streams.key(7, "dropout/generator", 5), random_streams.key(0, "x")) == KEYS
 
 
 def test_frozen_masks_and_shuffles() -> None:
-    mask = "".join("01"[int(kept)] for kept in streams.dropout_mask(1234, 3, 32, 0.4))
+    mask = "".join("01"[int(kept)] for kept in random_streams.dropout_mask(1234, 3, 32, 0.4))
     assert mask == MASK
-    assert streams.shuffled(0, 0, 10, np.arange(10)).tolist() == TEN
-    assert streams.shuffled(5, 2, 10, np.arange(10)).tolist() == OTHER_TEN
-    assert streams.shuffled(1, 0, 70000, np.arange(3)).tolist() == THREE
+    assert random_streams.shuffled(0, 0, 10, np.arange(10)).tolist() == TEN
+    assert random_streams.shuffled(5, 2, 10, np.arange(10)).tolist() == OTHER_TEN
+    assert random_streams.shuffled(1, 0, 70000, np.arange(3)).tolist() == THREE
 
 
 def test_purpose_seed_and_counters_all_matter() -> None:
     places = [(0, "a"), (1, "a"), (0, "b"), (0, "a", 0), (0, "a", 1), (0, "a", 1, 0), (0, "a", 0, 1), (10, "a", 1)]
-    draws = {streams.generator(*place).random() for place in places}
-    keys = {streams.key(*place) for place in places}
+    draws = {random_streams.generator(*place).random() for place in places}
+    keys = {random_streams.key(*place) for place in places}
     assert len(draws) == len(keys) == len(places)
 
 
 def test_a_key_has_32_bits() -> None:
-    keys = [streams.key(0, "dropout", step) for step in range(200)]
+    keys = [random_streams.key(0, "dropout", step) for step in range(200)]
     assert max(keys) < 2**32
     assert max(keys) > 2**31  # the highest bit is used
 
 
 @given(st.lists(st.integers(0, WORD), min_size=1, max_size=20))
 def test_mix_is_murmurs_finaliser(words: list[int]) -> None:
-    assert streams.hash32(np.array(words, dtype=np.uint64)).tolist() == [murmur_finaliser(word) for word in words]
+    assert random_streams.hash32(np.array(words, dtype=np.uint64)).tolist() == [
+        murmur_finaliser(word) for word in words
+    ]
 
 
 def test_mix_of_one_is_the_published_value() -> None:
-    assert int(streams.hash32(np.array([1], dtype=np.uint64))[0]) == 0x514E28B7
+    assert int(random_streams.hash32(np.array([1], dtype=np.uint64))[0]) == 0x514E28B7
 
 
 def test_mix_takes_the_low_32_bits() -> None:
     """Backends add to a key before mixing; what runs over is cut off."""
     over = np.array([2**32 + 5, 5], dtype=np.uint64)
-    assert streams.hash32(over)[0] == streams.hash32(over)[1]
+    assert random_streams.hash32(over)[0] == random_streams.hash32(over)[1]
 
 
 @given(st.integers(0, WORD), st.integers(0, 40), st.floats(0, 0.99), st.integers(1, 200))
 def test_kept_is_what_its_docstring_says(key: int, layer: int, rate: float, count: int) -> None:
     place = murmur_finaliser((key + 0x9E3779B9 * (layer + 1)) % 2**32)
     expected = [murmur_finaliser(murmur_finaliser(i) ^ place) >= int(rate * 2**32) for i in range(count)]
-    assert streams.dropout_mask(key, layer, count, rate).tolist() == expected
+    assert random_streams.dropout_mask(key, layer, count, rate).tolist() == expected
 
 
 @pytest.mark.parametrize("rate", [0.1, 0.5, 0.9])
 def test_dropout_drops_its_share(rate: float) -> None:
-    share = 1 - streams.dropout_mask(99, 2, 100_000, rate).mean()
+    share = 1 - random_streams.dropout_mask(99, 2, 100_000, rate).mean()
     assert abs(share - rate) < 4 * (rate * (1 - rate) / 100_000) ** 0.5
 
 
 def test_nothing_is_dropped_at_rate_zero() -> None:
-    assert streams.dropout_mask(1, 1, 1000, 0.0).all()
+    assert random_streams.dropout_mask(1, 1, 1000, 0.0).all()
 
 
 def test_layers_and_keys_drop_different_elements() -> None:
     one, other_layer, other_key = (
-        streams.dropout_mask(key, layer, 10_000, 0.5) for key, layer in ((1, 1), (1, 2), (2, 1))
+        random_streams.dropout_mask(key, layer, 10_000, 0.5) for key, layer in ((1, 1), (1, 2), (2, 1))
     )
     assert abs((one == other_layer).mean() - 0.5) < 0.03
     assert abs((one == other_key).mean() - 0.5) < 0.03
@@ -99,19 +101,19 @@ def test_layers_and_keys_drop_different_elements() -> None:
 @settings(deadline=None)
 @given(st.integers(1, 3000), st.integers(0, 2**40), st.integers(0, 100))
 def test_shuffled_is_a_permutation_of_any_size(size: int, seed: int, epoch: int) -> None:
-    assert sorted(streams.shuffled(seed, epoch, size, np.arange(size))) == list(range(size))
+    assert sorted(random_streams.shuffled(seed, epoch, size, np.arange(size))) == list(range(size))
 
 
 @given(st.integers(1, 500), st.data())
 def test_a_shuffle_can_be_read_anywhere(size: int, data: st.DataObject) -> None:
     positions = np.array(data.draw(st.lists(st.integers(0, size - 1), min_size=1, max_size=10)))
-    whole = streams.shuffled(3, 1, size, np.arange(size))
-    assert streams.shuffled(3, 1, size, positions).tolist() == whole[positions].tolist()
+    whole = random_streams.shuffled(3, 1, size, np.arange(size))
+    assert random_streams.shuffled(3, 1, size, positions).tolist() == whole[positions].tolist()
 
 
 def test_epochs_and_seeds_shuffle_differently() -> None:
     positions = np.arange(1000)
-    orders = [streams.shuffled(seed, epoch, 1000, positions) for seed, epoch in ((0, 0), (0, 1), (1, 0))]
+    orders = [random_streams.shuffled(seed, epoch, 1000, positions) for seed, epoch in ((0, 0), (0, 1), (1, 0))]
     for one, other in ((0, 1), (0, 2), (1, 2)):
         assert (orders[one] == orders[other]).mean() < 0.01
 
@@ -121,13 +123,13 @@ def test_every_position_gets_every_picture_alike(size: int) -> None:
     """600 shuffles: each pair of position and picture is as frequent as chance has it, to five deviations."""
     counts = np.zeros((size, size))
     for epoch in range(600):
-        counts[np.arange(size), streams.shuffled(8, epoch, size, np.arange(size))] += 1
+        counts[np.arange(size), random_streams.shuffled(8, epoch, size, np.arange(size))] += 1
     expected = 600 / size
     assert np.abs(counts - expected).max() < 5 * (expected * (1 - 1 / size)) ** 0.5
 
 
 def test_a_shuffle_of_a_million_million_takes_no_memory() -> None:
-    found = streams.shuffled(0, 0, 10**12, np.arange(10**12 - 5000, 10**12))
+    found = random_streams.shuffled(0, 0, 10**12, np.arange(10**12 - 5000, 10**12))
     assert len(set(found.tolist())) == 5000
     assert 0 <= found.min() and found.max() < 10**12
     assert found.max() - found.min() > 10**11  # spread over all of it

@@ -4,7 +4,7 @@ from ganforge.spec.gan import Gan
 from ganforge.spec.layers import Dropout, Elu, Flatten
 from ganforge.spec.optimizers import SGD, Adam, RMSprop
 from ganforge.spec.protocol import Average, Player, TargetChoice
-from ganforge.testing.tiny.parts import JUDGE, LEAKY, MAKE, ONE, SMALL, conv, dense, gan, norm, players
+from ganforge.testing.tiny_gans.parts import JUDGE, LEAKY, MAKE, ONE, SMALL, conv, dense, gan, norm, players
 
 TRAINING: dict[str, Gan] = {
     # Losses and penalties

@@ -14,8 +14,8 @@ from PIL import Image
 import ganforge
 from ganforge.cli.main import cli
 from ganforge.errors import RunError
-from ganforge.generation import curves
-from ganforge.generation.curves import draw, running_mean, ticks
+from ganforge.generation import loss_curves
+from ganforge.generation.loss_curves import draw, running_mean, ticks
 from ganforge.training.observers.journal import NAME, read
 
 BLUE, ORANGE = (31, 97, 170), (214, 96, 20)
@@ -150,4 +150,4 @@ def test_runs_without_a_curve(place: Path) -> None:
 
 
 def test_the_panels_are_those_of_the_contract() -> None:
-    assert {name for panel in curves.PANELS for name, _ in panel.lines} == {"d_loss", "g_loss", "d_real", "d_fake"}
+    assert {name for panel in loss_curves.PANELS for name, _ in panel.lines} == {"d_loss", "g_loss", "d_real", "d_fake"}

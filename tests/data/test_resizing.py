@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ganforge.data.fitting import Fit, fit_image
+from ganforge.data.resizing import Fit, fit_image
 from ganforge.errors import DataError
 
 SIDE = st.integers(1, 300)
