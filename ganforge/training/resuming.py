@@ -1,6 +1,5 @@
 """Going on with a run that was stopped."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 from ganforge._io.files import sweep
@@ -8,9 +7,6 @@ from ganforge.errors import RunError
 from ganforge.plugins.host import default_host
 from ganforge.plugins.kinds import known_kinds
 from ganforge.recipes.reading import read
-from ganforge.recipes.schema import Recipe
-from ganforge.spec.arrays import State
-from ganforge.spec.kinds import Kinds
 from ganforge.training import checkpoint
 from ganforge.training.backends import choose_backend
 from ganforge.training.data_sets import OnProgress
@@ -54,17 +50,21 @@ def resume(
     with held(folder, workers, host.warn) as writes:
         if writes:
             sweep(folder)
-        about, state = _taken_up(folder, recipe, kinds, host.warn)
+        about, state = newest_good(folder, host.warn) or (None, None)
         experiment = resolve(recipe, host, chosen, workers)
-        if about is not None:  # once more: the data may have other channels or classes now
+        if about is not None:  # not before it is resolved: the data may have other channels or classes now
             check_same_recipe(folder, experiment.recipe, about, kinds)
+        start = about.step if about is not None else 0
+        if start >= experiment.steps:
+            raise RunError(f"run {folder} has done its {start} steps; give --steps with a larger number to go on")
+        if about is None:
+            host.warn(f"run {folder} was stopped before its first checkpoint; it begins anew")
         experiment = decoded(experiment, on_progress)
         if about is not None and about.data != experiment.images_hash:
             raise RunError(
                 f"the pictures of data set {recipe.data.set!r} are not those that run {folder} was trained on, so it "
                 "cannot go on exactly; give the old ones with --data, or train anew"
             )
-        start = about.step if about is not None else 0
         model = open_model(experiment, state or experiment.gan.initial_state(experiment.recipe.run.seed))
         check_same_inputs(workers, experiment.recipe, experiment.images_hash, start)
         if writes:
@@ -75,22 +75,3 @@ def resume(
         run.seconds_before = about.seconds if about is not None else 0.0
         train_run(run)
     return run
-
-
-def _taken_up(
-    folder: Path, recipe: Recipe, kinds: Kinds, warn: Callable[[str], None]
-) -> tuple[checkpoint.About | None, State | None]:
-    """The newest checkpoint of a run that has steps left to do; None where it has none.
-
-    Raises:
-        RunError: the checkpoint is of another recipe, or no step is left.
-    """
-    about, state = newest_good(folder, warn) or (None, None)
-    if about is None:
-        warn(f"run {folder} was stopped before its first checkpoint; it begins anew")
-    else:
-        check_same_recipe(folder, recipe, about, kinds)
-    start = about.step if about is not None else 0
-    if start >= (recipe.run.steps or 0):
-        raise RunError(f"run {folder} has done its {start} steps; give --steps with a larger number to go on")
-    return about, state
