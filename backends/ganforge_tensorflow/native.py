@@ -1,6 +1,6 @@
 """A network as a Keras model of Keras's own layers: to take away, train on and save.
 
-It knows nothing of ganforge, unless a plugin's layer is in it.
+It knows nothing of ganforge, unless it has a layer that Keras has none for, a plugin's or one of ours.
 """
 
 from collections.abc import Mapping
@@ -11,7 +11,6 @@ import tensorflow as tf
 
 from ganforge.errors import PluginError
 from ganforge.spec import (
-    LAYERS,
     Array,
     BatchNorm,
     Conv,
@@ -32,6 +31,7 @@ from ganforge.spec import (
     Tanh,
     walk,
 )
+from ganforge_tensorflow import native_layers
 from ganforge_tensorflow.plugin_layer import PluginLayer
 
 _ARRAYS = ("kernel", "bias", "scale", "offset", "mean", "variance")
@@ -73,12 +73,12 @@ def _chain(
                 x = keras.layers.Add(dtype=dtype, name=name)([x, inner])
             case JoinLabel():
                 x = keras.layers.Concatenate(dtype=dtype, name=name)([x, _spread(node, labels, dtype)])
-            case layer if not isinstance(layer, LAYERS):
+            case _ if (layers := _layers(node, name, dtype)) is None:
                 own = PluginLayer.of(node, weights, dtype=dtype, name=name)
                 x = own(x, labels) if any(each.layer.reads_labels for each in walk((node,))) else own(x)
             case _:
                 arrays = [weights[each] for array in _ARRAYS if (each := f"{node.name}/{array}") in weights]
-                for layer in _layers(node, name, dtype):
+                for layer in layers:
                     x = layer(x)
                     if arrays and layer.weights:
                         layer.set_weights(arrays)
@@ -94,8 +94,11 @@ def _spread(node: Node, labels: keras.KerasTensor, dtype: str) -> keras.KerasTen
     return keras.layers.UpSampling2D(node.input[:2], dtype=dtype)(pixel)
 
 
-def _layers(node: Node, name: str, dtype: str) -> list[keras.Layer]:
-    """Keras's layers for one of ours; where their padding is not ours, it stands as a layer of its own."""
+def _layers(node: Node, name: str, dtype: str) -> list[keras.Layer] | None:
+    """Keras's layers for one of ours; where their padding is not ours, it stands as a layer of its own.
+
+    None: Keras has no such layer.
+    """
     layers = keras.layers
     match node.layer:
         case Dense(units=units, bias=bias):
@@ -141,4 +144,5 @@ def _layers(node: Node, name: str, dtype: str) -> list[keras.Layer]:
             return [layers.Reshape(shape, dtype=dtype, name=name)]
         case Flatten():
             return [layers.Flatten(dtype=dtype, name=name)]
-    raise AssertionError(node.layer)
+    layer = native_layers.layer_of(node, name, dtype)
+    return None if layer is None else [layer]

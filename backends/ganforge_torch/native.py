@@ -1,4 +1,5 @@
-"""A network as torch's own module, to be taken away: no line of it needs ganforge, unless a plugin's layer is in it.
+"""A network as torch's own module, to be taken away. No line of it needs ganforge, unless it has a layer that torch has
+no module for, a plugin's or one of ours.
 
 It is a graph (`torch.fx`) over torch's layers, so that its code can be read (`print(module.code)`), saved whole, and
 loaded where ganforge is not installed.
@@ -21,6 +22,7 @@ from ganforge.spec import (
     Elu,
     Flatten,
     Gan,
+    GlobalPool,
     JoinLabel,
     LeakyRelu,
     NetworkName,
@@ -33,6 +35,7 @@ from ganforge.spec import (
     Tanh,
     pair,
 )
+from ganforge_torch import native_layers
 from ganforge_torch.ops import to_oihw
 from ganforge_torch.plugin_layer import PluginLayer
 
@@ -106,6 +109,10 @@ class _Network:
                 return self._join_label(node, x)
             case Residual():
                 return self.graph.call_function(operator.add, (x, self.chain(node.body, x)))
+            case GlobalPool(of="sum"):
+                return self.graph.call_method("sum", (x, (2, 3)))
+            case _ if (module := native_layers.module_of(node)) is not None:
+                return self._call(node, x, self._filled(node, module))
             case _:
                 target = node.name.replace("/", ".")
                 self.layers[target] = PluginLayer(node, self.arrays)

@@ -9,6 +9,7 @@ from ganforge.spec.kind_library import LAYER_ENTRIES, OPTIMIZER_ENTRIES, SHIPPED
 from ganforge.spec.kinds import Kinds, LayerEntry, OptimizerEntry
 from ganforge.spec.layers import (
     LAYERS,
+    AvgPool,
     BatchNorm,
     Conv,
     ConvTranspose,
@@ -16,13 +17,17 @@ from ganforge.spec.layers import (
     Dropout,
     Elu,
     Flatten,
+    GlobalPool,
     JoinLabel,
     LeakyRelu,
+    MaxPool,
     Relu,
+    Resample,
     Reshape,
     Residual,
     Sigmoid,
     Tanh,
+    Upsample,
 )
 from ganforge.spec.layers.chain import resolve_chain, resolve_node, walk
 from ganforge.spec.layers.contract import (
@@ -52,6 +57,7 @@ from ganforge.spec.layers.initializers import (
     Positive,
     TruncatedNormal,
 )
+from ganforge.spec.layers.resizing import bilinear_shares
 from ganforge.spec.loss_library import LOSSES
 from ganforge.spec.losses import LossEntry, PenaltyEntry, Targets
 from ganforge.spec.network import Network, resolve
@@ -98,6 +104,7 @@ __all__ = [
     "ArchitectureRequest",
     "Array",
     "Average",
+    "AvgPool",
     "BatchNorm",
     "Constant",
     "Conv",
@@ -111,6 +118,7 @@ __all__ = [
     "Flatten",
     "Fraction",
     "Gan",
+    "GlobalPool",
     "GlorotUniform",
     "HeNormal",
     "Images",
@@ -126,6 +134,7 @@ __all__ = [
     "LeakyRelu",
     "LossChoice",
     "LossEntry",
+    "MaxPool",
     "Moments",
     "Network",
     "NetworkName",
@@ -149,6 +158,7 @@ __all__ = [
     "Protocol",
     "RMSprop",
     "Relu",
+    "Resample",
     "Reshape",
     "Residual",
     "Resolved",
@@ -164,7 +174,9 @@ __all__ = [
     "Tensor",
     "TruncatedNormal",
     "Updated",
+    "Upsample",
     "average_weight",
+    "bilinear_shares",
     "build_dcgan",
     "dropout_mask",
     "dropped_below",

@@ -3,16 +3,21 @@
 from ganforge.spec.kinds import Kinds, LayerEntry, OptimizerEntry
 from ganforge.spec.layers import (
     LAYERS,
+    AvgPool,
     BatchNorm,
     Conv,
     ConvTranspose,
     Dense,
     Dropout,
     Elu,
+    GlobalPool,
     LeakyRelu,
+    MaxPool,
     Relu,
+    Resample,
     Reshape,
     Residual,
+    Upsample,
 )
 from ganforge.spec.layers.contract import Layer
 from ganforge.spec.layers.initializers import Normal
@@ -30,6 +35,19 @@ _LAYER_EXAMPLES: tuple[Layer, ...] = (
     Dropout(rate=0.3),
     Reshape(shape=(2, 3, 2)),
     Residual(layers=(Relu(), Dropout(rate=0.3))),
+    AvgPool(),
+    AvgPool(size=(3, 2), stride=(2, 1), padding="same"),
+    MaxPool(),
+    MaxPool(size=(2, 3), stride=(1, 2), padding="same"),
+    GlobalPool(of="sum"),
+    GlobalPool(of="mean"),
+    Upsample(factor=(2, 3)),
+    Upsample(size=(7, 9)),
+    Upsample(method="bilinear", factor=2),
+    Upsample(method="bilinear", size=(9, 7)),
+    Resample(to="half"),
+    Resample(to="double"),
+    Resample(to="same"),
 )
 _OPTIMIZER_EXAMPLES: tuple[Optimizer, ...] = (
     Adam(rate=1e-3, epsilon=1e-3, clip=0.05),

@@ -112,14 +112,40 @@ class Ops(Protocol):
         """(m, k), (k, n) -> (m, n), plus `bias`, (n,), in every row."""
         ...
 
-    def conv(self, x: Tensor, kernel: Tensor, bias: Tensor | None, stride: Size, padding: Sides, /) -> Tensor:
-        """(B, H, W, in), (h, w, in, out) -> (B, H', W', out): zeros added, then cross-correlation."""
+    def conv(
+        self, x: Tensor, kernel: Tensor, bias: Tensor | None, stride: Size, padding: Sides, groups: int = 1, /
+    ) -> Tensor:
+        """(B, H, W, in), (h, w, in / groups, out) -> (B, H', W', out): zeros added, then cross-correlation.
+
+        Of several groups each takes its share of the input's channels, in order, to its share of the output's.
+        """
         ...
 
     def conv_transpose(
-        self, x: Tensor, kernel: Tensor, bias: Tensor | None, stride: Size, crop: Sides, size: Size
+        self, x: Tensor, kernel: Tensor, bias: Tensor | None, stride: Size, crop: Sides, size: Size, groups: int = 1
     ) -> Tensor:
-        """(B, H, W, in), (h, w, out, in) -> (B, *size, out): the gradient of `conv`, whole, then cropped."""
+        """(B, H, W, in), (h, w, out / groups, in) -> (B, *size, out): the gradient of `conv`, whole, then cropped."""
+        ...
+
+    # Windows and sizes ----------------------------------------------------------------------------------------------
+
+    def sum_pool(self, x: Tensor, size: Size, stride: Size, padding: Sides, /) -> Tensor:
+        """(B, H, W, c) -> (B, H', W', c): zeros added, then the sum of every window."""
+        ...
+
+    def max_pool(self, x: Tensor, size: Size, stride: Size, padding: Sides, /) -> Tensor:
+        """(B, H, W, c) -> (B, H', W', c): the largest number of every window, which has a pixel in it at least.
+
+        What is added is never the largest; of equal numbers the first, row by row, has the derivative.
+        """
+        ...
+
+    def repeat(self, x: Tensor, times: Size, /) -> Tensor:
+        """(B, H, W, c) -> (B, H * times, W * times, c): every pixel so many times."""
+        ...
+
+    def bilinear(self, x: Tensor, size: Size, /) -> Tensor:
+        """(B, H, W, c) -> (B, *size, c), not smaller: between pixels in proportion, as `Upsample` says."""
         ...
 
     # Shapes ---------------------------------------------------------------------------------------------------------

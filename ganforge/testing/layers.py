@@ -109,17 +109,17 @@ def _layer(node: Node, x: Tensor, run: Pass) -> Tensor:
         case Residual():
             return x + forward(node.body, x, run)
         case layer:
-            return _plugins_own(node, layer, x, run)
+            return _looked_up(node, layer, x, run)
 
 
-def _plugins_own(node: Node, layer: Layer, x: Tensor, run: Pass) -> Tensor:
-    """A kind that is not ours: by its reference, which is its own forward pass unless it writes it twice."""
+def _looked_up(node: Node, layer: Layer, x: Tensor, run: Pass) -> Tensor:
+    """A kind by its second form; a plugin's by its reference, its own forward pass unless it writes it twice."""
     ops = run.semantics.ops
 
     def chain(nodes: tuple[Node, ...], x: Tensor, _: core.Pass) -> Tensor:
         return forward(nodes, x, run)
 
-    return layer.reference(
+    return run.semantics.forms.get(type(layer), layer.reference)(
         node,
         x,
         core.Pass(

@@ -8,7 +8,7 @@ from typing import Any
 import numpy
 
 from ganforge.spec.ops import Axes, Sides, Size
-from ganforge.testing import convolution, definitions
+from ganforge.testing import convolution, definitions, windows
 from ganforge.testing.differentiable import Tensor, elementwise_grad, getval, np, take
 
 
@@ -117,16 +117,36 @@ class NumpyOps:
         """(m, k), (k, n) -> (m, n)."""
         return _biased(self.product(a, b), bias)
 
-    def conv(self, x: Tensor, kernel: Tensor, bias: Tensor | None, stride: Size, padding: Sides) -> Tensor:
+    def conv(
+        self, x: Tensor, kernel: Tensor, bias: Tensor | None, stride: Size, padding: Sides, groups: int = 1
+    ) -> Tensor:
         """Cross-correlation."""
-        return _biased(convolution.conv(x, kernel, stride, padding, self.product), bias)
+        return _biased(convolution.conv(x, kernel, stride, padding, self.product, groups), bias)
 
     def conv_transpose(
-        self, x: Tensor, kernel: Tensor, bias: Tensor | None, stride: Size, crop: Sides, size: Size
+        self, x: Tensor, kernel: Tensor, bias: Tensor | None, stride: Size, crop: Sides, size: Size, groups: int = 1
     ) -> Tensor:
         """The gradient of `conv`, cropped."""
-        full = convolution.conv_transpose(x, kernel, stride, self.product)
+        full = convolution.conv_transpose(x, kernel, stride, self.product, groups)
         return _biased(convolution.crop(full, crop), bias)
+
+    # Windows and sizes
+
+    def sum_pool(self, x: Tensor, size: Size, stride: Size, padding: Sides) -> Tensor:
+        """Sums of windows."""
+        return sum(windows.met(windows.around(x, padding, 0.0), size, stride))
+
+    def max_pool(self, x: Tensor, size: Size, stride: Size, padding: Sides) -> Tensor:
+        """The largest of every window, the first of equal ones."""
+        return windows.first_largest(windows.met(windows.around(x, padding, -numpy.inf), size, stride))
+
+    def repeat(self, x: Tensor, times: Size) -> Tensor:
+        """Every pixel so many times."""
+        return np.repeat(np.repeat(x, times[0], 1), times[1], 2)
+
+    def bilinear(self, x: Tensor, size: Size) -> Tensor:
+        """Between pixels in proportion."""
+        return windows.between(windows.between(x, size[0], 1), size[1], 2)
 
     # Shapes
 

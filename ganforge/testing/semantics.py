@@ -4,8 +4,8 @@
 exchanged, so that what a wrong backend computes can be computed too, and recognised.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import numpy
@@ -20,6 +20,7 @@ from ganforge.testing import optimizers
 from ganforge.testing.definitions import dropout_mask, pass_key, softplus
 from ganforge.testing.differentiable import Tensor, np
 from ganforge.testing.ops import NumpyOps
+from ganforge.testing.second_forms import SECOND_FORMS, Form
 
 Passes: TypeAlias = frozenset[tuple[NetworkName, int]]
 """Forward passes: (the network that is updated, number of the pass)."""
@@ -77,6 +78,8 @@ class Semantics:
 
     node: Callable[[Node], Node] = same
     """Every node before it is computed: its paddings and its layer's numbers."""
+    forms: Mapping[type[Layer], Form] = field(default_factory=lambda: SECOND_FORMS)
+    """Layers by kind, where they are not put together of the pieces below."""
     protocol: Callable[[Protocol], Protocol] = same
     pixels: Callable[[Images, float, Any], Array] = pixels
     product: Callable[[Tensor, Tensor], Tensor] = np.dot

@@ -36,7 +36,19 @@ def called(model: keras.Model, x: np.ndarray, labels: np.ndarray | None, **optio
 
 # Without those that are about losses and optimizers alone.
 @pytest.mark.parametrize(
-    "name", ["vectors", "kernel-5-even", "kernel-3-even", "odd-sizes", "paddings", "labels", "residuals", "dropouts"]
+    "name",
+    [
+        "vectors",
+        "kernel-5-even",
+        "kernel-3-even",
+        "odd-sizes",
+        "paddings",
+        "labels",
+        "residuals",
+        "dropouts",
+        "pooling",
+        "resampling",
+    ],
 )
 def test_both_networks_make_what_the_session_makes(name: str) -> None:
     gan = TINY[name]

@@ -37,6 +37,10 @@ PLACES = {
     "average-swapped": "shared-average",
     "running-values-averaged": "shared-average",
 }
+PLACES |= {
+    "pool-counts-padding": "pooling",
+    "corners-aligned": "pooling",
+}
 ANYWHERE = "kernel-5-even"
 
 

@@ -39,6 +39,11 @@ SIMPLE = (
     st.builds(layers.Elu, alpha=st.floats(0.1, 2)),
     st.builds(layers.Dropout, rate=st.floats(0, 0.99)),
     st.builds(layers.Reshape, shape=st.lists(_COUNT, min_size=1, max_size=3).map(tuple)),
+    st.builds(layers.AvgPool, size=_EXTENT, stride=st.none() | _EXTENT, padding=_PADDING),
+    st.builds(layers.MaxPool, size=_EXTENT, stride=st.none() | _EXTENT, padding=_PADDING),
+    st.builds(layers.GlobalPool, of=st.sampled_from(["sum", "mean"])),
+    st.builds(layers.Upsample, method=st.sampled_from(["nearest", "bilinear"]), factor=_EXTENT),
+    st.builds(layers.Resample, to=st.sampled_from(["half", "double", "same"])),
     st.sampled_from([layers.Relu(), layers.Tanh(), layers.Sigmoid(), layers.Flatten(), layers.JoinLabel()]),
 )
 
@@ -58,7 +63,7 @@ def read(kind: type, value: object) -> object:
 
 def test_every_layer_of_the_union_is_tried_above() -> None:
     members = layers.LAYERS
-    assert len(members) == 14
+    assert len(members) == 19
     assert len({member.__struct_config__.tag for member in members}) == len(members)
 
 

@@ -7,8 +7,10 @@ from ganforge.spec.layers.dense import Dense
 from ganforge.spec.layers.dropout import Dropout
 from ganforge.spec.layers.labels import JoinLabel
 from ganforge.spec.layers.normalization import BatchNorm
+from ganforge.spec.layers.pooling import AvgPool, GlobalPool, MaxPool
 from ganforge.spec.layers.reshaping import Flatten, Reshape
 from ganforge.spec.layers.residual import Residual
+from ganforge.spec.layers.resizing import Resample, Upsample
 
 LAYERS: tuple[type[Layer], ...] = (
     Dense,
@@ -25,11 +27,17 @@ LAYERS: tuple[type[Layer], ...] = (
     Flatten,
     JoinLabel,
     Residual,
+    AvgPool,
+    MaxPool,
+    GlobalPool,
+    Upsample,
+    Resample,
 )
 """The kinds that come with ganforge."""
 
 __all__ = [
     "LAYERS",
+    "AvgPool",
     "BatchNorm",
     "Conv",
     "ConvTranspose",
@@ -37,11 +45,15 @@ __all__ = [
     "Dropout",
     "Elu",
     "Flatten",
+    "GlobalPool",
     "JoinLabel",
     "LeakyRelu",
+    "MaxPool",
     "Relu",
+    "Resample",
     "Reshape",
     "Residual",
     "Sigmoid",
     "Tanh",
+    "Upsample",
 ]

@@ -18,7 +18,7 @@ from ganforge.spec.layers.contract import (
     need_rank,
 )
 from ganforge.spec.layers.initializers import ZEROS, GlorotUniform, Init
-from ganforge.spec.ops import Size, Tensor
+from ganforge.spec.ops import Sides, Size, Tensor
 
 Side: TypeAlias = Annotated[int, Meta(ge=0)]
 # msgspec 0.22 reads past a union of a bounded integer and a tuple of fixed length, so the lone integers are plain here
@@ -48,10 +48,8 @@ class Conv(LayerSettings, frozen=True, kw_only=True, tag="conv"):
     def resolve(self, place: Place) -> Resolved:
         """(h', w', filters), and the zeros to add."""
         need_rank(place, 3, "put a reshape layer before it")
-        _check_positive(place, self)
-        axes = zip(place.input, pair(self.kernel), pair(self.stride), _by_axis(self.padding), strict=False)
-        (height, rows), (width, columns) = (_conv_axis(place.name, *axis) for axis in axes)
-        return Resolved((height, width, self.filters), (rows, columns))
+        (height, width), sides = window_positions(place, pair(self.kernel), pair(self.stride), self.padding)
+        return Resolved((height, width, self.filters), sides)
 
     def parameters(self, node: Node) -> tuple[Parameter, ...]:
         """`kernel` (height, width, in, filters) and `bias` (filters,)."""
@@ -90,7 +88,7 @@ class ConvTranspose(LayerSettings, frozen=True, kw_only=True, tag="conv_transpos
     def resolve(self, place: Place) -> Resolved:
         """(h', w', filters), and what is cropped."""
         need_rank(place, 3, "put a reshape layer before it")
-        _check_positive(place, self)
+        _check_positive(place, pair(self.kernel), pair(self.stride), self.padding)
         sizes = (None, None) if self.size is None else pair(self.size)
         axes = zip(place.input, pair(self.kernel), pair(self.stride), _by_axis(self.padding), sizes, strict=False)
         (height, rows), (width, columns) = (_transposed_axis(place.name, *axis) for axis in axes)
@@ -131,6 +129,18 @@ def same_padding(size: int, kernel: int, stride: int) -> tuple[int, int]:
     return total // 2, total - total // 2
 
 
+def window_positions(place: Place, size: Size, stride: Size, padding: Padding) -> tuple[Size, Sides]:
+    """How often a window fits into an image's rows and columns, and the places to add around it.
+
+    Raises:
+        SpecError: it does not fit once, or a number that must not be is below 1 or negative.
+    """
+    _check_positive(place, size, stride, padding)
+    axes = zip(place.input, size, stride, _by_axis(padding), strict=False)
+    (height, rows), (width, columns) = (_conv_axis(place.name, *axis) for axis in axes)
+    return (height, width), (rows, columns)
+
+
 def _parameters(node: Node, layer: Conv | ConvTranspose, channels: tuple[int, int]) -> tuple[Parameter, ...]:
     size = pair(layer.kernel)
     kernel = Parameter(
@@ -144,11 +154,11 @@ def _parameters(node: Node, layer: Conv | ConvTranspose, channels: tuple[int, in
     return (kernel, bias) if layer.bias else (kernel,)
 
 
-def _check_positive(place: Place, layer: Conv | ConvTranspose) -> None:
-    if min(*pair(layer.kernel), *pair(layer.stride)) < 1:
-        raise SpecError(f"layer {place.name}: kernel {layer.kernel} and stride {layer.stride} must be at least 1")
-    if isinstance(layer.padding, int) and layer.padding < 0:
-        raise SpecError(f"layer {place.name}: padding {layer.padding} must not be negative")
+def _check_positive(place: Place, size: Size, stride: Size, padding: Padding) -> None:
+    if min(*size, *stride) < 1:
+        raise SpecError(f"layer {place.name}: kernel {size} and stride {stride} must be at least 1")
+    if isinstance(padding, int) and padding < 0:
+        raise SpecError(f"layer {place.name}: padding {padding} must not be negative")
 
 
 def _by_axis(padding: Padding) -> tuple[str | tuple[int, int], str | tuple[int, int]]:

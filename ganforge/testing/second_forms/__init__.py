@@ -1,0 +1,16 @@
+"""Layers written a second time, in plain NumPy, each as docs/semantics.md says: `(node, x, run)` to the output.
+
+`ganforge.testing.layers` has the first ones, which wrong forms (traps) are made of; these are looked up by kind.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import TypeAlias
+
+from ganforge.spec.layers.contract import Layer, Node, Pass
+from ganforge.testing.differentiable import Tensor
+from ganforge.testing.second_forms.pooling import POOLING
+from ganforge.testing.second_forms.resizing import RESIZING
+
+Form: TypeAlias = Callable[[Node, Tensor, Pass], Tensor]
+SECOND_FORMS: Mapping[type[Layer], Form] = {**POOLING, **RESIZING}
+"""By kind."""

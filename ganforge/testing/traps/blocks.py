@@ -1,0 +1,55 @@
+"""Wrong forms of the layers of residual GANs: pooling, resizing, norms, spectral norm."""
+
+from typing import Any
+
+import numpy
+
+from ganforge.spec.layers import AvgPool, Upsample
+from ganforge.spec.layers.contract import Layer, Node, Pass
+from ganforge.spec.layers.convolution import pair
+from ganforge.testing.differentiable import Tensor, getval, np
+from ganforge.testing.second_forms import SECOND_FORMS, Form
+from ganforge.testing.semantics import Semantics
+from ganforge.testing.traps.trap import Trap
+from ganforge.testing.windows import around, met
+
+
+def _instead(kind: type[Layer], form: Form) -> Semantics:
+    """A kind of layer computed otherwise."""
+    return Semantics(forms={**SECOND_FORMS, kind: form})
+
+
+def _pool_with_padding(node: Node, x: Tensor, run: Pass) -> Tensor:
+    layer: Any = node.layer
+    size = pair(layer.size)
+    return sum(met(around(x, node.padding, 0.0), size, pair(layer.stride or size))) / (size[0] * size[1])
+
+
+def _corners_aligned(node: Node, x: Tensor, run: Pass) -> Tensor:
+    layer: Any = node.layer
+    if layer.method != "bilinear":
+        return SECOND_FORMS[Upsample](node, x, run)
+    for axis in (1, 2):
+        count, size = node.input[axis - 1], node.output[axis - 1]
+        places = numpy.linspace(0.0, count - 1.0, size)
+        shares = numpy.maximum(1.0 - numpy.abs(places[:, None] - numpy.arange(count)), 0.0).astype(getval(x).dtype)
+        x = np.moveaxis(np.tensordot(shares, x, (1, axis)), 0, axis)
+    return x
+
+
+BLOCK_TRAPS = (
+    Trap(
+        name="pool-counts-padding",
+        number=31,
+        what="an average pool counts the zeros around the image as pixels",
+        remedy="divide by the number of pixels that a window has within the image",
+        semantics=_instead(AvgPool, _pool_with_padding),
+    ),
+    Trap(
+        name="corners-aligned",
+        number=32,
+        what="bilinear upsampling lays the first and the last pixels' centres on one another",
+        remedy="output i sees place (i + 1/2) * size / size' - 1/2",
+        semantics=_instead(Upsample, _corners_aligned),
+    ),
+)

@@ -1,0 +1,114 @@
+"""Layers that the reference has by kind, against numbers worked out by hand."""
+
+import numpy as np
+import pytest
+from frameworks import need
+
+from ganforge.errors import SpecError
+from ganforge.spec.layers import AvgPool, GlobalPool, MaxPool, Resample, Upsample
+from ganforge.spec.layers.contract import Layer
+from ganforge.spec.network import Network, resolve
+
+need("autograd")
+from ganforge.testing.layers import Pass, forward
+from ganforge.testing.semantics import Semantics
+
+
+def made(layer: Layer, x, arrays=None, labels=None, key=None, classes=0, moving=False):
+    """Output of one layer for `x`, and the pass."""
+    x = np.asarray(x, float)
+    nodes = resolve(Network(input=x.shape[1:], layers=(layer,), classes=classes))
+    named = {f"{nodes[0].name}/{name}": np.asarray(value, float) for name, value in (arrays or {}).items()}
+    run = Pass(arrays=named, labels=labels, key=key, semantics=Semantics(), moving=moving)
+    return np.asarray(forward(nodes, x, run)), run
+
+
+def image(*rows):
+    """One image of one channel."""
+    return np.array(rows, float)[None, :, :, None]
+
+
+NINE = image([1, 2, 3], [4, 5, 6], [7, 8, 9])
+
+
+def pixels(layer: Layer, x):
+    return made(layer, x)[0][0, :, :, 0].tolist()
+
+
+# Pooling -------------------------------------------------------------------------------------------------------------
+
+
+def test_an_average_pool_leaves_out_what_does_not_fit_and_does_not_count_padding():
+    assert pixels(AvgPool(), NINE) == [[3]]
+    assert pixels(AvgPool(size=2, stride=1), NINE) == [[3, 4], [6, 7]]
+    # 'same' adds a row below and a column on the right.
+    assert pixels(AvgPool(padding="same"), NINE) == [[3, 4.5], [7.5, 9]]
+
+
+def test_a_max_pool_never_takes_padding():
+    assert pixels(MaxPool(), -NINE) == [[-1]]
+    assert pixels(MaxPool(padding="same"), -NINE) == [[-1, -3], [-7, -9]]
+
+
+def test_a_global_pool():
+    assert made(GlobalPool(of="sum"), NINE)[0].tolist() == [[45]]
+    assert made(GlobalPool(of="mean"), NINE)[0].tolist() == [[5]]
+
+
+# Resizing ------------------------------------------------------------------------------------------------------------
+
+
+def test_upsampling_to_the_nearest():
+    x = image([1, 2, 3])
+    assert pixels(Upsample(factor=2), x) == [[1, 1, 2, 2, 3, 3]] * 2
+    # Places 0.3, 0.9, 1.5, 2.1 and 2.7 of three pixels.
+    assert pixels(Upsample(size=(1, 5)), x) == [[1, 1, 2, 3, 3]]
+
+
+def test_upsampling_in_proportion():
+    x = image([1, 3])
+    # Places -1/4, 1/4, 3/4, 5/4; those beyond the centres are the border's.
+    assert pixels(Upsample(method="bilinear", factor=(1, 2)), x) == [[1, 1.5, 2.5, 3]]
+    assert pixels(Upsample(method="bilinear", size=(2, 2)), image([1, 3])) == [[1, 3]] * 2
+
+
+def test_resampling():
+    x = image([4, 8, 4, 12])
+    assert pixels(Resample(to="same"), x) == [[v / 2 for v in (4, 6, 7, 7)]]  # zeros above and below
+    assert pixels(Resample(to="half"), x) == [[2, 3.5]]
+    doubled = pixels(Resample(to="double"), x)
+    assert doubled[0] == [4, 6, 8, 6, 4, 8, 12, 6]
+    assert doubled[1] == [v / 2 for v in doubled[0]]  # half of it comes from beyond the border
+
+
+def test_half_is_a_share_of_the_transpose_of_double():
+    draw = np.random.default_rng(0)
+    x, y = draw.normal(size=(1, 6, 8, 2)), draw.normal(size=(1, 3, 4, 2))
+    down, up = made(Resample(to="half"), x)[0], made(Resample(to="double"), y)[0]
+    assert (down * y).sum() == pytest.approx((up * x).sum() / 4)
+
+
+# What does not fit ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("layer", "message"),
+    [
+        (AvgPool(size=4), "00_avg_pool: a kernel of 4 does not fit into 3"),
+        (MaxPool(size=0), "00_max_pool: kernel .* must be at least 1"),
+        (MaxPool(size=2, padding=2), "00_max_pool: padding .* without a pixel"),
+        (Upsample(), "00_upsample needs a factor or a size"),
+        (Upsample(factor=2, size=6), "00_upsample needs a factor or a size"),
+        (Upsample(size=2), "00_upsample: 2x2 is smaller than its input, 3x3"),
+    ],
+    ids=str,
+)
+def test_what_does_not_fit_is_named(layer, message):
+    with pytest.raises(SpecError, match=message):
+        made(layer, NINE)
+
+
+@pytest.mark.parametrize("layer", [AvgPool(), MaxPool(), GlobalPool(of="sum"), Upsample(factor=2), Resample(to="same")])
+def test_a_vector_is_refused(layer):
+    with pytest.raises(SpecError, match="needs an image"):
+        made(layer, [[1.0, 2.0]])
