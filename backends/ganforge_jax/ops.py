@@ -36,6 +36,7 @@ class JaxOps:
     tanh = staticmethod(_jnp.tanh)
     sigmoid = staticmethod(jax.nn.sigmoid)
     softplus = staticmethod(jax.nn.softplus)
+    erf = staticmethod(lax.erf)
     relu = staticmethod(jax.nn.relu)
     where = staticmethod(_jnp.where)
     stack = staticmethod(_jnp.stack)

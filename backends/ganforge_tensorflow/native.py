@@ -34,7 +34,7 @@ from ganforge.spec import (
 from ganforge_tensorflow import native_layers
 from ganforge_tensorflow.plugin_layer import PluginLayer
 
-_ARRAYS = ("kernel", "bias", "scale", "offset", "mean", "variance")
+_ARRAYS = ("kernel", "bias", "scale", "offset", "mean", "variance", "slope")
 """In the order in which a Keras layer lists those that it has; their layouts are the neutral ones."""
 
 
@@ -81,7 +81,8 @@ def _chain(
                 for layer in layers:
                     x = layer(x)
                     if arrays and layer.weights:
-                        layer.set_weights(arrays)
+                        shapes = (each.shape for each in layer.weights)
+                        layer.set_weights([each.reshape(shape) for each, shape in zip(arrays, shapes, strict=True)])
     return x
 
 

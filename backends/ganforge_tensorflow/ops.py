@@ -32,6 +32,7 @@ class TensorFlowOps:
     tanh = staticmethod(tf.tanh)
     sigmoid = staticmethod(tf.sigmoid)
     softplus = staticmethod(tf.nn.softplus)
+    erf = staticmethod(tf.math.erf)
     relu = staticmethod(tf.nn.relu)
     minimum = staticmethod(tf.minimum)
     where = staticmethod(tf.where)

@@ -19,14 +19,21 @@ from ganforge.spec import (
     Conv,
     ConvTranspose,
     Dense,
+    Gelu,
+    GroupNorm,
+    InstanceNorm,
     JoinLabel,
+    LayerNorm,
     LeakyRelu,
     Node,
     Optimizer,
     Pass,
+    Prelu,
     Relu,
     RMSprop,
     Scale,
+    Silu,
+    groups_of,
     image_size,
     pair,
 )
@@ -92,6 +99,30 @@ def _with_leaky_relu(first: Node, second: Node, x: Tensor, run: Pass) -> Tensor 
     layer, made = second.layer, _fresh(first, x, run)
     assert isinstance(layer, LeakyRelu)
     return None if made is None else to_nhwc(F.leaky_relu(made, layer.slope, inplace=True))
+
+
+def _example_norm(node: Node, x: Tensor, run: Pass) -> Tensor | None:
+    layer, scale, offset = node.layer, run.array(node, "scale"), run.array(node, "offset")
+    assert isinstance(layer, LayerNorm | InstanceNorm | GroupNorm)
+    held = x if scale is None and offset is None else scale if offset is None else offset
+    wide = run.ops.like(x, held)
+    # Where one of the two is missing, torch's own gradients fail.
+    scale = wide.new_ones(x.shape[-1]) if scale is None else scale
+    offset = wide.new_zeros(x.shape[-1]) if offset is None else offset
+    made = F.group_norm(to_nchw(wide), groups_of(node), scale, offset, layer.epsilon)
+    return run.ops.like(to_nhwc(made), x)
+
+
+def _gelu(node: Node, x: Tensor, run: Pass) -> Tensor | None:
+    return F.gelu(x)
+
+
+def _silu(node: Node, x: Tensor, run: Pass) -> Tensor | None:
+    return F.silu(x)
+
+
+def _prelu(node: Node, x: Tensor, run: Pass) -> Tensor | None:
+    return to_nhwc(F.prelu(to_nchw(x), run.ops.like(run.arrays[f"{node.name}/slope"], x)))
 
 
 # Optimizers ----------------------------------------------------------------------------------------------------------
@@ -177,7 +208,15 @@ for _first in (Dense, Conv, ConvTranspose, BatchNorm):
     _PAIRS[_first, Relu], _PAIRS[_first, LeakyRelu] = _with_relu, _with_leaky_relu
 
 FAST = FastForms(
-    layers={BatchNorm: _batch_norm},
+    layers={
+        BatchNorm: _batch_norm,
+        LayerNorm: _example_norm,
+        InstanceNorm: _example_norm,
+        GroupNorm: _example_norm,
+        Gelu: _gelu,
+        Silu: _silu,
+        Prelu: _prelu,
+    },
     pairs=_PAIRS,
     optimizers={Adam: _adam, RMSprop: _rmsprop, SGD: _sgd},
     average=_average,

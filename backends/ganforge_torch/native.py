@@ -46,6 +46,7 @@ _NAMES = {
     "bias": "bias",
     "scale": "weight",
     "offset": "bias",
+    "slope": "weight",
     "mean": "running_mean",
     "variance": "running_var",
 }

@@ -4,10 +4,17 @@ from torch import nn
 
 from ganforge.spec import (
     AvgPool,
+    Gelu,
     GlobalPool,
+    GroupNorm,
+    InstanceNorm,
+    LayerNorm,
     MaxPool,
     Node,
+    Prelu,
+    Silu,
     Upsample,
+    groups_of,
     pair,
 )
 
@@ -27,6 +34,19 @@ def module_of(node: Node) -> nn.Module | None:
             return nn.Upsample(node.output[:2], mode="bilinear", align_corners=False)
         case Upsample() if not (node.output[0] % node.input[0] or node.output[1] % node.input[1]):
             return nn.Upsample(node.output[:2], mode="nearest")
+        case (
+            LayerNorm(scale=True, offset=True)
+            | InstanceNorm(scale=True, offset=True)
+            | GroupNorm(scale=True, offset=True)
+        ):
+            # With one of the two alone, torch's gradients fail.
+            return nn.GroupNorm(groups_of(node), node.input[-1], node.layer.epsilon, device="meta")
+        case Gelu():
+            return nn.GELU()
+        case Silu():
+            return nn.SiLU()
+        case Prelu():
+            return nn.PReLU(node.input[-1], device="meta")
     return None
 
 

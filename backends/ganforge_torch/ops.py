@@ -37,6 +37,7 @@ class TorchOps:
     log = staticmethod(_torch.log)
     tanh = staticmethod(_torch.tanh)
     sigmoid = staticmethod(_torch.sigmoid)
+    erf = staticmethod(_torch.erf)
     relu = staticmethod(F.relu)
     leaky_relu = staticmethod(F.leaky_relu)
     where = staticmethod(_torch.where)

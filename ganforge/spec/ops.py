@@ -60,6 +60,10 @@ class Ops(Protocol):
         """log(1 + exp(x)), exact for any x."""
         ...
 
+    def erf(self, x: Tensor, /) -> Tensor:
+        """2 / sqrt(pi) times the integral of exp(-t^2) from 0 to x."""
+        ...
+
     def relu(self, x: Tensor, /) -> Tensor:
         """max(x, 0), derivative 0 at 0."""
         ...

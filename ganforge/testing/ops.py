@@ -9,7 +9,7 @@ import numpy
 
 from ganforge.spec.ops import Axes, Sides, Size
 from ganforge.testing import convolution, definitions, windows
-from ganforge.testing.differentiable import Tensor, elementwise_grad, getval, np, take
+from ganforge.testing.differentiable import Tensor, elementwise_grad, erf, getval, np, take
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +61,10 @@ class NumpyOps:
     def softplus(self, x: Tensor) -> Tensor:
         """log(1 + exp(x))."""
         return self.softplus_of(x)
+
+    def erf(self, x: Tensor) -> Tensor:
+        """The error function."""
+        return erf(x)
 
     def relu(self, x: Tensor) -> Tensor:
         """max(x, 0), derivative 0 at 0."""

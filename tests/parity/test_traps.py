@@ -40,6 +40,8 @@ PLACES = {
 PLACES |= {
     "pool-counts-padding": "pooling",
     "corners-aligned": "pooling",
+    "layer-norm-by-pixel": "example-norms",
+    "gelu-by-tanh": "example-norms",
 }
 ANYWHERE = "kernel-5-even"
 

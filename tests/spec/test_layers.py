@@ -41,9 +41,15 @@ SIMPLE = (
     st.builds(layers.Reshape, shape=st.lists(_COUNT, min_size=1, max_size=3).map(tuple)),
     st.builds(layers.AvgPool, size=_EXTENT, stride=st.none() | _EXTENT, padding=_PADDING),
     st.builds(layers.MaxPool, size=_EXTENT, stride=st.none() | _EXTENT, padding=_PADDING),
+    st.builds(layers.LayerNorm, epsilon=st.floats(1e-9, 1), scale=st.booleans(), offset=st.booleans()),
+    st.builds(layers.InstanceNorm, epsilon=st.floats(1e-9, 1)),
+    st.builds(layers.GroupNorm, groups=_COUNT, epsilon=st.floats(1e-9, 1)),
+    st.builds(layers.PixelNorm, epsilon=st.floats(1e-9, 1)),
+    st.builds(layers.Prelu, slope_init=_INIT),
     st.builds(layers.GlobalPool, of=st.sampled_from(["sum", "mean"])),
     st.builds(layers.Upsample, method=st.sampled_from(["nearest", "bilinear"]), factor=_EXTENT),
     st.builds(layers.Resample, to=st.sampled_from(["half", "double", "same"])),
+    st.sampled_from([layers.Gelu(), layers.Silu()]),
     st.sampled_from([layers.Relu(), layers.Tanh(), layers.Sigmoid(), layers.Flatten(), layers.JoinLabel()]),
 )
 
@@ -63,7 +69,7 @@ def read(kind: type, value: object) -> object:
 
 def test_every_layer_of_the_union_is_tried_above() -> None:
     members = layers.LAYERS
-    assert len(members) == 19
+    assert len(members) == 26
     assert len({member.__struct_config__.tag for member in members}) == len(members)
 
 

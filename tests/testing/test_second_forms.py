@@ -5,7 +5,20 @@ import pytest
 from frameworks import need
 
 from ganforge.errors import SpecError
-from ganforge.spec.layers import AvgPool, GlobalPool, MaxPool, Resample, Upsample
+from ganforge.spec.layers import (
+    AvgPool,
+    Gelu,
+    GlobalPool,
+    GroupNorm,
+    InstanceNorm,
+    LayerNorm,
+    MaxPool,
+    PixelNorm,
+    Prelu,
+    Resample,
+    Silu,
+    Upsample,
+)
 from ganforge.spec.layers.contract import Layer
 from ganforge.spec.network import Network, resolve
 
@@ -88,6 +101,43 @@ def test_half_is_a_share_of_the_transpose_of_double():
     assert (down * y).sum() == pytest.approx((up * x).sum() / 4)
 
 
+# Norms and activations -----------------------------------------------------------------------------------------------
+
+PLAIN = {"epsilon": 4.0, "scale": False, "offset": False}
+
+
+def test_a_layer_norm_goes_over_the_whole_example_and_scales_channels():
+    # 1, 3, 5, 7: mean 4, variance 5; epsilon 4 makes the root 3.
+    x = np.reshape([1.0, 3.0, 5.0, 7.0, 0.0, 0.0, 0.0, 0.0], (2, 1, 2, 2))
+    y, _ = made(LayerNorm(epsilon=4.0), x, {"scale": [3, 6], "offset": [0, 1]})
+    assert y[0].ravel().tolist() == [-3, -1, 1, 7]
+    assert y[1].ravel().tolist() == [0, 1, 0, 1]
+    assert made(LayerNorm(**PLAIN), [[1.0, 3.0, 5.0, 7.0]])[0].tolist() == [[-1, -1 / 3, 1 / 3, 1]]
+
+
+def test_an_instance_norm_goes_over_the_pixels_of_a_channel_a_group_norm_over_neighbouring_channels():
+    channels = np.array([[1.0, 3.0, 5.0, 7.0], [2.0, 2.0, 2.0, 2.0]])
+    x = channels.T.reshape(1, 2, 2, 2)
+    y, _ = made(InstanceNorm(**PLAIN), x)
+    assert y[0, :, :, 0].ravel().tolist() == [-1, -1 / 3, 1 / 3, 1]
+    assert not y[0, :, :, 1].any()
+    assert np.array_equal(made(GroupNorm(groups=2, **PLAIN), x)[0], y)
+    y, _ = made(GroupNorm(groups=2, **PLAIN), np.reshape([1.0, 7.0, 2.0, 2.0], (1, 1, 1, 4)))
+    assert y.ravel() == pytest.approx([-3 / 13**0.5, 3 / 13**0.5, 0, 0])
+
+
+def test_a_pixel_norm_makes_the_mean_square_of_channels_one():
+    y, _ = made(PixelNorm(epsilon=0.5), np.reshape([3.0, 4.0, 0.0, 0.0], (1, 1, 2, 2)))
+    assert y.ravel() == pytest.approx([3 / 13**0.5, 4 / 13**0.5, 0, 0])
+
+
+def test_activations():
+    x = np.array([[-1.0, 0.0, 2.0]])
+    assert made(Gelu(), x)[0][0] == pytest.approx([-0.15865525393145707, 0, 1.9544997361036416], abs=1e-16)
+    assert made(Silu(), x)[0][0] == pytest.approx([-1 / (1 + np.e), 0, 2 / (1 + np.exp(-2))])
+    assert made(Prelu(), x, {"slope": [0.5, 1, 1]})[0].tolist() == [[-0.5, 0, 2]]
+
+
 # What does not fit ---------------------------------------------------------------------------------------------------
 
 
@@ -97,6 +147,7 @@ def test_half_is_a_share_of_the_transpose_of_double():
         (AvgPool(size=4), "00_avg_pool: a kernel of 4 does not fit into 3"),
         (MaxPool(size=0), "00_max_pool: kernel .* must be at least 1"),
         (MaxPool(size=2, padding=2), "00_max_pool: padding .* without a pixel"),
+        (GroupNorm(groups=2, **PLAIN), "00_group_norm: 1 input channels do not fall into 2 groups of equal size"),
         (Upsample(), "00_upsample needs a factor or a size"),
         (Upsample(factor=2, size=6), "00_upsample needs a factor or a size"),
         (Upsample(size=2), "00_upsample: 2x2 is smaller than its input, 3x3"),
@@ -106,6 +157,12 @@ def test_half_is_a_share_of_the_transpose_of_double():
 def test_what_does_not_fit_is_named(layer, message):
     with pytest.raises(SpecError, match=message):
         made(layer, NINE)
+
+
+def test_single_numbers_are_not_normalised():
+    for layer, x in ((LayerNorm(**PLAIN), [[1.0]]), (InstanceNorm(**PLAIN), [[[[1.0, 2.0]]]])):
+        with pytest.raises(SpecError, match="would normalise single numbers"):
+            made(layer, x)
 
 
 @pytest.mark.parametrize("layer", [AvgPool(), MaxPool(), GlobalPool(of="sum"), Upsample(factor=2), Resample(to="same")])

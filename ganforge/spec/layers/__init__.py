@@ -1,10 +1,11 @@
 """The kinds of layers, a file for each family; `contract` says what a kind is."""
 
-from ganforge.spec.layers.activations import Elu, LeakyRelu, Relu, Sigmoid, Tanh
+from ganforge.spec.layers.activations import Elu, Gelu, LeakyRelu, Prelu, Relu, Sigmoid, Silu, Tanh
 from ganforge.spec.layers.contract import Layer
 from ganforge.spec.layers.convolution import Conv, ConvTranspose
 from ganforge.spec.layers.dense import Dense
 from ganforge.spec.layers.dropout import Dropout
+from ganforge.spec.layers.example_norms import GroupNorm, InstanceNorm, LayerNorm, PixelNorm
 from ganforge.spec.layers.labels import JoinLabel
 from ganforge.spec.layers.normalization import BatchNorm
 from ganforge.spec.layers.pooling import AvgPool, GlobalPool, MaxPool
@@ -32,6 +33,13 @@ LAYERS: tuple[type[Layer], ...] = (
     GlobalPool,
     Upsample,
     Resample,
+    LayerNorm,
+    InstanceNorm,
+    GroupNorm,
+    PixelNorm,
+    Gelu,
+    Silu,
+    Prelu,
 )
 """The kinds that come with ganforge."""
 
@@ -45,15 +53,22 @@ __all__ = [
     "Dropout",
     "Elu",
     "Flatten",
+    "Gelu",
     "GlobalPool",
+    "GroupNorm",
+    "InstanceNorm",
     "JoinLabel",
+    "LayerNorm",
     "LeakyRelu",
     "MaxPool",
+    "PixelNorm",
+    "Prelu",
     "Relu",
     "Resample",
     "Reshape",
     "Residual",
     "Sigmoid",
+    "Silu",
     "Tanh",
     "Upsample",
 ]

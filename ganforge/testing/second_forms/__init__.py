@@ -8,9 +8,11 @@ from typing import TypeAlias
 
 from ganforge.spec.layers.contract import Layer, Node, Pass
 from ganforge.testing.differentiable import Tensor
+from ganforge.testing.second_forms.activations import ACTIVATIONS
+from ganforge.testing.second_forms.norms import NORMS
 from ganforge.testing.second_forms.pooling import POOLING
 from ganforge.testing.second_forms.resizing import RESIZING
 
 Form: TypeAlias = Callable[[Node, Tensor, Pass], Tensor]
-SECOND_FORMS: Mapping[type[Layer], Form] = {**POOLING, **RESIZING}
+SECOND_FORMS: Mapping[type[Layer], Form] = {**ACTIVATIONS, **NORMS, **POOLING, **RESIZING}
 """By kind."""

@@ -3,15 +3,23 @@
 from ganforge.spec.gan import Gan
 from ganforge.spec.layers import (
     AvgPool,
+    Flatten,
+    Gelu,
     GlobalPool,
+    GroupNorm,
+    InstanceNorm,
+    LayerNorm,
     MaxPool,
+    PixelNorm,
+    Prelu,
     Relu,
     Resample,
     Reshape,
+    Silu,
     Tanh,
     Upsample,
 )
-from ganforge.testing.tiny_gans.parts import LEAKY, ONE, conv, dense, gan, norm
+from ganforge.testing.tiny_gans.parts import LEAKY, ONE, WIDE, conv, dense, gan, norm, spread
 
 BLOCKS: dict[str, Gan] = {
     "pooling": gan(
@@ -38,6 +46,33 @@ BLOCKS: dict[str, Gan] = {
         (8, 7, 1),
         loss="hinge",
         penalty="r1",
+    ),
+    "example-norms": gan(
+        (
+            dense(units=12),
+            LayerNorm(epsilon=3e-4, scale_init=WIDE, offset_init=WIDE),
+            Gelu(),
+            Reshape(shape=(2, 2, 3)),
+            PixelNorm(epsilon=1e-3),
+            spread(filters=4, kernel=4, stride=2),
+            GroupNorm(groups=2, epsilon=3e-4, scale_init=WIDE, offset_init=WIDE),
+            Silu(),
+            conv(filters=1, kernel=3),
+            Tanh(),
+        ),
+        (
+            conv(filters=4, kernel=3),
+            LayerNorm(epsilon=3e-4, scale_init=WIDE, offset_init=WIDE),
+            Prelu(),
+            conv(filters=3, kernel=2),
+            InstanceNorm(epsilon=3e-4, scale=False, offset_init=WIDE),
+            Gelu(),
+            Flatten(),
+            *ONE,
+        ),
+        (4, 4, 1),
+        loss="wasserstein",
+        penalty="gradient",
     ),
     "resampling": gan(
         (

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy
 
-from ganforge.spec.layers import AvgPool, Upsample
+from ganforge.spec.layers import AvgPool, Gelu, LayerNorm, Upsample
 from ganforge.spec.layers.contract import Layer, Node, Pass
 from ganforge.spec.layers.convolution import pair
 from ganforge.testing.differentiable import Tensor, getval, np
@@ -37,6 +37,17 @@ def _corners_aligned(node: Node, x: Tensor, run: Pass) -> Tensor:
     return x
 
 
+def _norm_by_pixel(node: Node, x: Tensor, run: Pass) -> Tensor:
+    layer: Any = node.layer
+    mean = np.mean(x, axis=-1, keepdims=True)
+    x = (x - mean) / np.sqrt(np.mean((x - mean) ** 2, axis=-1, keepdims=True) + layer.epsilon)
+    return x * run.arrays[f"{node.name}/scale"] + run.arrays[f"{node.name}/offset"]
+
+
+def _gelu_by_tanh(node: Node, x: Tensor, run: Pass) -> Tensor:
+    return 0.5 * x * (1.0 + np.tanh(numpy.sqrt(2.0 / numpy.pi) * (x + 0.044715 * x**3)))
+
+
 BLOCK_TRAPS = (
     Trap(
         name="pool-counts-padding",
@@ -51,5 +62,19 @@ BLOCK_TRAPS = (
         what="bilinear upsampling lays the first and the last pixels' centres on one another",
         remedy="output i sees place (i + 1/2) * size / size' - 1/2",
         semantics=_instead(Upsample, _corners_aligned),
+    ),
+    Trap(
+        name="layer-norm-by-pixel",
+        number=33,
+        what="layer norm goes over the channels of each pixel",
+        remedy="take mean and variance over height, width and channels of an example",
+        semantics=_instead(LayerNorm, _norm_by_pixel),
+    ),
+    Trap(
+        name="gelu-by-tanh",
+        number=34,
+        what="GELU is its approximation by tanh",
+        remedy="x / 2 * (1 + erf(x / sqrt(2))); say approximate=False",
+        semantics=_instead(Gelu, _gelu_by_tanh),
     ),
 )
