@@ -29,6 +29,7 @@ from ganforge.spec import (
     Residual,
     Sigmoid,
     Tanh,
+    branches,
     walk,
 )
 from ganforge_tensorflow import native_layers
@@ -68,9 +69,11 @@ def _chain(
     for node in nodes:
         name = node.name.replace("/", "_")
         match node.layer:
-            case Residual():
-                inner = _chain(node.body, x, labels, weights, dtype)
-                x = keras.layers.Add(dtype=dtype, name=name)([x, inner])
+            case Residual(scale=scale):
+                made, kept = (_chain(chain, x, labels, weights, dtype) for chain in branches(node))
+                if scale != 1.0:
+                    made = keras.layers.Rescaling(scale, dtype=dtype)(made)
+                x = keras.layers.Add(dtype=dtype, name=name)([kept, made])
             case JoinLabel():
                 x = keras.layers.Concatenate(dtype=dtype, name=name)([x, _spread(node, labels, dtype)])
             case _ if (layers := _layers(node, name, dtype)) is None:

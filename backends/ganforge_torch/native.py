@@ -33,6 +33,7 @@ from ganforge.spec import (
     Shape,
     Sigmoid,
     Tanh,
+    branches,
     pair,
 )
 from ganforge_torch import native_layers
@@ -108,8 +109,11 @@ class _Network:
                 return self._reshape(node, x)
             case JoinLabel():
                 return self._join_label(node, x)
-            case Residual():
-                return self.graph.call_function(operator.add, (x, self.chain(node.body, x)))
+            case Residual(scale=scale):
+                layers, shortcut = (self.chain(nodes, x) for nodes in branches(node))
+                if scale != 1.0:
+                    layers = self.graph.call_function(operator.mul, (layers, scale))
+                return self.graph.call_function(operator.add, (shortcut, layers))
             case GlobalPool(of="sum"):
                 return self.graph.call_method("sum", (x, (2, 3)))
             case _ if (module := native_layers.module_of(node)) is not None:

@@ -21,8 +21,9 @@ from ganforge.backend.contract import (
 from ganforge.spec import random_streams
 from ganforge.spec.arrays import Array, Images, Labels, State
 from ganforge.spec.gan import Gan, NetworkName
-from ganforge.spec.layers import Elu, LeakyRelu, Relu
+from ganforge.spec.layers import Elu, LeakyRelu, Prelu, Relu
 from ganforge.spec.layers.contract import Node
+from ganforge.spec.layers.residual import chains
 
 
 def undecided(a: Session, b: Session, gan: Gan, fed: StepInputs, before: State, after: State) -> int:
@@ -89,9 +90,10 @@ def _pass(
 
 def _entering(nodes: tuple[Node, ...], x: Array, outputs: Mapping[str, Array]) -> Iterator[Array]:
     for node in nodes:
-        if isinstance(node.layer, Relu | LeakyRelu | Elu):
+        if isinstance(node.layer, Relu | LeakyRelu | Elu | Prelu):
             yield x
-        yield from _entering(node.body, x, outputs)
+        for chain in chains(node):
+            yield from _entering(chain, x, outputs)
         x = outputs[node.name]
 
 

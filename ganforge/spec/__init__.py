@@ -65,6 +65,7 @@ from ganforge.spec.layers.initializers import (
     Positive,
     TruncatedNormal,
 )
+from ganforge.spec.layers.residual import branches
 from ganforge.spec.layers.resizing import bilinear_shares
 from ganforge.spec.loss_library import LOSSES
 from ganforge.spec.losses import LossEntry, PenaltyEntry, Targets
@@ -192,6 +193,7 @@ __all__ = [
     "Upsample",
     "average_weight",
     "bilinear_shares",
+    "branches",
     "build_dcgan",
     "dropout_mask",
     "dropped_below",

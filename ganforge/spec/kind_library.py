@@ -42,6 +42,11 @@ _LAYER_EXAMPLES: tuple[Layer, ...] = (
     Dropout(rate=0.3),
     Reshape(shape=(2, 3, 2)),
     Residual(layers=(Relu(), Dropout(rate=0.3))),
+    Residual(
+        layers=(Relu(), Conv(filters=2, kernel=3), AvgPool()),
+        shortcut=(AvgPool(), Conv(filters=2, kernel=1)),
+        scale=0.3,
+    ),
     LayerNorm(epsilon=3e-4, scale_init=_WIDE, offset_init=_WIDE),
     InstanceNorm(epsilon=3e-4, scale_init=_WIDE, offset_init=_WIDE),
     GroupNorm(groups=2, epsilon=3e-4, scale_init=_WIDE, offset_init=_WIDE),

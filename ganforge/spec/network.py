@@ -2,7 +2,7 @@
 
 import msgspec
 
-from ganforge.spec.layers import Conv, ConvTranspose, Dense
+from ganforge.spec.layers import Conv, ConvTranspose, Dense, Residual
 from ganforge.spec.layers.chain import resolve_chain, walk
 from ganforge.spec.layers.contract import Layer, Node, Shape
 from ganforge.spec.layers.convolution import pair
@@ -43,6 +43,8 @@ def _settings(node: Node) -> str:
             return f"{kernel[0]}x{kernel[1]} stride {stride[0]}x{stride[1]} {verb} {sides}{bias}"
         case Dense():
             return "" if node.layer.bias else "no bias"
+        case Residual(scale=1.0):
+            return ""
         case layer:
             values = ((name, getattr(layer, name)) for name in layer.__struct_fields__)
             return ", ".join(f"{name} {value:g}" for name, value in values if type(value) in (int, float))

@@ -16,6 +16,7 @@ from ganforge.spec.layers import BatchNorm, Flatten, JoinLabel, Residual
 from ganforge.spec.layers.chain import walk
 from ganforge.spec.layers.contract import Node, Parameter
 from ganforge.spec.layers.initializers import Constant, GlorotUniform, HeNormal, Normal, TruncatedNormal
+from ganforge.spec.layers.residual import branches, chains
 
 
 def parameters(nodes: tuple[Node, ...], *, zero_last_bias: bool = False) -> tuple[Parameter, ...]:
@@ -47,11 +48,11 @@ def _cancelled(nodes: tuple[Node, ...]) -> set[str]:
     for place, node in enumerate(nodes):
         if isinstance(node.layer, BatchNorm):
             found |= _tail(nodes[:place])
-    return found.union(*(_cancelled(node.body) for node in nodes))
+    return found.union(*(_cancelled(chain) for node in nodes for chain in chains(node)))
 
 
 def _tail(nodes: tuple[Node, ...]) -> set[str]:
-    """The bias added last by `nodes`: of a residual block, that of its last inner layer, since x + (y + b).
+    """The biases added last by `nodes`: of a residual block, those of the last layers of its branches: x + (y + b).
 
     Flatten only moves it, and a joined label only stands beside it: every element that it was added to stays a feature,
     or a channel, of its own.
@@ -61,7 +62,7 @@ def _tail(nodes: tuple[Node, ...]) -> set[str]:
     last = nodes[-1]
     match last.layer:
         case Residual():
-            return _tail(last.body)
+            return set().union(*map(_tail, branches(last)))
         case Flatten() | JoinLabel():
             return _tail(nodes[:-1])
         case layer:

@@ -106,8 +106,9 @@ def _layer(node: Node, x: Tensor, run: Pass) -> Tensor:
             return _reshape(x, node.output, run.semantics.channels_first)
         case JoinLabel():
             return run.semantics.join(x, _one_hot(node, x, run.labels))
-        case Residual():
-            return x + forward(node.body, x, run)
+        case Residual(layers=layers, scale=scale):
+            made = forward(node.body[: len(layers)], x, run)
+            return forward(node.body[len(layers) :], x, run) + scale * made
         case layer:
             return _looked_up(node, layer, x, run)
 

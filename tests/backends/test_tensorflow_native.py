@@ -47,6 +47,7 @@ def called(model: keras.Model, x: np.ndarray, labels: np.ndarray | None, **optio
         "residuals",
         "dropouts",
         "pooling",
+        "shortcuts",
         "example-norms",
         "resampling",
     ],

@@ -12,8 +12,9 @@ from ganforge.spec.layers import initializers
 from ganforge.spec.layers.contract import Layer
 from ganforge.spec.network import Network
 
+_SOME = st.deferred(lambda: st.lists(LAYERS, max_size=3).map(tuple))
 LAYERS = st.deferred(
-    lambda: st.one_of(*SIMPLE, st.builds(layers.Residual, layers=st.lists(LAYERS, max_size=3).map(tuple)))
+    lambda: st.one_of(*SIMPLE, st.builds(layers.Residual, layers=_SOME, shortcut=_SOME, scale=st.floats(-2, 2)))
 )
 _INIT = st.sampled_from(
     [

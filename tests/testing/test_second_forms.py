@@ -7,6 +7,8 @@ from frameworks import need
 from ganforge.errors import SpecError
 from ganforge.spec.layers import (
     AvgPool,
+    BatchNorm,
+    Conv,
     Gelu,
     GlobalPool,
     GroupNorm,
@@ -15,12 +17,15 @@ from ganforge.spec.layers import (
     MaxPool,
     PixelNorm,
     Prelu,
+    Relu,
     Resample,
+    Residual,
     Silu,
     Upsample,
 )
 from ganforge.spec.layers.contract import Layer
 from ganforge.spec.network import Network, resolve
+from ganforge.spec.parameters import parameters
 
 need("autograd")
 from ganforge.testing.layers import Pass, forward
@@ -136,6 +141,44 @@ def test_activations():
     assert made(Gelu(), x)[0][0] == pytest.approx([-0.15865525393145707, 0, 1.9544997361036416], abs=1e-16)
     assert made(Silu(), x)[0][0] == pytest.approx([-1 / (1 + np.e), 0, 2 / (1 + np.exp(-2))])
     assert made(Prelu(), x, {"slope": [0.5, 1, 1]})[0].tolist() == [[-0.5, 0, 2]]
+
+
+# Residual blocks -----------------------------------------------------------------------------------------------------
+
+
+def test_a_residual_block_adds_its_shortcut_and_scales_its_layers():
+    block = Residual(layers=(Relu(), AvgPool()), shortcut=(MaxPool(),), scale=0.5)
+    y, run = made(block, image([-4, 2], [6, -8]))
+    assert y.ravel().tolist() == [6 + 0.5 * 2]
+    assert list(run.outputs) == [
+        "00_residual/00_relu",
+        "00_residual/01_avg_pool",
+        "00_residual/shortcut/00_max_pool",
+        "00_residual",
+    ]
+
+
+def test_branches_must_end_in_one_shape():
+    for shortcut, message in (
+        ((), r"must keep \(3, 3, 1\)"),
+        ((GlobalPool(of="sum"),), r"its shortcut ends in \(1,\)"),
+    ):
+        with pytest.raises(SpecError, match=rf"00_residual: its inner layers end in \(1, 1, 1\), but {message}"):
+            made(Residual(layers=(AvgPool(),), shortcut=shortcut), NINE)
+
+
+def test_a_batch_norm_cancels_the_biases_of_both_branches():
+    nodes = resolve(
+        Network(
+            input=(4, 4, 2),
+            layers=(
+                Residual(layers=(Conv(filters=3, kernel=3),), shortcut=(Conv(filters=3, kernel=1),), scale=0.5),
+                BatchNorm(decay=0.9, epsilon=1e-3),
+            ),
+        )
+    )
+    zero = {each.name for each in parameters(nodes) if each.zero_gradient}
+    assert zero == {"00_residual/00_conv/bias", "00_residual/shortcut/00_conv/bias"}
 
 
 # What does not fit ---------------------------------------------------------------------------------------------------

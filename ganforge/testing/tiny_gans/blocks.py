@@ -15,6 +15,7 @@ from ganforge.spec.layers import (
     Relu,
     Resample,
     Reshape,
+    Residual,
     Silu,
     Tanh,
     Upsample,
@@ -73,6 +74,35 @@ BLOCKS: dict[str, Gan] = {
         (4, 4, 1),
         loss="wasserstein",
         penalty="gradient",
+    ),
+    "shortcuts": gan(
+        (
+            dense(units=8),
+            Reshape(shape=(2, 2, 2)),
+            Residual(
+                layers=(norm(), Relu(), Upsample(factor=2), conv(filters=3, kernel=3)),
+                shortcut=(Upsample(factor=2), conv(filters=3, kernel=1)),
+            ),
+            norm(),
+            Relu(),
+            conv(filters=1, kernel=3),
+            Tanh(),
+        ),
+        (
+            Residual(
+                layers=(conv(filters=2, kernel=3), LEAKY, AvgPool()),
+                shortcut=(
+                    AvgPool(),
+                    Residual(layers=(LEAKY,), shortcut=(conv(filters=1, kernel=1),)),
+                    conv(filters=2, kernel=1),
+                ),
+                scale=0.4,
+            ),
+            LEAKY,
+            Flatten(),
+            *ONE,
+        ),
+        (4, 4, 1),
     ),
     "resampling": gan(
         (
