@@ -43,7 +43,8 @@ def build(gan: Gan, network: NetworkName, arrays: Mapping[str, tf.Variable]) -> 
     """A functional model with copies of `arrays`, by their names in the network.
 
     It takes latents (B, size) or pictures (B, height, width, channels), as a list with the labels (B,) where a layer
-    joins them. Running variances go on as Keras moves them: from a batch's biased variance.
+    joins them. Running variances go on as Keras moves them: from a batch's biased variance. Kernels with spectral norm
+    are those divided by it, and are trained on without it.
 
     Raises:
         PluginError: Keras runs on another framework in this process.
@@ -53,7 +54,7 @@ def build(gan: Gan, network: NetworkName, arrays: Mapping[str, tf.Variable]) -> 
             f"Keras runs on {keras.backend.backend()!r} here, so its models are not TensorFlow's; set "
             "KERAS_BACKEND=tensorflow, or remove it, before Python starts"
         )
-    weights = {name: array.numpy() for name, array in arrays.items()}
+    weights = _divided({name: array.numpy() for name, array in arrays.items()}, gan.nodes(network))
     nodes, dtype = gan.nodes(network), next(iter(arrays.values())).dtype.name
     name = "latents" if network == "generator" else "pictures"
     x = keras.Input(nodes[0].input, dtype=dtype, name=name)
@@ -61,6 +62,22 @@ def build(gan: Gan, network: NetworkName, arrays: Mapping[str, tf.Variable]) -> 
     output = _chain(nodes, x, labels, weights, dtype)
     joins = any(node.layer.reads_labels for node in walk(nodes))
     return keras.Model([x, labels] if joins else x, output, name=network)
+
+
+def _divided(weights: dict[str, Array], nodes: tuple[Node, ...]) -> dict[str, Array]:
+    """Arrays with each kernel that has spectral norm as a pass of ours uses it."""
+    for node in walk(nodes):
+        kernel, u = f"{node.name}/kernel", f"{node.name}/u"
+        if u in weights:
+            axis = node.layer.kernel_axis
+            matrix = np.moveaxis(weights[kernel], axis, -1).reshape(-1, len(weights[u]))
+            row = matrix.T @ _unit(matrix @ weights[u])
+            weights[kernel] = weights[kernel] / (row @ _unit(row))
+    return weights
+
+
+def _unit(x: Array) -> Array:
+    return x / (np.sqrt((x * x).sum()) + x.dtype.type(1e-12))
 
 
 def _chain(
@@ -107,12 +124,21 @@ def _layers(node: Node, name: str, dtype: str) -> list[keras.Layer] | None:
     match node.layer:
         case Dense(units=units, bias=bias):
             return [layers.Dense(units, use_bias=bias, dtype=dtype, name=name)]
-        case Conv(filters=filters, kernel=kernel, stride=stride, padding=padding, bias=bias):
+        case Conv(filters=filters, kernel=kernel, stride=stride, padding=padding, groups=groups, bias=bias):
             same = padding == "same"
             conv = layers.Conv2D(
-                filters, kernel, stride, "same" if same else "valid", use_bias=bias, dtype=dtype, name=name
+                filters,
+                kernel,
+                stride,
+                "same" if same else "valid",
+                groups=groups,
+                use_bias=bias,
+                dtype=dtype,
+                name=name,
             )
             return [conv] if same else [layers.ZeroPadding2D(node.padding, dtype=dtype), conv]
+        case ConvTranspose(groups=groups) if groups > 1:
+            return None
         case ConvTranspose(filters=filters, kernel=kernel, stride=stride, padding=padding, size=size, bias=bias):
             same = padding == "same" and size is None
             conv = layers.Conv2DTranspose(

@@ -81,6 +81,8 @@ def _fresh(node: Node, x: Tensor, run: Pass) -> Tensor | None:
             return _normalised(node, x, run)
         case Dense():
             return run.ops.forms.product(x, *run.weights(node, x))  # type: ignore[attr-defined]
+    if layer.groups > 1:  # type: ignore[attr-defined]
+        return None
     kernel, bias = run.weights(node, x)
     x, kernel, forms = to_nchw(x), to_oihw(kernel), run.ops.forms  # type: ignore[attr-defined]
     if isinstance(layer, Conv):

@@ -134,6 +134,7 @@ class _Network:
             pair(layer.kernel),
             pair(layer.stride),
             (top, left),
+            groups=layer.groups,
             bias=layer.bias,
             device="meta",
         )
@@ -143,7 +144,14 @@ class _Network:
         (top, bottom), (left, right) = node.padding
         both = min(top, bottom), min(left, right)
         conv = nn.ConvTranspose2d(
-            node.input[2], layer.filters, pair(layer.kernel), pair(layer.stride), both, bias=layer.bias, device="meta"
+            node.input[2],
+            layer.filters,
+            pair(layer.kernel),
+            pair(layer.stride),
+            both,
+            groups=layer.groups,
+            bias=layer.bias,
+            device="meta",
         )
         x = self._call(node, x, self._filled(node, conv))
         rest = (both[1] - left, both[1] - right, both[0] - top, both[0] - bottom)
@@ -172,10 +180,22 @@ class _Network:
         """`layer`, made on the device without memory or random values, with copies of the node's arrays."""
         for key, array in self.arrays.items():
             place, _, kind = key.rpartition("/")
-            if place == node.name:
+            if place == node.name and kind in _NAMES:
                 copy = _torch_layout(array).clone(memory_format=torch.contiguous_format)
                 setattr(layer, _NAMES[kind], copy if kind in _RUNNING else nn.Parameter(copy))
-        return layer
+        u = self.arrays.get(f"{node.name}/u")
+        return layer if u is None else _spectral(layer, u)
+
+
+def _spectral(layer: nn.Module, u: Tensor) -> nn.Module:
+    """With torch's own spectral norm, whose vectors stand where one iteration from `u` ends, as in a pass of ours."""
+    with torch.random.fork_rng(devices=()):  # it draws vectors, which are replaced
+        layer = nn.utils.spectral_norm(layer, eps=1e-12)
+    axis = 1 if isinstance(layer, nn.ConvTranspose2d) else 0
+    matrix = layer.weight_orig.detach().transpose(0, axis).flatten(1)
+    layer.weight_v = F.normalize(matrix.t() @ u, dim=0, eps=1e-12)
+    layer.weight_u = F.normalize(matrix @ layer.weight_v, dim=0, eps=1e-12)
+    return layer
 
 
 def _torch_layout(array: Tensor) -> Tensor:

@@ -34,6 +34,9 @@ _WIDE = Normal(std=0.4)
 
 _LAYER_EXAMPLES: tuple[Layer, ...] = (
     Dense(units=5, bias_init=_WIDE),
+    Dense(units=5, spectral_norm=True, bias_init=_WIDE),
+    Conv(filters=4, kernel=(3, 2), groups=2, stride=2, spectral_norm=True, bias_init=_WIDE),
+    ConvTranspose(filters=4, kernel=3, groups=2, stride=2, spectral_norm=True),
     Conv(filters=3, kernel=(3, 2), stride=2, bias_init=_WIDE),
     ConvTranspose(filters=3, kernel=(4, 3), stride=2, bias_init=_WIDE),
     BatchNorm(decay=0.8, epsilon=3e-4, scale_init=_WIDE, offset_init=_WIDE),

@@ -40,9 +40,11 @@ def _settings(node: Node) -> str:
             verb = "pad" if isinstance(node.layer, Conv) else "crop"
             sides = f"{top},{bottom}" if (top, bottom) == (left, right) else f"{top},{bottom} x {left},{right}"
             bias = "" if node.layer.bias else ", no bias"
-            return f"{kernel[0]}x{kernel[1]} stride {stride[0]}x{stride[1]} {verb} {sides}{bias}"
-        case Dense():
-            return "" if node.layer.bias else "no bias"
+            groups = f", {node.layer.groups} groups" if node.layer.groups > 1 else ""
+            spectral = ", spectral norm" if node.layer.spectral_norm else ""
+            return f"{kernel[0]}x{kernel[1]} stride {stride[0]}x{stride[1]} {verb} {sides}{groups}{bias}{spectral}"
+        case Dense(bias=bias, spectral_norm=spectral):
+            return ", ".join((*(() if bias else ("no bias",)), *(("spectral norm",) if spectral else ())))
         case Residual(scale=1.0):
             return ""
         case layer:

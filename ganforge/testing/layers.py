@@ -78,10 +78,10 @@ def _layer(node: Node, x: Tensor, run: Pass) -> Tensor:
         case Dense() as layer:
             return _biased(run.semantics.product(x, _kernel(node, run)), node, layer.bias, run)
         case Conv() as layer:
-            result = conv(x, _kernel(node, run), pair(layer.stride), node.padding, run.semantics.product)
+            result = conv(x, _kernel(node, run), pair(layer.stride), node.padding, run.semantics.product, layer.groups)
             return _biased(result, node, layer.bias, run)
         case ConvTranspose() as layer:
-            full = conv_transpose(x, _kernel(node, run), pair(layer.stride), run.semantics.product)
+            full = conv_transpose(x, _kernel(node, run), pair(layer.stride), run.semantics.product, layer.groups)
             return _biased(crop(full, node.padding), node, layer.bias, run)
         case BatchNorm() as layer:
             return _batch_norm(x, node, layer, run)
@@ -139,7 +139,14 @@ def _looked_up(node: Node, layer: Layer, x: Tensor, run: Pass) -> Tensor:
 
 
 def _kernel(node: Node, run: Pass) -> Tensor:
-    return run.semantics.kernel(node.layer, run.arrays[f"{node.name}/kernel"])
+    kernel = run.semantics.kernel(node.layer, run.arrays[f"{node.name}/kernel"])
+    u = run.arrays.get(f"{node.name}/u")
+    if u is None:
+        return kernel
+    divided, u, sigma = run.semantics.spectral(kernel, u, isinstance(node.layer, ConvTranspose))
+    if run.moving:
+        run.moved.update({f"{node.name}/u": u, f"{node.name}/sigma": sigma})
+    return divided
 
 
 def _biased(x: Tensor, node: Node, bias: bool, run: Pass) -> Tensor:

@@ -78,8 +78,10 @@ class ReferenceSession:
     def trace(self, network: NetworkName, inputs: Array, labels: Labels | None, *, key: int | None = None) -> State:
         """The output of every node."""
         arrays = self._updates.arrays(self._state, network)
-        run = Pass(arrays=arrays, labels=labels, key=key, semantics=self._semantics)
+        looking = self._semantics.moved_by_looking
+        run = Pass(arrays=arrays, labels=labels, key=key, semantics=self._semantics, moving=looking)
         forward(self._gan.nodes(network), self._updates.cast(inputs), run)
+        self._state |= {f"{network}/{name}": each for name, each in run.moved.items()}
         return run.outputs
 
     def state(self) -> State:

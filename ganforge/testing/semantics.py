@@ -17,7 +17,7 @@ from ganforge.spec.layers.contract import Layer, Node, Parameter
 from ganforge.spec.optimizers import Optimizer, Scale
 from ganforge.spec.protocol import Protocol
 from ganforge.testing import optimizers
-from ganforge.testing.definitions import dropout_mask, pass_key, softplus
+from ganforge.testing.definitions import dropout_mask, pass_key, softplus, spectral
 from ganforge.testing.differentiable import Tensor, np
 from ganforge.testing.ops import NumpyOps
 from ganforge.testing.second_forms import SECOND_FORMS, Form
@@ -96,6 +96,10 @@ class Semantics:
     logits: Callable[[Tensor], Tensor] = same
     """The logits as the loss sees them."""
     softplus: Callable[[Tensor], Tensor] = softplus
+    spectral: Callable[[Tensor, Tensor, bool], tuple[Tensor, Tensor, Tensor]] = spectral
+    """(kernel, u, whether it is a transposed one): the kernel over sigma, the new u, sigma."""
+    moved_by_looking: bool = False
+    """Whether a pass in which nothing is trained moves what layers keep."""
     gradient: Callable[[Parameter, Array], Array] = gradient
     update: Callable[[Optimizer, Array, Array, State, Scale], tuple[Array, State]] = optimizers.update
     average: Callable[[Array, Array, float], Array] = average

@@ -30,8 +30,12 @@ _EXTENT = _COUNT | st.tuples(_COUNT, _COUNT)
 _SIDES = st.tuples(st.integers(0, 4), st.integers(0, 4))
 _PADDING = st.sampled_from(["same", "valid"]) | st.integers(0, 4) | st.tuples(_SIDES, _SIDES)
 SIMPLE = (
-    st.builds(layers.Dense, units=_COUNT, bias=st.booleans(), kernel_init=_INIT, bias_init=_INIT),
-    st.builds(layers.Conv, filters=_COUNT, kernel=_EXTENT, stride=_EXTENT, padding=_PADDING, kernel_init=_INIT),
+    st.builds(
+        layers.Dense, units=_COUNT, bias=st.booleans(), spectral_norm=st.booleans(), kernel_init=_INIT, bias_init=_INIT
+    ),
+    st.builds(
+        layers.Conv, filters=_COUNT, groups=_COUNT, kernel=_EXTENT, stride=_EXTENT, padding=_PADDING, kernel_init=_INIT
+    ),
     st.builds(
         layers.ConvTranspose, filters=_COUNT, kernel=_EXTENT, stride=_EXTENT, padding=_PADDING, size=st.none() | _EXTENT
     ),

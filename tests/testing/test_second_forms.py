@@ -9,6 +9,8 @@ from ganforge.spec.layers import (
     AvgPool,
     BatchNorm,
     Conv,
+    ConvTranspose,
+    Dense,
     Gelu,
     GlobalPool,
     GroupNorm,
@@ -24,6 +26,7 @@ from ganforge.spec.layers import (
     Upsample,
 )
 from ganforge.spec.layers.contract import Layer
+from ganforge.spec.layers.initializers import ZEROS
 from ganforge.spec.network import Network, resolve
 from ganforge.spec.parameters import parameters
 
@@ -181,6 +184,41 @@ def test_a_batch_norm_cancels_the_biases_of_both_branches():
     assert zero == {"00_residual/00_conv/bias", "00_residual/shortcut/00_conv/bias"}
 
 
+# Spectral norm and groups --------------------------------------------------------------------------------------------
+
+
+def test_a_kernel_is_divided_by_its_largest_singular_value_and_u_turns_to_it():
+    layer = Dense(units=2, bias=False, spectral_norm=True)
+    arrays = {"kernel": [[3, 0], [0, 4]], "u": [0, 7], "sigma": [1]}
+    y, run = made(layer, [[1.0, 1.0]], arrays, key=1, moving=True)
+    assert y[0] == pytest.approx([0.75, 1])
+    assert run.moved["00_dense/u"] == pytest.approx([0, 1])
+    assert run.moved["00_dense/sigma"] == pytest.approx([4])
+    # From [1, 1]: v = [3, 4] / 5, W v = [9, 16] / 5, u' = [9, 16] / sqrt(337), sigma = |W v|.
+    y, run = made(layer, [[1.0, 1.0]], arrays | {"u": [1, 1]})
+    assert y[0] == pytest.approx(np.array([3, 4]) / (337**0.5 / 5))
+    assert not run.moved
+
+
+def test_the_rows_of_a_transposed_kernel_are_its_outputs():
+    # One input channel: the matrix is the kernel's two outputs by three places.
+    kernel = np.reshape([1.0, 0, 0, 2, 0, 0], (3, 1, 2, 1))
+    arrays = {"kernel": kernel, "u": [1.0, 1.0], "sigma": [1]}
+    layer = ConvTranspose(filters=2, kernel=(3, 1), bias=False, spectral_norm=True)
+    _, run = made(layer, image([1]), arrays, key=1, moving=True)
+    v, rows = np.array([1, 2]) / 5**0.5, np.array([[1, 0], [0, 2]])
+    assert run.moved["00_conv_transpose/sigma"] == pytest.approx([np.linalg.norm(rows @ v)])
+
+
+def test_groups_of_channels_have_filters_of_their_own():
+    x = np.reshape([1.0, 10.0], (1, 1, 1, 2))
+    y, _ = made(Conv(filters=4, kernel=1, groups=2, bias=False), x, {"kernel": np.reshape([1, 2, 3, 4], (1, 1, 1, 4))})
+    assert y.ravel().tolist() == [1, 2, 30, 40]
+    kernel = np.reshape([1, 2, 3, 4], (1, 1, 2, 2))
+    y, _ = made(ConvTranspose(filters=4, kernel=1, groups=2, bias=False), x, {"kernel": kernel})
+    assert y.ravel().tolist() == [1, 3, 20, 40]
+
+
 # What does not fit ---------------------------------------------------------------------------------------------------
 
 
@@ -191,6 +229,8 @@ def test_a_batch_norm_cancels_the_biases_of_both_branches():
         (MaxPool(size=0), "00_max_pool: kernel .* must be at least 1"),
         (MaxPool(size=2, padding=2), "00_max_pool: padding .* without a pixel"),
         (GroupNorm(groups=2, **PLAIN), "00_group_norm: 1 input channels do not fall into 2 groups of equal size"),
+        (Conv(filters=4, kernel=1, groups=2), "00_conv: 1 input channels do not fall into 2 groups"),
+        (Conv(filters=2, kernel=1, spectral_norm=True, kernel_init=ZEROS), "00_conv: spectral_norm divides by"),
         (Upsample(), "00_upsample needs a factor or a size"),
         (Upsample(factor=2, size=6), "00_upsample needs a factor or a size"),
         (Upsample(size=2), "00_upsample: 2x2 is smaller than its input, 3x3"),

@@ -16,6 +16,7 @@ from ganforge.spec.layers.contract import (
     need_rank,
     no_parameters,
 )
+from ganforge.spec.layers.groups import check_groups
 from ganforge.spec.layers.initializers import ONES, ZEROS, Init, Positive
 from ganforge.spec.ops import Tensor
 
@@ -130,20 +131,6 @@ def groups_of(node: Node) -> int:
             return node.input[-1]
         case _:
             return 1
-
-
-def check_groups(place: Place, groups: int, channels: int, what: str) -> None:
-    """Check that channels fall into groups of equal size.
-
-    Raises:
-        SpecError: they do not.
-    """
-    if channels % groups:
-        fit = [each for each in range(1, channels + 1) if channels % each == 0]
-        raise SpecError(
-            f"layer {place.name}: {channels} {what} do not fall into {groups} groups of equal size; "
-            f"groups may be {', '.join(map(str, fit))}"
-        )
 
 
 def _several(place: Place, groups: int) -> Resolved:

@@ -20,6 +20,7 @@ from ganforge.spec.layers import (
     Tanh,
     Upsample,
 )
+from ganforge.spec.protocol import Player
 from ganforge.testing.tiny_gans.parts import LEAKY, ONE, WIDE, conv, dense, gan, norm, spread
 
 BLOCKS: dict[str, Gan] = {
@@ -99,6 +100,54 @@ BLOCKS: dict[str, Gan] = {
                 scale=0.4,
             ),
             LEAKY,
+            Flatten(),
+            *ONE,
+        ),
+        (4, 4, 1),
+    ),
+    "spectral-norm": gan(
+        (
+            dense(units=8, spectral_norm=True),
+            Reshape(shape=(2, 2, 2)),
+            Relu(),
+            spread(filters=2, kernel=4, stride=2, spectral_norm=True),
+            norm(),
+            Relu(),
+            conv(filters=1, kernel=3),
+            Tanh(),
+        ),
+        (
+            conv(filters=4, kernel=3, spectral_norm=True),
+            LEAKY,
+            conv(filters=4, kernel=3, stride=2, groups=2, spectral_norm=True, bias=False),
+            LEAKY,
+            Flatten(),
+            dense(units=1, spectral_norm=True),
+        ),
+        (4, 4, 1),
+        loss="hinge",
+        penalty="gradient",
+        latents="shared",
+        discriminator=Player(updates=2),
+    ),
+    "groups": gan(
+        (
+            dense(units=16),
+            Reshape(shape=(2, 2, 4)),
+            Relu(),
+            spread(filters=6, kernel=4, stride=2, groups=2),
+            LEAKY,
+            spread(filters=6, kernel=3, groups=6),
+            conv(filters=1, kernel=3),
+            Tanh(),
+        ),
+        (
+            conv(filters=4, kernel=3),
+            LEAKY,
+            conv(filters=4, kernel=3, stride=2, groups=4),
+            conv(filters=4, kernel=2, groups=2),
+            LEAKY,
+            conv(filters=8, kernel=(2, 1), stride=(1, 2), groups=4),
             Flatten(),
             *ONE,
         ),

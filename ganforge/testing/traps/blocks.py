@@ -7,6 +7,7 @@ import numpy
 from ganforge.spec.layers import AvgPool, Gelu, LayerNorm, Upsample
 from ganforge.spec.layers.contract import Layer, Node, Pass
 from ganforge.spec.layers.convolution import pair
+from ganforge.testing.definitions import spectral
 from ganforge.testing.differentiable import Tensor, getval, np
 from ganforge.testing.second_forms import SECOND_FORMS, Form
 from ganforge.testing.semantics import Semantics
@@ -48,6 +49,15 @@ def _gelu_by_tanh(node: Node, x: Tensor, run: Pass) -> Tensor:
     return 0.5 * x * (1.0 + np.tanh(numpy.sqrt(2.0 / numpy.pi) * (x + 0.044715 * x**3)))
 
 
+def _sigma_constant(kernel: Tensor, u: Tensor, transposed: bool) -> tuple[Tensor, Tensor, Tensor]:
+    _, u, sigma = spectral(kernel, u, transposed)
+    return kernel / getval(sigma), u, sigma
+
+
+def _outputs_last(kernel: Tensor, u: Tensor, transposed: bool) -> tuple[Tensor, Tensor, Tensor]:
+    return spectral(kernel, u, transposed and kernel.shape[-1] != len(u))
+
+
 BLOCK_TRAPS = (
     Trap(
         name="pool-counts-padding",
@@ -76,5 +86,26 @@ BLOCK_TRAPS = (
         what="GELU is its approximation by tanh",
         remedy="x / 2 * (1 + erf(x / sqrt(2))); say approximate=False",
         semantics=_instead(Gelu, _gelu_by_tanh),
+    ),
+    Trap(
+        name="sigma-constant",
+        number=35,
+        what="spectral norm's sigma is a constant to derivatives",
+        remedy="only u and v are constants: differentiate W / (u^T W v)",
+        semantics=Semantics(spectral=_sigma_constant),
+    ),
+    Trap(
+        name="spectral-rows-exchanged",
+        number=35,
+        what="spectral norm of a transposed convolution takes its inputs as the rows of the matrix",
+        remedy="the rows are the outputs: the third axis of a transposed kernel (h, w, out, in)",
+        semantics=Semantics(spectral=_outputs_last),
+    ),
+    Trap(
+        name="u-moved-by-looking",
+        number=36,
+        what="spectral norm's u moves where nothing is trained",
+        remedy="store u and sigma in training passes of the network's own updates alone (run.moving)",
+        semantics=Semantics(moved_by_looking=True),
     ),
 )
