@@ -49,6 +49,8 @@ class JaxOps:
     reshape = staticmethod(_jnp.reshape)
     transpose = staticmethod(_jnp.transpose)
     broadcast = staticmethod(_jnp.broadcast_to)
+    softmax = staticmethod(jax.nn.softmax)
+    matmul_each = staticmethod(_jnp.matmul)
     log_softmax = staticmethod(jax.nn.log_softmax)
     stop_gradient = staticmethod(lax.stop_gradient)
 

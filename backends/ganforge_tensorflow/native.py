@@ -77,7 +77,7 @@ def _divided(weights: dict[str, Array], nodes: tuple[Node, ...]) -> dict[str, Ar
 
 
 def _unit(x: Array) -> Array:
-    return x / (np.sqrt((x * x).sum()) + x.dtype.type(1e-12))
+    return x / max(np.sqrt((x * x).sum()), x.dtype.type(1e-12))
 
 
 def _chain(
@@ -89,7 +89,7 @@ def _chain(
             case Residual(scale=scale):
                 made, kept = (_chain(chain, x, labels, weights, dtype) for chain in branches(node))
                 if scale != 1.0:
-                    made = keras.layers.Rescaling(scale, dtype=dtype)(made)
+                    made = made * scale  # Rescaling would round it to float32
                 x = keras.layers.Add(dtype=dtype, name=name)([kept, made])
             case JoinLabel():
                 x = keras.layers.Concatenate(dtype=dtype, name=name)([x, _spread(node, labels, dtype)])

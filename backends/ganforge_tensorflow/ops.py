@@ -48,6 +48,8 @@ class TensorFlowOps:
     reshape = staticmethod(tf.reshape)
     transpose = staticmethod(tf.transpose)
     broadcast = staticmethod(tf.broadcast_to)
+    softmax = staticmethod(tf.nn.softmax)
+    matmul_each = staticmethod(tf.matmul)
     log_softmax = staticmethod(tf.nn.log_softmax)
     stop_gradient = staticmethod(tf.stop_gradient)
 

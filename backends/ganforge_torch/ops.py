@@ -41,6 +41,7 @@ class TorchOps:
     relu = staticmethod(F.relu)
     leaky_relu = staticmethod(F.leaky_relu)
     where = staticmethod(_torch.where)
+    matmul_each = staticmethod(_torch.bmm)
     clip = staticmethod(_torch.clamp)
     stack = staticmethod(_torch.stack)
     concat = staticmethod(_torch.cat)
@@ -64,6 +65,9 @@ class TorchOps:
 
     def sum_each(self, x: Tensor) -> Tensor:
         return x.flatten(1).sum(1)
+
+    def softmax(self, x: Tensor) -> Tensor:
+        return F.softmax(x, dim=-1)
 
     def log_softmax(self, x: Tensor) -> Tensor:
         return F.log_softmax(x, dim=-1)

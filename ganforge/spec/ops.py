@@ -106,6 +106,10 @@ class Ops(Protocol):
         """Sum over all axes but the first: (batch, ...) -> (batch,)."""
         ...
 
+    def softmax(self, x: Tensor, /) -> Tensor:
+        """exp(x) over its sum along the last axis, exact for any x."""
+        ...
+
     def log_softmax(self, x: Tensor, /) -> Tensor:
         """Logarithm of the softmax over the last axis."""
         ...
@@ -114,6 +118,10 @@ class Ops(Protocol):
 
     def matmul(self, a: Tensor, b: Tensor, bias: Tensor | None = None, /) -> Tensor:
         """(m, k), (k, n) -> (m, n), plus `bias`, (n,), in every row."""
+        ...
+
+    def matmul_each(self, a: Tensor, b: Tensor, /) -> Tensor:
+        """(B, m, k), (B, k, n) -> (B, m, n): a product for every example."""
         ...
 
     def conv(

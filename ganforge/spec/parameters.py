@@ -12,7 +12,7 @@ import numpy as np
 
 from ganforge.spec import random_streams
 from ganforge.spec.arrays import Array, State
-from ganforge.spec.layers import BatchNorm, Flatten, JoinLabel, Residual
+from ganforge.spec.layers import BatchNorm, ConditionalBatchNorm, EmbedLabel, Flatten, JoinLabel, Residual
 from ganforge.spec.layers.chain import walk
 from ganforge.spec.layers.contract import Node, Parameter
 from ganforge.spec.layers.initializers import Constant, GlorotUniform, HeNormal, Normal, TruncatedNormal
@@ -46,7 +46,7 @@ def _cancelled(nodes: tuple[Node, ...]) -> set[str]:
     """Names of the biases that a batch norm right behind them subtracts again."""
     found: set[str] = set()
     for place, node in enumerate(nodes):
-        if isinstance(node.layer, BatchNorm):
+        if isinstance(node.layer, BatchNorm | ConditionalBatchNorm):
             found |= _tail(nodes[:place])
     return found.union(*(_cancelled(chain) for node in nodes for chain in chains(node)))
 
@@ -63,7 +63,7 @@ def _tail(nodes: tuple[Node, ...]) -> set[str]:
     match last.layer:
         case Residual():
             return set().union(*map(_tail, branches(last)))
-        case Flatten() | JoinLabel():
+        case Flatten() | JoinLabel() | EmbedLabel():
             return _tail(nodes[:-1])
         case layer:
             bias = layer.last_bias(last)

@@ -30,7 +30,7 @@ def spectral(kernel: Tensor, u: Tensor, transposed: bool) -> tuple[Tensor, Tenso
 
 def unit(x: Tensor) -> Tensor:
     """A vector of length 1."""
-    return x / (numpy.sqrt((x * x).sum()) + x.dtype.type(1e-12))
+    return x / max(numpy.sqrt((x * x).sum()), x.dtype.type(1e-12))
 
 
 def pass_key(key: int, number: int) -> int:

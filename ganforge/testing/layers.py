@@ -8,6 +8,7 @@ from ganforge.backend.runtime import SingleProcess
 from ganforge.spec.arrays import Labels
 from ganforge.spec.layers import (
     BatchNorm,
+    ConditionalBatchNorm,
     Conv,
     ConvTranspose,
     Dense,
@@ -85,6 +86,8 @@ def _layer(node: Node, x: Tensor, run: Pass) -> Tensor:
             return _biased(crop(full, node.padding), node, layer.bias, run)
         case BatchNorm() as layer:
             return _batch_norm(x, node, layer, run)
+        case ConditionalBatchNorm() as layer:
+            return _conditional_batch_norm(x, node, layer, run)
         case Relu():
             return np.where(x > 0, x, 0.0 * x)
         case LeakyRelu(slope=slope):
@@ -153,14 +156,25 @@ def _biased(x: Tensor, node: Node, bias: bool, run: Pass) -> Tensor:
     return x + run.arrays[f"{node.name}/bias"] if bias else x
 
 
-def _batch_norm(x: Tensor, node: Node, layer: BatchNorm, run: Pass) -> Tensor:
+def _normalised(x: Tensor, node: Node, layer: BatchNorm | ConditionalBatchNorm, run: Pass) -> Tensor:
     if run.key is None:
         mean, variance = run.arrays[f"{node.name}/mean"], run.arrays[f"{node.name}/variance"]
     else:
         mean = np.mean(x, axis=tuple(range(x.ndim - 1)))
         variance = run.semantics.variance(x, mean)
         run.statistics[node.name] = Statistics(mean, variance, x.size // x.shape[-1])
-    result = (x - mean) / np.sqrt(variance + layer.epsilon)
+    return (x - mean) / np.sqrt(variance + layer.epsilon)
+
+
+def _conditional_batch_norm(x: Tensor, node: Node, layer: ConditionalBatchNorm, run: Pass) -> Tensor:
+    assert run.labels is not None
+    shape = (len(x), *(1 for _ in x.shape[1:-1]), x.shape[-1])
+    scale, offset = (np.reshape(run.arrays[f"{node.name}/{name}"][run.labels], shape) for name in ("scale", "offset"))
+    return _normalised(x, node, layer, run) * scale + offset
+
+
+def _batch_norm(x: Tensor, node: Node, layer: BatchNorm, run: Pass) -> Tensor:
+    result = _normalised(x, node, layer, run)
     if layer.scale:
         result = result * run.arrays[f"{node.name}/scale"]
     return result + run.arrays[f"{node.name}/offset"] if layer.offset else result

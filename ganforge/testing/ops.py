@@ -110,6 +110,10 @@ class NumpyOps:
         """Sum over all axes but the first."""
         return np.sum(x, axis=tuple(range(1, x.ndim)))
 
+    def softmax(self, x: Tensor) -> Tensor:
+        """Over the last axis."""
+        return np.exp(self.log_softmax(x))
+
     def log_softmax(self, x: Tensor) -> Tensor:
         """Over the last axis; the largest is subtracted first, so that nothing overflows."""
         shifted = x - np.max(x, axis=-1, keepdims=True)
@@ -120,6 +124,10 @@ class NumpyOps:
     def matmul(self, a: Tensor, b: Tensor, bias: Tensor | None = None) -> Tensor:
         """(m, k), (k, n) -> (m, n)."""
         return _biased(self.product(a, b), bias)
+
+    def matmul_each(self, a: Tensor, b: Tensor) -> Tensor:
+        """(B, m, k), (B, k, n) -> (B, m, n)."""
+        return np.matmul(a, b)
 
     def conv(
         self, x: Tensor, kernel: Tensor, bias: Tensor | None, stride: Size, padding: Sides, groups: int = 1

@@ -47,6 +47,8 @@ def called(model: keras.Model, x: np.ndarray, labels: np.ndarray | None, **optio
         "residuals",
         "dropouts",
         "pooling",
+        "projection",
+        "attention",
         "spectral-norm",
         "groups",
         "shortcuts",

@@ -51,6 +51,12 @@ SIMPLE = (
     st.builds(layers.GroupNorm, groups=_COUNT, epsilon=st.floats(1e-9, 1)),
     st.builds(layers.PixelNorm, epsilon=st.floats(1e-9, 1)),
     st.builds(layers.Prelu, slope_init=_INIT),
+    st.builds(layers.ConditionalBatchNorm, decay=st.floats(0, 0.999), epsilon=st.floats(1e-9, 1)),
+    st.builds(layers.EmbedLabel, units=_COUNT, kernel_init=_INIT),
+    st.builds(layers.ProjectLabel, spectral_norm=st.booleans()),
+    st.builds(layers.Attention, ratio=_COUNT, value_ratio=_COUNT, pool=_COUNT, spectral_norm=st.booleans()),
+    st.builds(layers.LearnedConstant, channels=_COUNT, init=_INIT),
+    st.builds(layers.MinibatchStd, decay=st.floats(0, 0.999), epsilon=st.floats(1e-9, 1)),
     st.builds(layers.GlobalPool, of=st.sampled_from(["sum", "mean"])),
     st.builds(layers.Upsample, method=st.sampled_from(["nearest", "bilinear"]), factor=_EXTENT),
     st.builds(layers.Resample, to=st.sampled_from(["half", "double", "same"])),
@@ -74,7 +80,7 @@ def read(kind: type, value: object) -> object:
 
 def test_every_layer_of_the_union_is_tried_above() -> None:
     members = layers.LAYERS
-    assert len(members) == 26
+    assert len(members) == 32
     assert len({member.__struct_config__.tag for member in members}) == len(members)
 
 

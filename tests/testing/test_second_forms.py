@@ -6,19 +6,25 @@ from frameworks import need
 
 from ganforge.errors import SpecError
 from ganforge.spec.layers import (
+    Attention,
     AvgPool,
     BatchNorm,
+    ConditionalBatchNorm,
     Conv,
     ConvTranspose,
     Dense,
+    EmbedLabel,
     Gelu,
     GlobalPool,
     GroupNorm,
     InstanceNorm,
     LayerNorm,
+    LearnedConstant,
     MaxPool,
+    MinibatchStd,
     PixelNorm,
     Prelu,
+    ProjectLabel,
     Relu,
     Resample,
     Residual,
@@ -219,6 +225,68 @@ def test_groups_of_channels_have_filters_of_their_own():
     assert y.ravel().tolist() == [1, 3, 20, 40]
 
 
+# Labels --------------------------------------------------------------------------------------------------------------
+
+
+def test_a_conditional_batch_norm_takes_the_row_of_the_label():
+    # 1, 3, 5, 7: mean 4, variance 5; epsilon 4 makes the root 3.
+    layer = ConditionalBatchNorm(decay=0.9, epsilon=4.0)
+    arrays = {"scale": [[3], [6]], "offset": [[0], [1]], "mean": [0], "variance": [1]}
+    x = np.reshape([1.0, 3.0, 5.0, 7.0], (4, 1))
+    y, run = made(layer, x, arrays, labels=np.array([0, 1, 1, 0]), key=1, classes=2)
+    assert y.ravel() == pytest.approx([-3, -1, 3, 3])
+    assert run.statistics["00_conditional_batch_norm"].variance.tolist() == [5]
+
+
+def test_an_embedded_label_stands_behind_the_channels():
+    y, _ = made(EmbedLabel(units=2), [[7.0], [8.0]], {"kernel": [[1, 2], [3, 4]]}, np.array([1, 0]), classes=2)
+    assert y.tolist() == [[7, 3, 4], [8, 1, 2]]
+    y, _ = made(EmbedLabel(units=1), np.full((1, 2, 1, 1), 7.0), {"kernel": [[1], [3]]}, np.array([1]), classes=2)
+    assert y.tolist() == [[[[7, 3]], [[7, 3]]]]
+
+
+def test_a_projected_label():
+    y, _ = made(ProjectLabel(), [[1.0, 2.0]] * 2, {"kernel": [[1, 10], [2, 20]]}, np.array([1, 0]), classes=2)
+    assert y.tolist() == [[50], [5]]
+
+
+@pytest.mark.parametrize(
+    "layer", [ConditionalBatchNorm(decay=0.9, epsilon=1e-3), EmbedLabel(units=1), ProjectLabel()], ids=str
+)
+def test_a_label_that_is_not_there_is_named(layer):
+    with pytest.raises(SpecError, match="reads the label, but the network has no classes; set conditional = true"):
+        made(layer, [[1.0]])
+
+
+# Attention, constants, variety ---------------------------------------------------------------------------------------
+
+
+def test_attention_adds_what_pixels_take_from_one_another():
+    layer = Attention(ratio=1, value_ratio=1)
+    one = np.ones((1, 1, 1, 1))
+    kernels = {"query/kernel": one, "key/kernel": one, "value/kernel": 2 * one, "output/kernel": 3 * one}
+    x = image([0, np.log(2)])
+    # Shares of the first: 1/2, 1/2. Of the second, exp(log(2)^2) to 1.
+    share = np.exp(np.log(2) ** 2) / (1 + np.exp(np.log(2) ** 2))
+    y, _ = made(layer, x, kernels | {"gain": [0.5]})
+    assert y.ravel() == pytest.approx([0.5 * 6 * np.log(2) / 2, np.log(2) + 0.5 * 6 * np.log(2) * share])
+    assert made(layer, x, kernels | {"gain": [0]})[0].ravel().tolist() == x.ravel().tolist()
+
+
+def test_a_constant_is_the_same_beside_every_example():
+    y, _ = made(LearnedConstant(channels=1), np.zeros((2, 1, 2, 1)), {"value": np.reshape([1, 2], (1, 2, 1))})
+    assert y.tolist() == [[[[0, 1], [0, 2]]]] * 2
+
+
+def test_how_much_a_batch_varies():
+    x = np.reshape([1.0, 0.0, 7.0, 0.0], (2, 1, 1, 2))  # deviations 3 and 0
+    layer = MinibatchStd(decay=0.75, epsilon=16.0)
+    y, run = made(layer, x, {"level": [1]}, key=1, moving=True)
+    assert y[..., 2].ravel().tolist() == [4.5, 4.5]  # 5 and 4
+    assert run.moved["00_minibatch_std/level"].tolist() == [0.75 + 0.25 * 4.5]
+    assert made(layer, x, {"level": [1]})[0][..., 2].ravel().tolist() == [1, 1]
+
+
 # What does not fit ---------------------------------------------------------------------------------------------------
 
 
@@ -231,6 +299,7 @@ def test_groups_of_channels_have_filters_of_their_own():
         (GroupNorm(groups=2, **PLAIN), "00_group_norm: 1 input channels do not fall into 2 groups of equal size"),
         (Conv(filters=4, kernel=1, groups=2), "00_conv: 1 input channels do not fall into 2 groups"),
         (Conv(filters=2, kernel=1, spectral_norm=True, kernel_init=ZEROS), "00_conv: spectral_norm divides by"),
+        (Attention(), "00_attention: 1 channels cannot be divided by ratio = 8"),
         (Upsample(), "00_upsample needs a factor or a size"),
         (Upsample(factor=2, size=6), "00_upsample needs a factor or a size"),
         (Upsample(size=2), "00_upsample: 2x2 is smaller than its input, 3x3"),

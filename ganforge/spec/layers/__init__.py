@@ -1,13 +1,15 @@
 """The kinds of layers, a file for each family; `contract` says what a kind is."""
 
 from ganforge.spec.layers.activations import Elu, Gelu, LeakyRelu, Prelu, Relu, Sigmoid, Silu, Tanh
+from ganforge.spec.layers.attention import Attention
 from ganforge.spec.layers.contract import Layer
 from ganforge.spec.layers.convolution import Conv, ConvTranspose
 from ganforge.spec.layers.dense import Dense
 from ganforge.spec.layers.dropout import Dropout
 from ganforge.spec.layers.example_norms import GroupNorm, InstanceNorm, LayerNorm, PixelNorm
-from ganforge.spec.layers.labels import JoinLabel
-from ganforge.spec.layers.normalization import BatchNorm
+from ganforge.spec.layers.joining import LearnedConstant, MinibatchStd
+from ganforge.spec.layers.labels import EmbedLabel, JoinLabel, ProjectLabel
+from ganforge.spec.layers.normalization import BatchNorm, ConditionalBatchNorm
 from ganforge.spec.layers.pooling import AvgPool, GlobalPool, MaxPool
 from ganforge.spec.layers.reshaping import Flatten, Reshape
 from ganforge.spec.layers.residual import Residual
@@ -40,18 +42,27 @@ LAYERS: tuple[type[Layer], ...] = (
     Gelu,
     Silu,
     Prelu,
+    ConditionalBatchNorm,
+    EmbedLabel,
+    ProjectLabel,
+    Attention,
+    LearnedConstant,
+    MinibatchStd,
 )
 """The kinds that come with ganforge."""
 
 __all__ = [
     "LAYERS",
+    "Attention",
     "AvgPool",
     "BatchNorm",
+    "ConditionalBatchNorm",
     "Conv",
     "ConvTranspose",
     "Dense",
     "Dropout",
     "Elu",
+    "EmbedLabel",
     "Flatten",
     "Gelu",
     "GlobalPool",
@@ -60,9 +71,12 @@ __all__ = [
     "JoinLabel",
     "LayerNorm",
     "LeakyRelu",
+    "LearnedConstant",
     "MaxPool",
+    "MinibatchStd",
     "PixelNorm",
     "Prelu",
+    "ProjectLabel",
     "Relu",
     "Resample",
     "Reshape",

@@ -35,4 +35,5 @@ def divided(ops: Ops, kernel: Tensor, u: Tensor, axis: int) -> Divided:
 
 
 def _unit(ops: Ops, x: Tensor) -> Tensor:
-    return x / (ops.sqrt(ops.sum_over(ops.square(x), (0, 1))) + _EPSILON)
+    length = ops.sqrt(ops.sum_over(ops.square(x), (0, 1)))
+    return x / ops.where(length > _EPSILON, length, _EPSILON)

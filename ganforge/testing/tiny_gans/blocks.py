@@ -2,16 +2,22 @@
 
 from ganforge.spec.gan import Gan
 from ganforge.spec.layers import (
+    Attention,
     AvgPool,
+    ConditionalBatchNorm,
+    EmbedLabel,
     Flatten,
     Gelu,
     GlobalPool,
     GroupNorm,
     InstanceNorm,
     LayerNorm,
+    LearnedConstant,
     MaxPool,
+    MinibatchStd,
     PixelNorm,
     Prelu,
+    ProjectLabel,
     Relu,
     Resample,
     Reshape,
@@ -20,6 +26,7 @@ from ganforge.spec.layers import (
     Tanh,
     Upsample,
 )
+from ganforge.spec.layers.initializers import Constant
 from ganforge.spec.protocol import Player
 from ganforge.testing.tiny_gans.parts import LEAKY, ONE, WIDE, conv, dense, gan, norm, spread
 
@@ -152,6 +159,61 @@ BLOCKS: dict[str, Gan] = {
             *ONE,
         ),
         (4, 4, 1),
+    ),
+    "projection": gan(
+        (
+            EmbedLabel(units=2, kernel_init=WIDE),
+            dense(units=12),
+            Reshape(shape=(2, 2, 3)),
+            ConditionalBatchNorm(decay=0.8, epsilon=3e-4, scale_init=WIDE, offset_init=WIDE),
+            Relu(),
+            spread(filters=2, kernel=4, stride=2),
+            ConditionalBatchNorm(decay=0.8, epsilon=3e-4, scale_init=WIDE, offset_init=WIDE),
+            Relu(),
+            conv(filters=1, kernel=3),
+            Tanh(),
+        ),
+        (
+            conv(filters=3, kernel=3),
+            LEAKY,
+            EmbedLabel(units=2, kernel_init=WIDE),
+            conv(filters=4, kernel=2),
+            LEAKY,
+            GlobalPool(of="sum"),
+            Residual(layers=(ProjectLabel(spectral_norm=True),), shortcut=(dense(units=1, spectral_norm=True),)),
+        ),
+        (4, 4, 1),
+        loss="hinge",
+        classes=3,
+    ),
+    "attention": gan(
+        (
+            dense(units=16),
+            Reshape(shape=(2, 2, 4)),
+            LearnedConstant(channels=2),
+            spread(filters=4, kernel=4, stride=2),
+            norm(),
+            Relu(),
+            Attention(ratio=2, value_ratio=1, spectral_norm=True, gain_init=Constant(value=0.7)),
+            conv(filters=1, kernel=3),
+            Tanh(),
+        ),
+        (
+            conv(filters=4, kernel=3),
+            LEAKY,
+            Attention(ratio=4, pool=2, gain_init=Constant(value=0.7)),
+            conv(filters=3, kernel=3, stride=2),
+            LEAKY,
+            MinibatchStd(decay=0.8, epsilon=1e-3),
+            conv(filters=3, kernel=2),
+            LEAKY,
+            Flatten(),
+            *ONE,
+        ),
+        (4, 4, 1),
+        loss="wasserstein",
+        penalty="gradient",
+        batches="joint",
     ),
     "resampling": gan(
         (
