@@ -75,7 +75,7 @@ def others(
             continue
         height, width, channels = subject.images.shape[1:]
         notes.append(f"{subject.name}: {height}x{width}x{channels}, fitted ('cover', bicubic with antialiasing)")
-        yield replace(subject, images=np.stack([fit_image(image, shape, "cover") for image in subject.images]))
+        yield replace(subject, images=np.stack([fit_image(image, shape) for image in subject.images]))
 
 
 def _others(place: Path, backend: str | None, halves: Halves, tell: OnStage) -> Iterator[Subject]:
