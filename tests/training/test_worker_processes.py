@@ -47,6 +47,9 @@ def environments(backend: str) -> list[dict[str, str]]:
     if backend == "torch":
         shared = {"WORLD_SIZE": str(COUNT), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(ports[0])}
         return [{**whole, **shared, "RANK": str(rank), "LOCAL_RANK": str(rank)} for rank in range(COUNT)]
+    if backend == "jax":
+        shared = {"JAX_COORDINATOR_ADDRESS": f"127.0.0.1:{ports[0]}", "JAX_NUM_PROCESSES": str(COUNT)}
+        return [{**whole, **shared, "JAX_PROCESS_ID": str(rank)} for rank in range(COUNT)]
     cluster = {"worker": [f"127.0.0.1:{port}" for port in ports]}
     tasks = [{"type": "worker", "index": rank} for rank in range(COUNT)]
     return [{**whole, "TF_CONFIG": json.dumps({"cluster": cluster, "task": task})} for task in tasks]
