@@ -74,8 +74,6 @@ def join() -> Workers:
         RunError: they cannot be reached, or this process has more than one accelerator.
     """
     shard, address = launch.shard(), launch.address()
-    # A worker that ends is heard of by the sums. JAX's own way to hear of it is to abort all others.
-    jax.config.update("jax_enable_recoverability", True)
     jax.config.update("jax_cpu_collectives_implementation", "gloo")
     try:
         if shard.rank == 0:  # JAX does not survive a port that is taken
@@ -96,6 +94,11 @@ def join() -> Workers:
         with jax.enable_x64(True):
             return np.array(summed({}, jax.device_put(np.array(values, np.float64)[None], device)))[0]
 
+    total(np.zeros(1))
+    if device.platform == "cpu":
+        # The sums now have connections of their own, and fail as soon as a worker ends. JAX's service, which NCCL still
+        # needs, would abort all workers instead, or keep one that ends waiting for the others.
+        jax.distributed.shutdown()
     return Workers(shard=shard, total=total)
 
 
