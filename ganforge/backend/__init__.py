@@ -32,6 +32,7 @@ from ganforge.backend.runtime import (
     plain_asked,
 )
 from ganforge.backend.session import GanSession
+from ganforge.backend.waiting import waiting_for_others
 
 __all__ = [
     "FAKE_PASS",
@@ -66,4 +67,5 @@ __all__ = [
     "label_as_bias",
     "observe",
     "plain_asked",
+    "waiting_for_others",
 ]
