@@ -1,6 +1,6 @@
 """The JAX backend's entry. JAX itself is imported when a session is opened, not before."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from ganforge.backend import BackendEntry, Precision, Session
 from ganforge.plugins import hookimpl
@@ -11,6 +11,12 @@ def _open(gan: Gan, state: State, precision: Precision, device: str) -> Session:
     from ganforge_jax.runtime import open_session
 
     return open_session(gan, state, precision, device)
+
+
+def _devices() -> Mapping[str, str]:
+    from ganforge_jax import devices
+
+    return devices.known()
 
 
 @hookimpl
@@ -24,4 +30,5 @@ def ganforge_backends() -> Iterable[BackendEntry]:
         rank=30,
         precisions=("float32", "float64", "bfloat16"),
         open=_open,
+        devices=_devices,
     )
