@@ -5,6 +5,8 @@ from pathlib import Path
 
 import click
 
+from ganforge.cli.devices import device_option
+
 
 @click.command()
 @click.argument("target", metavar="RUN|FOLDER", type=click.Path(path_type=Path))
@@ -31,6 +33,7 @@ import click
 )
 @click.option("--json", "to", type=click.Path(path_type=Path), metavar="FILE", help="Write all figures; - for stdout.")
 @click.option("--backend", help="Framework to draw with. [default: the one it ran on last]")
+@device_option("Device to draw on.")
 def evaluate(
     target: Path,
     data: Path | None,
@@ -44,6 +47,7 @@ def evaluate(
     copies: Path | None,
     to: Path | None,
     backend: str | None,
+    device: str | None,
 ) -> None:
     """Measure the images of a RUN, or those in a FOLDER, against real images.
 
@@ -71,6 +75,7 @@ def evaluate(
             save_features=save_features,
             copies=copies,
             backend=backend,
+            device=device,
             on_stage=tell,
         )
     text = json.dumps(found.table(), indent=2)

@@ -39,6 +39,7 @@ class RunSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     seed: Annotated[int, Meta(ge=0)] = 0
     precision: Literal["float32", "float64", "bfloat16"] = "float32"
     device: str = "auto"
+    """The best that there is on a machine, or a common name of one (`ganforge.backend.devices`), as 'cuda:1'."""
     backend: str | None = None
     """None: the first whose framework is installed."""
     log_every: Count = 50

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ganforge.backend.devices import AUTO
 from ganforge.errors import RunError
 from ganforge.generation.model import Model
 from ganforge.plugins.host import default_host
@@ -11,7 +12,7 @@ from ganforge.plugins.kinds import known_kinds
 from ganforge.recipes.reading import read
 from ganforge.recipes.schema import Recipe
 from ganforge.spec.arrays import State
-from ganforge.training.backends import choose_backend
+from ganforge.training.backends import choose_backend, on_device
 from ganforge.training.data_sets import with_data
 from ganforge.training.experiment import Experiment, resolve_networks
 from ganforge.training.parts import find_data_set
@@ -40,20 +41,21 @@ def load(folder: str | Path, *, backend: str | None = None, device: str | None =
     Args:
         folder: the run's.
         backend: by default the one that it ran on last.
-        device: "cpu", "cuda" or another name that the backend has for one; by default the run's.
+        device: "cpu", "cuda", "cuda:1", "mps" or "auto", the best that there is on this machine, which is the default.
 
     Raises:
         RunError: no run, or one without a checkpoint.
     """
     host, folder = default_host(), Path(folder)
     kinds = known_kinds(host)
-    recipe = read(read_recipe(folder, kinds), host, kinds, backend=backend, device=device)
+    recipe = read(read_recipe(folder, kinds), host, kinds, backend=backend, device=device or AUTO)
     found = newest_good(folder, host.warn)
     if found is None:
         raise RunError(f"run {folder} has no checkpoint yet")
     about, state = found
     check_same_recipe(folder, recipe, about, kinds)
-    experiment = resolve_networks(recipe, host, choose_backend(recipe, host), logits=_logits(state))
+    chosen = choose_backend(recipe, host)
+    experiment = resolve_networks(on_device(recipe, chosen), host, chosen, logits=_logits(state))
     return open_model(experiment, state, step=about.step)
 
 
@@ -85,6 +87,7 @@ def build(
         device=device,
     )
     chosen = choose_backend(given, host)
+    given = on_device(given, chosen)
     if given.channels is None or (given.conditional and not given.class_names):
         given, _ = with_data(given, find_data_set(given, host))
     experiment = resolve_networks(given, host, chosen)

@@ -3,12 +3,13 @@
 from pathlib import Path
 
 from ganforge._io.files import sweep
+from ganforge.backend.devices import AUTO
 from ganforge.errors import RunError
 from ganforge.plugins.host import default_host
 from ganforge.plugins.kinds import known_kinds
 from ganforge.recipes.reading import read
 from ganforge.training import checkpoint
-from ganforge.training.backends import choose_backend
+from ganforge.training.backends import choose_backend, on_device, tell_of_change
 from ganforge.training.data_sets import OnProgress
 from ganforge.training.distributed import check_same_inputs, gather
 from ganforge.training.experiment import decoded, resolve
@@ -36,7 +37,7 @@ def resume(
         backend: by default the one that it ran on last.
         steps: another number of steps in all.
         data: where its images lie now, if they have moved.
-        device: by default the one that it ran on last.
+        device: by default "auto", the best that there is on this machine, wherever the run was before.
         quiet, on_progress: see `train`.
 
     Raises:
@@ -44,9 +45,11 @@ def resume(
     """
     host, folder = default_host(), Path(folder)
     kinds = known_kinds(host)
-    recipe = read(read_recipe(folder, kinds), host, kinds, data=data, backend=backend, steps=steps, device=device)
+    before = read_recipe(folder, kinds)
+    recipe = read(before, host, kinds, data=data, backend=backend, steps=steps, device=device or AUTO)
     chosen = choose_backend(recipe, host)
     workers = gather(chosen, host)
+    recipe = on_device(recipe, chosen, workers)
     with held(folder, workers, host.warn) as writes:
         if writes:
             sweep(folder)
@@ -73,5 +76,6 @@ def resume(
         run = Run(folder=folder, experiment=experiment, model=model, host=host, quiet=quiet)
         run.start = run.step = run.saved = start
         run.seconds_before = about.seconds if about is not None else 0.0
+        tell_of_change(recipe, before.run.device, f"run {folder}", host.warn)
         train_run(run)
     return run

@@ -9,9 +9,9 @@ from ganforge.plugins.host import Host, default_host
 from ganforge.plugins.kinds import known_kinds
 from ganforge.recipes.reading import DEFAULT_RECIPE, read
 from ganforge.recipes.schema import Recipe
-from ganforge.training.backends import choose_backend, known_backend
+from ganforge.training.backends import choose_backend, known_backend, on_device
 from ganforge.training.data_sets import OnProgress
-from ganforge.training.distributed import SINGLE_PROCESS, check_same_inputs, from_first, gather
+from ganforge.training.distributed import check_same_inputs, from_first, gather
 from ganforge.training.experiment import Experiment, decoded, resolve
 from ganforge.training.models import open_model
 from ganforge.training.run import Run
@@ -48,7 +48,7 @@ def train(
         batch_size: images in a batch.
         seed: of all randomness.
         precision: "float32", "float64" or "bfloat16".
-        device: "cpu", "cuda" or another name that the backend has for one; by default the accelerator, if any.
+        device: "cpu", "cuda", "cuda:1", "mps" or "auto", the best that there is on this machine, which is the default.
         overrides: further values of the recipe: `{"training.latent.size": 64}`, or tables,
             `{"training": {"latent": {"size": 64}}}`. They are laid on after the arguments above.
         out: the run's folder, which must not exist; by default the next number under `runs`.
@@ -82,9 +82,11 @@ def plan(recipe: Recipe, host: Host, *, dry_run: bool = False) -> Experiment:
 
     dry_run: only to be looked at: its framework may be missing, and no worker is met.
     """
-    backend = known_backend(recipe, host) if dry_run else choose_backend(recipe, host)
-    workers = SINGLE_PROCESS if backend is None or dry_run else gather(backend, host)
-    return resolve(recipe, host, backend, workers)
+    if dry_run:
+        return resolve(recipe, host, known_backend(recipe, host))
+    backend = choose_backend(recipe, host)
+    workers = gather(backend, host)
+    return resolve(on_device(recipe, backend, workers), host, backend, workers)
 
 
 def train_experiment(

@@ -168,9 +168,9 @@ def _introduce(console: "Console", run: RunView) -> None:
     )
     workers = run.workers.shard.count
     together = f", {workers} workers" if workers > 1 else ""
-    console.print(
-        f"run {run.folder}: {run.recipe.name} on {run.recipe.run.backend}, {run.recipe.run.precision}{together}"
-    )
+    settings = run.recipe.run
+    where = f"{settings.backend} ({settings.device})"
+    console.print(f"run {run.folder}: {run.recipe.name} on {where}, {settings.precision}{together}")
     console.print(f"{count:,} pictures {height}x{width}x{channels} of data set {run.recipe.data.set}", end="")
     console.print(f", {len(run.recipe.class_names)} classes" if run.recipe.class_names else "")
     console.print(f"generator {g:,} parameters, discriminator {d:,}")
