@@ -13,10 +13,11 @@ from ganforge.recipes.reading import read
 from ganforge.recipes.schema import Recipe
 from ganforge.spec.arrays import State
 from ganforge.training.backends import choose_backend, on_device
+from ganforge.training.best_checkpoint import step_of_best
 from ganforge.training.data_sets import with_data
 from ganforge.training.experiment import Experiment, resolve_networks
 from ganforge.training.parts import find_data_set
-from ganforge.training.run_checkpoints import check_same_recipe, newest_good
+from ganforge.training.run_checkpoints import check_same_recipe, load_checkpoint, newest_good
 from ganforge.training.run_folder import read_recipe
 
 
@@ -32,24 +33,25 @@ def open_model(experiment: Experiment, state: State, *, step: int = 0) -> Model:
     return Model(recipe=experiment.recipe, gan=experiment.gan, session=session, step=step)
 
 
-def load(folder: str | Path, *, backend: str | None = None, device: str | None = None) -> Model:
-    """The trained model of a run, from its newest checkpoint.
+def load(folder: str | Path, *, best: bool = False, backend: str | None = None, device: str | None = None) -> Model:
+    """The trained model of a run, from its newest checkpoint or its best one.
 
     No image is needed, nor the plugin of the run's data set. Without the plugin of its loss the model draws images as
     well, and cannot be trained.
 
     Args:
         folder: the run's.
+        best: take the checkpoint that `keep_best` has kept.
         backend: by default the one that it ran on last.
         device: "cpu", "cuda", "cuda:1", "mps" or "auto", the best that there is on this machine, which is the default.
 
     Raises:
-        RunError: no run, or one without a checkpoint.
+        RunError: no run, or one without a checkpoint, or without a best one.
     """
     host, folder = default_host(), Path(folder)
     kinds = known_kinds(host)
     recipe = read(read_recipe(folder, kinds), host, kinds, backend=backend, device=device or AUTO)
-    found = newest_good(folder, host.warn)
+    found = load_checkpoint(folder, step_of_best(folder)) if best else newest_good(folder, host.warn)
     if found is None:
         raise RunError(f"run {folder} has no checkpoint yet")
     about, state = found

@@ -17,6 +17,7 @@ from ganforge.training.models import open_model
 from ganforge.training.run import Run
 from ganforge.training.run_checkpoints import check_same_recipe, newest_good
 from ganforge.training.run_folder import CHECKPOINTS, held, read_recipe, write_recipe
+from ganforge.training.run_events import ask_plugins
 from ganforge.training.train_run import train_run
 
 
@@ -70,6 +71,7 @@ def resume(
             )
         model = open_model(experiment, state or experiment.gan.initial_state(experiment.recipe.run.seed))
         check_same_inputs(workers, experiment.recipe, experiment.images_hash, start)
+        ask_plugins(experiment, host)
         if writes:
             checkpoint.set_aside(folder / CHECKPOINTS, start)
             write_recipe(folder, experiment.recipe)

@@ -16,6 +16,7 @@ from ganforge.training.experiment import Experiment, decoded, resolve
 from ganforge.training.models import open_model
 from ganforge.training.run import Run
 from ganforge.training.run_folder import check_folder_free, held, new_folder, write_recipe
+from ganforge.training.run_events import ask_plugins
 from ganforge.training.train_run import train_run
 
 
@@ -105,6 +106,7 @@ def train_experiment(
     recipe = experiment.recipe
     model = open_model(experiment, experiment.gan.initial_state(recipe.run.seed))
     check_same_inputs(workers, recipe, experiment.images_hash, start=0)
+    ask_plugins(experiment, host)
     folder = Path(from_first(workers, lambda: str(new_folder(recipe, asked))))
     run = Run(folder=folder, experiment=experiment, model=model, host=host, quiet=quiet)
     with held(folder, workers, host.warn) as writes:
