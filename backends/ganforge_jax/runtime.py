@@ -56,7 +56,7 @@ def session_of(gan: Gan, state: State, precision: Precision, device: jax.Device,
         replicas=replicas,
     )
     plain = replace(runtime, ops=JaxOps(replicas=SingleProcess()), fast=NO_FAST_FORMS, replicas=SingleProcess())
-    return GanSession(gan, state, runtime, partial(native.build, plain, gan))
+    return GanSession(gan, state, runtime, partial(native.build, plain, gan), native.arrays)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,5 +1,6 @@
 """Going on with a run that was stopped."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from ganforge._io.files import sweep
@@ -9,10 +10,12 @@ from ganforge.plugins.kinds import known_kinds
 from ganforge.recipes.reading import read
 from ganforge.training import checkpoint
 from ganforge.training.backends import choose_backend
+from ganforge.training.callbacks import listeners
 from ganforge.training.data_sets import OnProgress
 from ganforge.training.distributed import check_same_inputs, gather
 from ganforge.training.experiment import decoded, resolve
 from ganforge.training.models import open_model
+from ganforge.training.observers.notebook import is_quiet
 from ganforge.training.run import Run
 from ganforge.training.run_checkpoints import check_same_recipe, newest_good
 from ganforge.training.run_folder import CHECKPOINTS, held, read_recipe, write_recipe
@@ -26,7 +29,8 @@ def resume(
     steps: int | None = None,
     data: str | Path | None = None,
     device: str | None = None,
-    quiet: bool = True,
+    callbacks: Sequence[object] = (),
+    quiet: bool | None = None,
     on_progress: OnProgress | None = None,
 ) -> Run:
     """Go on with a run from its last checkpoint, in any framework; returns the finished run.
@@ -37,12 +41,12 @@ def resume(
         steps: another number of steps in all.
         data: where its images lie now, if they have moved.
         device: by default the one that it ran on last.
-        quiet, on_progress: see `train`.
+        callbacks, quiet, on_progress: see `train`.
 
     Raises:
         RunError: no run, nothing left to do, a checkpoint of another recipe, or other images than it began with.
     """
-    host, folder = default_host(), Path(folder)
+    told, host, folder = listeners(callbacks), default_host(), Path(folder)
     kinds = known_kinds(host)
     recipe = read(read_recipe(folder, kinds), host, kinds, data=data, backend=backend, steps=steps, device=device)
     chosen = choose_backend(recipe, host)
@@ -70,7 +74,7 @@ def resume(
         if writes:
             checkpoint.set_aside(folder / CHECKPOINTS, start)
             write_recipe(folder, experiment.recipe)
-        run = Run(folder=folder, experiment=experiment, model=model, host=host, quiet=quiet)
+        run = Run(folder=folder, experiment=experiment, model=model, host=host, quiet=is_quiet(quiet), callbacks=told)
         run.start = run.step = run.saved = start
         run.seconds_before = about.seconds if about is not None else 0.0
         train_run(run)

@@ -47,8 +47,12 @@ def save_checkpoint(run: Run, step: int, data: str) -> Path:
     return checkpoint.save(run.folder / CHECKPOINTS, state, about, keep=settings.keep, keep_every=settings.keep_every)
 
 
-def newest_good(folder: Path, warn: Callable[[str], None]) -> tuple[checkpoint.About, State] | None:
+def newest_good(
+    folder: Path, warn: Callable[[str], None], wanted: Callable[[str], bool] = checkpoint.every_array
+) -> tuple[checkpoint.About, State] | None:
     """The newest undamaged checkpoint of a run; damaged ones are reported and skipped. None: it has no checkpoints.
+
+    wanted: tells by its name whether an array is read.
 
     Raises:
         LaterFormat: the newest undamaged one needs a later ganforge.
@@ -57,7 +61,7 @@ def newest_good(folder: Path, warn: Callable[[str], None]) -> tuple[checkpoint.A
     damaged: list[Path] = []
     while paths := [path for path in checkpoint.checkpoints(folder / CHECKPOINTS) if path not in damaged]:
         try:
-            return checkpoint.load(paths[-1])
+            return checkpoint.load(paths[-1], wanted)
         except checkpoint.LaterFormat:
             raise
         except RunError as error:
