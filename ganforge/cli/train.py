@@ -70,4 +70,6 @@ def train(
         click.echo(plan(experiment))
         return
     with preparing() as tell:
-        starting.train_experiment(experiment, host, out=out, quiet=False, on_progress=tell)
+        run = starting.train_experiment(experiment, host, out=out, quiet=False, on_progress=tell)
+    if run.interrupted:
+        raise KeyboardInterrupt
