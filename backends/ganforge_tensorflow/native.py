@@ -3,13 +3,14 @@
 It knows nothing of ganforge, unless it has a layer that Keras has none for, a plugin's or one of ours.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from math import prod
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from ganforge.errors import PluginError
+from ganforge.errors import PluginError, StateError
 from ganforge.spec import (
     Array,
     BatchNorm,
@@ -28,6 +29,7 @@ from ganforge.spec import (
     Reshape,
     Residual,
     Sigmoid,
+    State,
     Tanh,
     branches,
     walk,
@@ -43,8 +45,7 @@ def build(gan: Gan, network: NetworkName, arrays: Mapping[str, tf.Variable]) -> 
     """A functional model with copies of `arrays`, by their names in the network.
 
     It takes latents (B, size) or pictures (B, height, width, channels), as a list with the labels (B,) where a layer
-    joins them. Running variances go on as Keras moves them: from a batch's biased variance. Kernels with spectral norm
-    are those divided by it, and are trained on without it.
+    joins them. Running variances go on as Keras moves them: from a batch's biased variance.
 
     Raises:
         PluginError: Keras runs on another framework in this process.
@@ -54,7 +55,7 @@ def build(gan: Gan, network: NetworkName, arrays: Mapping[str, tf.Variable]) -> 
             f"Keras runs on {keras.backend.backend()!r} here, so its models are not TensorFlow's; set "
             "KERAS_BACKEND=tensorflow, or remove it, before Python starts"
         )
-    weights = _divided({name: array.numpy() for name, array in arrays.items()}, gan.nodes(network))
+    weights = {name: array.numpy() for name, array in arrays.items()}
     nodes, dtype = gan.nodes(network), next(iter(arrays.values())).dtype.name
     name = "latents" if network == "generator" else "pictures"
     x = keras.Input(nodes[0].input, dtype=dtype, name=name)
@@ -64,20 +65,33 @@ def build(gan: Gan, network: NetworkName, arrays: Mapping[str, tf.Variable]) -> 
     return keras.Model([x, labels] if joins else x, output, name=network)
 
 
-def _divided(weights: dict[str, Array], nodes: tuple[Node, ...]) -> dict[str, Array]:
-    """Arrays with each kernel that has spectral norm as a pass of ours uses it."""
-    for node in walk(nodes):
-        kernel, u = f"{node.name}/kernel", f"{node.name}/u"
-        if u in weights:
-            axis = node.layer.kernel_axis
-            matrix = np.moveaxis(weights[kernel], axis, -1).reshape(-1, len(weights[u]))
-            row = matrix.T @ _unit(matrix @ weights[u])
-            weights[kernel] = weights[kernel] / (row @ _unit(row))
-    return weights
+def arrays(gan: Gan, network: NetworkName, model: keras.Model) -> State:
+    """The arrays of a model that `build` made, by their names in the network. Arrays that it lacks are left out."""
+    if not isinstance(model, keras.Model):
+        raise StateError(f"TensorFlow's weights are read from a keras.Model, not from {type(model).__name__}")
+    layers = {layer.name: layer for layer in model.layers}
+    found: State = {}
+    for node in _with_arrays(gan.nodes(network)):
+        layer = layers.get(node.name.replace("/", "_"))
+        if isinstance(layer, PluginLayer):
+            found |= {name: variable.numpy() for name, variable in layer.arrays.items()}
+        elif layer is not None:
+            shapes = {each.name: each.shape for each in node.layer.parameters(node)}
+            names = [name for kind in _ARRAYS if (name := f"{node.name}/{kind}") in shapes]
+            given = zip(names, layer.get_weights(), strict=False)
+            found |= {
+                name: each.reshape(shapes[name]) if each.size == prod(shapes[name]) else each for name, each in given
+            }
+    return found
 
 
-def _unit(x: Array) -> Array:
-    return x / max(np.sqrt((x * x).sum()), x.dtype.type(1e-12))
+def _with_arrays(nodes: tuple[Node, ...]) -> Iterator[Node]:
+    """The nodes that a model has a layer of, those within residual blocks too."""
+    for node in nodes:
+        if isinstance(node.layer, Residual):
+            yield from _with_arrays(node.body)
+        else:
+            yield node
 
 
 def _chain(
@@ -122,6 +136,8 @@ def _layers(node: Node, name: str, dtype: str) -> list[keras.Layer] | None:
     """
     layers = keras.layers
     match node.layer:
+        case Dense(spectral_norm=True) | Conv(spectral_norm=True) | ConvTranspose(spectral_norm=True):
+            return None  # Keras's own keeps the kernel divided
         case Dense(units=units, bias=bias):
             return [layers.Dense(units, use_bias=bias, dtype=dtype, name=name)]
         case Conv(filters=filters, kernel=kernel, stride=stride, padding=padding, groups=groups, bias=bias):

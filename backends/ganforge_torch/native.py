@@ -6,13 +6,14 @@ loaded where ganforge is not installed.
 """
 
 import operator
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, fx, nn
 
+from ganforge.errors import StateError
 from ganforge.spec import (
     BatchNorm,
     Conv,
@@ -32,13 +33,15 @@ from ganforge.spec import (
     Residual,
     Shape,
     Sigmoid,
+    State,
     Tanh,
     branches,
     pair,
+    walk,
 )
 from ganforge_torch import native_layers
 from ganforge_torch.ops import to_oihw
-from ganforge_torch.plugin_layer import PluginLayer
+from ganforge_torch.plugin_layer import PluginLayer, own_name
 
 _INPUTS: dict[NetworkName, str] = {"generator": "latents", "discriminator": "images"}
 
@@ -85,6 +88,8 @@ class _Network:
 
     def _add(self, node: Node, x: fx.Node) -> fx.Node:
         match node.layer:
+            case Dense(spectral_norm=True) | Conv(spectral_norm=True) | ConvTranspose(spectral_norm=True):
+                return self._by_forward(node, x)  # torch's own keeps vectors of another moment
             case Dense(units=units, bias=bias):
                 return self._call(node, x, self._filled(node, nn.Linear(node.input[0], units, bias, device="meta")))
             case Conv() as layer:
@@ -119,9 +124,12 @@ class _Network:
             case _ if (module := native_layers.module_of(node)) is not None:
                 return self._call(node, x, self._filled(node, module))
             case _:
-                target = node.name.replace("/", ".")
-                self.layers[target] = PluginLayer(node, self.arrays)
-                return self.graph.call_module(target, (x, self.labels))
+                return self._by_forward(node, x)
+
+    def _by_forward(self, node: Node, x: fx.Node) -> fx.Node:
+        target = node.name.replace("/", ".")
+        self.layers[target] = PluginLayer(node, self.arrays)
+        return self.graph.call_module(target, (x, self.labels))
 
     def _conv(self, node: Node, layer: Conv, x: fx.Node) -> fx.Node:
         (top, bottom), (left, right) = node.padding
@@ -180,22 +188,55 @@ class _Network:
         """`layer`, made on the device without memory or random values, with copies of the node's arrays."""
         for key, array in self.arrays.items():
             place, _, kind = key.rpartition("/")
-            if place == node.name and kind in _NAMES:
+            if place == node.name:
                 copy = _torch_layout(array).clone(memory_format=torch.contiguous_format)
                 setattr(layer, _NAMES[kind], copy if kind in _RUNNING else nn.Parameter(copy))
-        u = self.arrays.get(f"{node.name}/u")
-        return layer if u is None else _spectral(layer, u)
+        return layer
 
 
-def _spectral(layer: nn.Module, u: Tensor) -> nn.Module:
-    """With torch's own spectral norm, whose vectors stand where one iteration from `u` ends, as in a pass of ours."""
-    with torch.random.fork_rng(devices=()):  # it draws vectors, which are replaced
-        layer = nn.utils.spectral_norm(layer, eps=1e-12)
-    axis = 1 if isinstance(layer, nn.ConvTranspose2d) else 0
-    matrix = layer.weight_orig.detach().transpose(0, axis).flatten(1)
-    layer.weight_v = F.normalize(matrix.t() @ u, dim=0, eps=1e-12)
-    layer.weight_u = F.normalize(matrix @ layer.weight_v, dim=0, eps=1e-12)
-    return layer
+def arrays(gan: Gan, name: NetworkName, module: nn.Module) -> State:
+    """The arrays of a module that `build` made, by their names in the network, in the core's layouts.
+
+    Arrays that the module lacks are left out.
+    """
+    if not isinstance(module, nn.Module):
+        raise StateError(f"torch's weights are read from a torch.nn.Module, not from {type(module).__name__}")
+    own = {key.removeprefix("_orig_mod."): each for key, each in module.state_dict().items()}  # torch.compile's prefix
+    found = {}
+    for array, key, torch_layout in _keys(gan.nodes(name)):
+        if key in own:
+            tensor = own[key].detach().cpu().to(torch.float64)
+            found[array] = (_core_layout(tensor) if torch_layout else tensor).numpy()
+    return found
+
+
+def _keys(nodes: tuple[Node, ...]) -> Iterator[tuple[str, str, bool]]:
+    """Of each array: its name in the network, its key in the module, and whether it is in torch's layout there.
+
+    Two keys where a node may be a module of torch or run its own forward pass; a module has one of them.
+    """
+    for node in nodes:
+        place = node.name.replace("/", ".")
+        if isinstance(node.layer, Residual):
+            yield from _keys(node.body)
+            continue
+        for inner in walk((node,)):
+            for each in inner.layer.parameters(inner):
+                yield each.name, f"{place}.{own_name(node, each.name)}", False
+        for each in node.layer.parameters(node):
+            if (kind := each.name.rpartition("/")[2]) in _NAMES:
+                yield each.name, f"{place}.{_NAMES[kind]}", True
+
+
+def _core_layout(array: Tensor) -> Tensor:
+    """The inverse of `_torch_layout`."""
+    match array.ndim:
+        case 4:
+            return array.permute(2, 3, 1, 0)
+        case 2:
+            return array.t()
+        case _:
+            return array
 
 
 def _torch_layout(array: Tensor) -> Tensor:
