@@ -85,11 +85,11 @@ class JaxOps:
         form = self.forms.conv_transpose if groups == 1 else partial(conv_transpose, groups=groups)
         return _biased(form(x, kernel, stride, crop, size), bias)
 
-    def sum_pool(self, x: Array, size: Any, stride: Any, padding: Any) -> Array:
+    def mean_pool(self, x: Array, size: Any, stride: Any, padding: Any) -> Array:
         batch, height, width, channels = x.shape
         if size == stride and not any((*padding[0], *padding[1], height % size[0], width % size[1])):
             windows = (batch, height // size[0], size[0], width // size[1], size[1], channels)
-            return jnp.sum(jnp.reshape(x, windows), (2, 4))
+            return jnp.mean(jnp.reshape(x, windows), (2, 4))
         return lax.reduce_window(
             x, x.dtype.type(0), lax.add, (1, *size, 1), (1, *stride, 1), ((0, 0), *padding, (0, 0))
         )

@@ -85,8 +85,8 @@ class TensorFlowOps:
         form = self.forms.conv_transpose if groups == 1 else partial(grouped.conv_transpose, groups, self.forms)
         return _biased(form(x, kernel, stride, crop, size), bias)
 
-    def sum_pool(self, x: tf.Tensor, size: Any, stride: Any, padding: Any) -> tf.Tensor:
-        return tf.nn.avg_pool2d(self.pad(x, padding), size, stride, "VALID") * (size[0] * size[1])
+    def mean_pool(self, x: tf.Tensor, size: Any, stride: Any, padding: Any) -> tf.Tensor:
+        return tf.nn.avg_pool2d(self.pad(x, padding), size, stride, "VALID")
 
     def max_pool(self, x: tf.Tensor, size: Any, stride: Any, padding: Any) -> tf.Tensor:
         if any((*padding[0], *padding[1])):

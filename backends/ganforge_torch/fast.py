@@ -16,6 +16,7 @@ from ganforge.spec import (
     SGD,
     Adam,
     BatchNorm,
+    ConditionalBatchNorm,
     Conv,
     ConvTranspose,
     Dense,
@@ -50,12 +51,22 @@ def _batch_norm(node: Node, x: Tensor, run: Pass) -> Tensor | None:
     return None if made is None else to_nhwc(made)
 
 
-def _normalised(node: Node, x: Tensor, run: Pass) -> Tensor | None:
+def _conditional_batch_norm(node: Node, x: Tensor, run: Pass) -> Tensor | None:
+    layer = node.layer
+    assert isinstance(layer, ConditionalBatchNorm)
+    made = _normalised(node, x, run, affine=False)
+    if made is None:
+        return None
+    scale, offset = layer.rows(node, to_nhwc(made), run)
+    return run.ops.like(torch.addcmul(offset, to_nhwc(made), scale), x)
+
+
+def _normalised(node: Node, x: Tensor, run: Pass, *, affine: bool = True) -> Tensor | None:
     """torch's own is the definition: biased variance in the result, unbiased in the running value."""
     if run.training and run.replicas.count > 1 and run.replicas.one_batch:
         return None
     layer, moves = node.layer, run.training and run.moving
-    assert isinstance(layer, BatchNorm)
+    assert isinstance(layer, BatchNorm | ConditionalBatchNorm)
     mean, variance = run.arrays[f"{node.name}/mean"], run.arrays[f"{node.name}/variance"]
     if moves:  # torch moves them in place
         mean, variance = mean.clone(), variance.clone()
@@ -65,8 +76,8 @@ def _normalised(node: Node, x: Tensor, run: Pass) -> Tensor | None:
         to_nchw(x),
         mean if read else None,
         variance if read else None,
-        run.array(node, "scale"),
-        run.array(node, "offset"),
+        run.array(node, "scale") if affine else None,
+        run.array(node, "offset") if affine else None,
         training=run.training,
         momentum=1.0 - layer.decay,
         eps=layer.epsilon,
@@ -111,6 +122,9 @@ def _example_norm(node: Node, x: Tensor, run: Pass) -> Tensor | None:
     # Where one of the two is missing, torch's own gradients fail.
     scale = wide.new_ones(x.shape[-1]) if scale is None else scale
     offset = wide.new_zeros(x.shape[-1]) if offset is None else offset
+    if isinstance(layer, InstanceNorm):
+        made = F.instance_norm(to_nchw(wide), weight=scale, bias=offset, eps=layer.epsilon)
+        return run.ops.like(to_nhwc(made), x)
     made = F.group_norm(to_nchw(wide), groups_of(node), scale, offset, layer.epsilon)
     return run.ops.like(to_nhwc(made), x)
 
@@ -212,6 +226,7 @@ for _first in (Dense, Conv, ConvTranspose, BatchNorm):
 FAST = FastForms(
     layers={
         BatchNorm: _batch_norm,
+        ConditionalBatchNorm: _conditional_batch_norm,
         LayerNorm: _example_norm,
         InstanceNorm: _example_norm,
         GroupNorm: _example_norm,

@@ -87,8 +87,8 @@ class TorchOps:
         form = self.forms.conv_transpose if groups == 1 else partial(conv_transpose, groups=groups)
         return to_nhwc(form(to_nchw(x), to_oihw(kernel), bias, stride, crop, size))
 
-    def sum_pool(self, x: Tensor, size: Any, stride: Any, padding: Any) -> Tensor:
-        return to_nhwc(F.avg_pool2d(to_nchw(self._around(x, padding, 0.0)), size, stride, divisor_override=1))
+    def mean_pool(self, x: Tensor, size: Any, stride: Any, padding: Any) -> Tensor:
+        return to_nhwc(F.avg_pool2d(to_nchw(self._around(x, padding, 0.0)), size, stride))
 
     def max_pool(self, x: Tensor, size: Any, stride: Any, padding: Any) -> Tensor:
         return to_nhwc(F.max_pool2d(to_nchw(self._around(x, padding, -torch.inf)), size, stride))

@@ -141,8 +141,8 @@ class Ops(Protocol):
 
     # Windows and sizes ----------------------------------------------------------------------------------------------
 
-    def sum_pool(self, x: Tensor, size: Size, stride: Size, padding: Sides, /) -> Tensor:
-        """(B, H, W, c) -> (B, H', W', c): zeros added, then the sum of every window."""
+    def mean_pool(self, x: Tensor, size: Size, stride: Size, padding: Sides, /) -> Tensor:
+        """(B, H, W, c) -> (B, H', W', c): zeros added, then the mean of every window, zeros included."""
         ...
 
     def max_pool(self, x: Tensor, size: Size, stride: Size, padding: Sides, /) -> Tensor:

@@ -144,9 +144,9 @@ class NumpyOps:
 
     # Windows and sizes
 
-    def sum_pool(self, x: Tensor, size: Size, stride: Size, padding: Sides) -> Tensor:
-        """Sums of windows."""
-        return sum(windows.met(windows.around(x, padding, 0.0), size, stride))
+    def mean_pool(self, x: Tensor, size: Size, stride: Size, padding: Sides) -> Tensor:
+        """Means of windows, zeros included."""
+        return sum(windows.met(windows.around(x, padding, 0.0), size, stride)) / (size[0] * size[1])
 
     def max_pool(self, x: Tensor, size: Size, stride: Size, padding: Sides) -> Tensor:
         """The largest of every window, the first of equal ones."""

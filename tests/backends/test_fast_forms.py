@@ -16,6 +16,7 @@ from ganforge.backend.network_views import View
 from ganforge.backend.updates import apply_update, move_average
 from ganforge.spec.layers import (
     BatchNorm,
+    ConditionalBatchNorm,
     Conv,
     ConvTranspose,
     Dense,
@@ -181,6 +182,7 @@ LAYERS: dict[type[Layer], Layer] = {
     LayerNorm: LayerNorm(epsilon=1e-3),
     InstanceNorm: InstanceNorm(epsilon=1e-3, scale=False),
     GroupNorm: GroupNorm(groups=2, epsilon=1e-3, offset=False),
+    ConditionalBatchNorm: ConditionalBatchNorm(decay=0.8, epsilon=1e-3),
     Gelu: Gelu(),
     Silu: Silu(),
     Prelu: Prelu(),
@@ -191,7 +193,9 @@ LAYERS: dict[type[Layer], Layer] = {
 @pytest.mark.parametrize("kind", LAYERS, ids=lambda kind: kind.__name__)
 def test_a_layer_in_one_call_of_torch(kind: type[Layer], mode: str) -> None:
     runtime, calls = runtime_of("torch"), list[bool]()
-    nodes = resolve(Network(input=(3, 4, 4), layers=(LAYERS[kind],)))
+    nodes = resolve(
+        Network(input=(3, 4, 4), layers=(LAYERS[kind],), classes=CLASSES if LAYERS[kind].reads_labels else 0)
+    )
     x = np.random.default_rng(0).normal(0.5, 1.0, (5, 3, 4, 4))
     found = computed(alone(runtime, layers={kind: seen(runtime.fast.layers[kind], calls)}), nodes, x, mode)
     assert all(calls) and calls

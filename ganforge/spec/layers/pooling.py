@@ -25,12 +25,12 @@ class AvgPool(LayerSettings, frozen=True, kw_only=True, tag="avg_pool"):
         return _windows(self, place)
 
     def forward(self, node: Node, x: Tensor, run: Pass) -> Tensor:
-        """Sums of windows, divided by how many pixels each has."""
+        """Means of windows, divided by how much of each lies within the image."""
         ops, size, stride = run.ops, pair(self.size), pair(self.stride or self.size)
-        total = ops.sum_pool(x, size, stride, node.padding)
+        mean = ops.mean_pool(x, size, stride, node.padding)
         if node.padding == UNPADDED:
-            return total / float(size[0] * size[1])
-        return total / ops.sum_pool(ops.ones((1, *x.shape[1:3], 1), x), size, stride, node.padding)
+            return mean
+        return mean / ops.mean_pool(ops.ones((1, *x.shape[1:3], 1), x), size, stride, node.padding)
 
 
 class MaxPool(LayerSettings, frozen=True, kw_only=True, tag="max_pool"):
@@ -72,8 +72,8 @@ class GlobalPool(LayerSettings, frozen=True, kw_only=True, tag="global_pool"):
     def forward(self, node: Node, x: Tensor, run: Pass) -> Tensor:
         """The sum or the mean over height and width."""
         ops, whole = run.ops, image_size(node.input)
-        total = ops.reshape(ops.sum_pool(x, whole, whole, UNPADDED), (x.shape[0], node.input[2]))
-        return total if self.of == "sum" else total / float(whole[0] * whole[1])
+        mean = ops.reshape(ops.mean_pool(x, whole, whole, UNPADDED), (x.shape[0], node.input[2]))
+        return mean if self.of == "mean" else mean * float(whole[0] * whole[1])
 
 
 def _windows(layer: AvgPool | MaxPool, place: Place) -> Resolved:

@@ -18,7 +18,8 @@ def bilinear_shares(size: int, wanted: int) -> Array:
     Centres lie at halves: output i sees place `(i + 1/2) * size / wanted - 1/2`, kept within the row.
     """
     places = np.clip((np.arange(wanted) + 0.5) * (size / wanted) - 0.5, 0.0, size - 1.0)
-    return np.maximum(1.0 - np.abs(places[:, None] - np.arange(size)), 0.0)
+    shares: Array = np.maximum(1.0 - np.abs(places[:, None] - np.arange(size)), 0.0)
+    return shares
 
 
 class Upsample(LayerSettings, frozen=True, kw_only=True, tag="upsample"):

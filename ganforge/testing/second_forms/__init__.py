@@ -3,18 +3,15 @@
 `ganforge.testing.layers` has the first ones, which wrong forms (traps) are made of; these are looked up by kind.
 """
 
-from collections.abc import Callable, Mapping
-from typing import TypeAlias
-
-from ganforge.spec.layers.contract import Layer, Node, Pass
-from ganforge.testing.differentiable import Tensor
 from ganforge.testing.second_forms.activations import ACTIVATIONS
+from ganforge.testing.second_forms.form import Form, Forms
 from ganforge.testing.second_forms.labels import LABELS
 from ganforge.testing.second_forms.mixing import MIXING
 from ganforge.testing.second_forms.norms import NORMS
 from ganforge.testing.second_forms.pooling import POOLING
 from ganforge.testing.second_forms.resizing import RESIZING
 
-Form: TypeAlias = Callable[[Node, Tensor, Pass], Tensor]
-SECOND_FORMS: Mapping[type[Layer], Form] = {**ACTIVATIONS, **LABELS, **MIXING, **NORMS, **POOLING, **RESIZING}
+__all__ = ["SECOND_FORMS", "Form", "Forms"]
+
+SECOND_FORMS: Forms = {**ACTIVATIONS, **LABELS, **MIXING, **NORMS, **POOLING, **RESIZING}
 """By kind."""

@@ -3,6 +3,7 @@
 from ganforge.spec.layers import Gelu, Prelu, Silu
 from ganforge.spec.layers.contract import Node, Pass
 from ganforge.testing.differentiable import Tensor, erf, np
+from ganforge.testing.second_forms.form import Forms
 
 
 def _gelu(node: Node, x: Tensor, run: Pass) -> Tensor:
@@ -17,4 +18,4 @@ def _prelu(node: Node, x: Tensor, run: Pass) -> Tensor:
     return np.where(x > 0, x, run.arrays[f"{node.name}/slope"] * x)
 
 
-ACTIVATIONS = {Gelu: _gelu, Silu: _silu, Prelu: _prelu}
+ACTIVATIONS: Forms = {Gelu: _gelu, Silu: _silu, Prelu: _prelu}

@@ -4,6 +4,7 @@ from ganforge.spec.layers import EmbedLabel, ProjectLabel
 from ganforge.spec.layers.contract import Node, Pass
 from ganforge.testing.definitions import spectral
 from ganforge.testing.differentiable import Tensor, getval, np
+from ganforge.testing.second_forms.form import Forms
 
 
 def _embed_label(node: Node, x: Tensor, run: Pass) -> Tensor:
@@ -23,4 +24,4 @@ def _project_label(node: Node, x: Tensor, run: Pass) -> Tensor:
     return np.sum(x * columns, axis=1, keepdims=True)
 
 
-LABELS = {EmbedLabel: _embed_label, ProjectLabel: _project_label}
+LABELS: Forms = {EmbedLabel: _embed_label, ProjectLabel: _project_label}

@@ -5,6 +5,7 @@ from typing import Any
 from ganforge.spec.layers import Attention, LearnedConstant, MinibatchStd
 from ganforge.spec.layers.contract import Node, Pass
 from ganforge.testing.differentiable import Tensor, getval, np
+from ganforge.testing.second_forms.form import Forms
 
 
 def _attention(node: Node, x: Tensor, run: Pass) -> Tensor:
@@ -36,4 +37,4 @@ def _minibatch_std(node: Node, x: Tensor, run: Pass) -> Tensor:
     return np.concatenate([x, np.broadcast_to(np.reshape(level, (1,) * x.ndim), (*x.shape[:-1], 1))], axis=-1)
 
 
-MIXING = {Attention: _attention, LearnedConstant: _constant, MinibatchStd: _minibatch_std}
+MIXING: Forms = {Attention: _attention, LearnedConstant: _constant, MinibatchStd: _minibatch_std}

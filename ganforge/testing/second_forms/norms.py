@@ -5,6 +5,7 @@ from typing import Any
 from ganforge.spec.layers import GroupNorm, InstanceNorm, LayerNorm, PixelNorm
 from ganforge.spec.layers.contract import Node, Pass
 from ganforge.testing.differentiable import Tensor, np
+from ganforge.testing.second_forms.form import Forms
 
 
 def _layer_norm(node: Node, x: Tensor, run: Pass) -> Tensor:
@@ -41,4 +42,4 @@ def _scaled(node: Node, x: Tensor, run: Pass) -> Tensor:
     return x + run.arrays[f"{node.name}/offset"] if layer.offset else x
 
 
-NORMS = {LayerNorm: _layer_norm, InstanceNorm: _instance_norm, GroupNorm: _group_norm, PixelNorm: _pixel_norm}
+NORMS: Forms = {LayerNorm: _layer_norm, InstanceNorm: _instance_norm, GroupNorm: _group_norm, PixelNorm: _pixel_norm}

@@ -8,6 +8,7 @@ from ganforge.spec.layers import AvgPool, GlobalPool, MaxPool
 from ganforge.spec.layers.contract import Node, Pass
 from ganforge.spec.layers.convolution import pair
 from ganforge.testing.differentiable import Tensor, getval, np
+from ganforge.testing.second_forms.form import Forms
 from ganforge.testing.windows import around, first_largest, met
 
 
@@ -29,4 +30,4 @@ def _global_pool(node: Node, x: Tensor, run: Pass) -> Tensor:
     return np.sum(pixels, axis=1) / (pixels.shape[1] if layer.of == "mean" else 1)
 
 
-POOLING = {AvgPool: _avg_pool, MaxPool: _max_pool, GlobalPool: _global_pool}
+POOLING: Forms = {AvgPool: _avg_pool, MaxPool: _max_pool, GlobalPool: _global_pool}

@@ -6,6 +6,7 @@ from typing import Any
 from ganforge.spec.layers import Resample, Upsample
 from ganforge.spec.layers.contract import Node, Pass
 from ganforge.testing.differentiable import Tensor, np, put, take
+from ganforge.testing.second_forms.form import Forms
 from ganforge.testing.windows import around, between, met
 
 
@@ -41,4 +42,4 @@ def _resample(node: Node, x: Tensor, run: Pass) -> Tensor:
     return sum(shares[i] * shares[j] * places[3 * i + j] for i, j in product(range(3), range(3)))
 
 
-RESIZING = {Upsample: _upsample, Resample: _resample}
+RESIZING: Forms = {Upsample: _upsample, Resample: _resample}
