@@ -34,7 +34,7 @@ from ganforge.spec.layers import (
 from ganforge.spec.layers.contract import Layer
 from ganforge.spec.layers.initializers import ZEROS
 from ganforge.spec.network import Network, resolve
-from ganforge.spec.parameters import parameters
+from ganforge.spec.parameters import initial, parameters
 
 need("autograd")
 from ganforge.testing.layers import Pass, forward
@@ -188,6 +188,34 @@ def test_a_batch_norm_cancels_the_biases_of_both_branches():
     )
     zero = {each.name for each in parameters(nodes) if each.zero_gradient}
     assert zero == {"00_residual/00_conv/bias", "00_residual/shortcut/00_conv/bias"}
+
+
+@pytest.mark.parametrize(
+    ("between", "norm", "cancelled"),
+    [
+        ((), InstanceNorm(epsilon=1e-3), True),
+        ((), GroupNorm(groups=4, epsilon=1e-3), True),
+        ((), GroupNorm(groups=2, epsilon=1e-3), False),
+        ((), LayerNorm(epsilon=1e-3), False),
+        ((AvgPool(padding="same"), Upsample(factor=2)), BatchNorm(decay=0.9, epsilon=1e-3), True),
+        ((MaxPool(), GlobalPool(of="sum")), BatchNorm(decay=0.9, epsilon=1e-3), True),
+        ((Resample(to="half"),), BatchNorm(decay=0.9, epsilon=1e-3), False),  # of whose border a part is zeros
+        ((Relu(),), BatchNorm(decay=0.9, epsilon=1e-3), False),
+    ],
+    ids=str,
+)
+def test_which_norms_cancel_a_bias(between, norm, cancelled):
+    nodes = resolve(Network(input=(5, 5, 2), layers=(Conv(filters=4, kernel=3), *between, norm)))
+    bias = next(each for each in parameters(nodes) if each.name == "00_conv/bias")
+    assert bias.zero_gradient is cancelled
+    # As the numbers have it: the output does not change when the bias does.
+    drawn = {name.removeprefix("x/"): each for name, each in initial(parameters(nodes), seed=0, network="x").items()}
+    x = np.random.default_rng(0).normal(size=(6, 5, 5, 2))
+    outputs = [
+        forward(nodes, x, Pass(arrays=drawn | {"00_conv/bias": np.array(b)}, labels=None, key=1, semantics=Semantics()))
+        for b in ([0.0] * 4, [1.0, -2.0, 0.5, 3.0])
+    ]
+    assert np.allclose(*outputs, atol=1e-12) is cancelled
 
 
 # Spectral norm and groups --------------------------------------------------------------------------------------------
