@@ -98,6 +98,9 @@ class _Network:
                 return self._call(node, x, nn.Tanh())
             case Sigmoid():
                 return self._call(node, x, nn.Sigmoid())
+            case Dropout(rate=rate, scale_at="inference"):
+                # torch's has divided by 1 - rate in training: times 1 - rate it is right in both modes.
+                return self.graph.call_function(operator.mul, (self._call(node, x, nn.Dropout(rate)), 1.0 - rate))
             case Dropout(rate=rate):
                 return self._call(node, x, nn.Dropout(rate))
             case Reshape() | Flatten():

@@ -13,6 +13,7 @@ import numpy
 from ganforge.backend.contract import FAKE_PASS, GENERATOR_PASS, REAL_PASS
 from ganforge.spec.arrays import Array, Images, State
 from ganforge.spec.gan import NetworkName
+from ganforge.spec.layers import Dropout
 from ganforge.spec.layers.contract import Layer, Node, Parameter
 from ganforge.spec.optimizers import Optimizer, Scale
 from ganforge.spec.protocol import Protocol
@@ -56,9 +57,9 @@ def bessel(count: int) -> float:
     return count / (count - 1)
 
 
-def growth(rate: float) -> float:
-    """What a kept element is multiplied by."""
-    return 1.0 / (1.0 - rate)
+def dropout_factors(layer: Dropout) -> tuple[float, float]:
+    """What an element is multiplied by: one that is kept in training, and any by running values."""
+    return (1.0, 1.0 - layer.rate) if layer.scale_at == "inference" else (1.0 / (1.0 - layer.rate), 1.0)
 
 
 def gradient(parameter: Parameter, values: Array) -> Array:
@@ -88,7 +89,7 @@ class Semantics:
     variance: Callable[[Tensor, Tensor], Tensor] = variance
     bessel: Callable[[int], float] = bessel
     dropout_mask: Callable[[int, int, tuple[int, ...], float], Any] = dropout_mask
-    growth: Callable[[float], float] = growth
+    dropout_factors: Callable[[Dropout], tuple[float, float]] = dropout_factors
     pass_key: Callable[[int, int], int] = pass_key
     logits: Callable[[Tensor], Tensor] = same
     """The logits as the loss sees them."""

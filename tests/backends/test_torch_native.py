@@ -10,7 +10,10 @@ from frameworks import need
 
 from ganforge.backend.contract import Session
 from ganforge.spec.gan import Gan
+from ganforge.spec.layers import Dense, Dropout, Flatten
+from ganforge.spec.layers.initializers import ONES
 from ganforge.testing.tiny_gans import TINY, inputs
+from ganforge.testing.tiny_gans.parts import MAKE, gan
 
 torch = need("torch")
 
@@ -49,6 +52,19 @@ def test_both_networks_make_what_the_session_makes(name: str) -> None:
     assert np.abs(called(session.native("generator"), z, labels) - pictures).max() < 1e-12
     logits = list(session.trace("discriminator", pictures, labels).values())[-1]
     assert np.abs(called(session.native("discriminator"), pictures, labels) - logits).max() < 1e-12
+
+
+def test_dropout_that_scales_at_inference_leaves_what_it_keeps_as_it_is() -> None:
+    layers = (Flatten(), Dropout(rate=0.4, scale_at="inference"), Dense(units=1, kernel_init=ONES, bias=False))
+    session = trained(gan(MAKE, layers, (3, 3, 1)), steps=0)
+    module = session.native("discriminator").train()
+    weights = np.where(np.arange(9) == 4, 1.0, 0.0)[None]
+    with torch.no_grad():
+        next(module.parameters()).copy_(torch.tensor(weights))
+    x = np.random.default_rng(0).normal(size=(50, 3, 3, 1))
+    made = called(module, x, None)[:, 0]
+    assert 0 < np.count_nonzero(made == 0.0) < 50
+    assert np.abs(made - x[:, 1, 1, 0])[made != 0.0].max() < 1e-15
 
 
 def test_in_training_it_normalises_and_moves_its_running_values_as_the_session_does() -> None:

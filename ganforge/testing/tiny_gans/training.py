@@ -38,6 +38,13 @@ TRAINING: dict[str, Gan] = {
             Adam(learning_rate=1e-3, beta1=0.0, rate_decay=0.3),
         ),
     ),
+    "adam-epsilon-hat": gan(
+        *SMALL,
+        **players(
+            Adam(learning_rate=1e-3, beta1=0.9, epsilon=1e-3, epsilon_hat=True, clip=0.05),
+            Adam(learning_rate=1e-3, beta1=0.0, epsilon_hat=True, rate_decay=0.3),
+        ),
+    ),
     # Orders of updates
     "many-updates": gan(
         *SMALL,

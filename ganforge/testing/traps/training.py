@@ -1,6 +1,7 @@
 """Wrong forms of training: pixels, losses, optimizers, the order of passes, averages."""
 
 from collections.abc import Callable
+from itertools import count
 from math import sqrt
 from typing import Any
 
@@ -49,6 +50,16 @@ def _formula(kind: type, change: Callable[..., tuple[Array, State]]) -> Semantic
 def _adam_epsilon_hat(optimizer: Any, weights: Array, g: Array, slots: State, scale: Scale) -> tuple[Array, State]:
     hat = msgspec.structs.replace(optimizer, epsilon=optimizer.epsilon / scale.root)
     return optimizers.update(hat, weights, g, slots, scale)
+
+
+def _adam_epsilon_corrected(
+    optimizer: Any, weights: Array, g: Array, slots: State, scale: Scale
+) -> tuple[Array, State]:
+    if not optimizer.epsilon_hat:
+        return optimizers.update(optimizer, weights, g, slots, scale)
+    done = next(done for done in count() if optimizer.scale(done) == scale)  # a framework's own form counts for itself
+    paper = msgspec.structs.replace(optimizer, epsilon_hat=False)
+    return optimizers.update(paper, weights, g, slots, paper.scale(done))
 
 
 def _adam_powers_float32(optimizer: Any, weights: Array, g: Array, slots: State, scale: Scale) -> tuple[Array, State]:
@@ -111,9 +122,16 @@ TRAINING_TRAPS = (
     Trap(
         name="adam-epsilon-hat",
         number=9,
-        what="Adam adds epsilon to the uncorrected root (epsilon hat), as TensorFlow does",
+        what="Adam adds epsilon to the uncorrected root, as TensorFlow does, where epsilon_hat does not say so",
         remedy=_OPTIMIZER,
         semantics=_formula(Adam, _adam_epsilon_hat),
+    ),
+    Trap(
+        name="adam-epsilon-corrected",
+        number=9,
+        what="Adam adds epsilon to the corrected root, as PyTorch does, where epsilon_hat says otherwise",
+        remedy=_OPTIMIZER,
+        semantics=_formula(Adam, _adam_epsilon_corrected),
     ),
     Trap(
         name="adam-powers-float32",
