@@ -70,8 +70,8 @@ class RunView(Protocol):
         ...
 
     @property
-    def batch_images(self) -> int:
-        """Real images that a step takes."""
+    def images_taken(self) -> int:
+        """Real images trained on so far, each as often as it was."""
         ...
 
     @property

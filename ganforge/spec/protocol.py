@@ -95,7 +95,7 @@ class Protocol(_Fields, frozen=True, kw_only=True):
     """Where several processes share a batch: whether a batch norm sees all of it or each worker's rows alone."""
     running_values: Literal["own_updates", "every_pass"] = "own_updates"
     """When a network's running values move: in its own updates alone, or, as in a framework's training mode, in every
-    pass of an update, be it of either network. Weights do not depend on it."""
+    pass of an update but a penalty's, be it of either network. Weights do not depend on it."""
     average: Average | None = None
     order: Literal["shuffled", "sequential"] = "shuffled"
     """Order of the pictures in an epoch."""

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 import numpy
 
-from ganforge.backend.contract import FAKE_PASS, GENERATOR_PASS, REAL_PASS
+from ganforge.backend.contract import FAKE_PASS, GENERATOR_PASS, REAL_PASS, StepInputs
 from ganforge.spec.arrays import Array, Images, State
 from ganforge.spec.gan import NetworkName
 from ganforge.spec.layers import Dropout
@@ -76,6 +76,8 @@ def average(averaged: Array, weights: Array, fraction: float) -> Array:
 class Semantics:
     """What the reference computes, in pieces."""
 
+    inputs: Callable[[StepInputs, int], StepInputs] = lambda inputs, batch_size: inputs
+    """A step's inputs before anything is computed from them."""
     node: Callable[[Node], Node] = same
     """Every node before it is computed: its paddings and its layer's numbers."""
     protocol: Callable[[Protocol], Protocol] = same
@@ -102,7 +104,7 @@ class Semantics:
     moving: Passes = frozenset(
         {("discriminator", REAL_PASS), ("discriminator", FAKE_PASS), ("generator", GENERATOR_PASS)}
     )
-    """Passes that move running values."""
+    """Passes that move running values, where not every one does."""
     by_running: Passes = frozenset()
     """Passes of an update that normalise by running values and drop nothing."""
     alternating: bool = True

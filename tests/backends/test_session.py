@@ -2,12 +2,14 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from importlib import import_module
 from typing import Any
 
 import numpy as np
 import pytest
 from frameworks import FRAMEWORKS, need, open_session, same_bits
+from msgspec.structs import replace as changed
 
 from ganforge.backend.contract import Session
 from ganforge.errors import StateError
@@ -37,6 +39,22 @@ def framework(request: pytest.FixtureRequest) -> str:
 def difference(a: Array, b: Array) -> float:
     assert a.shape == b.shape
     return float(np.max(np.abs(a - b), initial=0.0))
+
+
+@pytest.mark.parametrize("name", ["every-pass-moves", "every-pass-moves-joint"])
+def test_weights_do_not_depend_on_what_moves_running_values(framework: str, name: str) -> None:
+    gan = TINY[name]
+    own = replace(gan, protocol=changed(gan.protocol, running_values="own_updates", latents="fresh"))
+    every = replace(gan, protocol=changed(gan.protocol, latents="fresh"))
+    one, other = (open_session(framework, each) for each in (own, every))
+    for number in range(2):
+        one.step(inputs(own, SEED, number))
+        other.step(inputs(every, SEED, number))
+    state, moved = one.state(), other.state()
+    running = {name for name in state if name.endswith(("/mean", "/variance"))}
+    assert all(np.array_equal(state[name], moved[name]) for name in state.keys() - running)
+    assert running
+    assert not any(np.array_equal(state[name], moved[name]) for name in running)
 
 
 @pytest.mark.parametrize(("framework", "name"), CASES)

@@ -36,6 +36,8 @@ PLACES = {
     "penalty-by-running-values": "hinge-r1",
     "penalty-scaled": "hinge-r1",
     "loss-unscaled": "hinge-r1",
+    "moved-in-own-updates-alone": "every-pass-moves",
+    "last-batch-padded": "last-batch",
     "average-swapped": "shared-average",
     "running-values-averaged": "shared-average",
 }

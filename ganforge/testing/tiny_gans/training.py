@@ -53,6 +53,22 @@ TRAINING: dict[str, Gan] = {
         latents="shared",
         average=Average(decay=0.9),
     ),
+    "every-pass-moves": gan(
+        *SMALL,
+        loss="relativistic",  # whose generator's update judges real pictures too
+        running_values="every_pass",
+        discriminator=Player(updates=2),
+        generator=Player(updates=2),
+        latents="shared",
+    ),
+    "every-pass-moves-joint": gan(*SMALL, penalty="r1", running_values="every_pass", batches="joint"),
+    "last-batch": gan(
+        *SMALL,
+        keep_last=True,
+        penalty="gradient",
+        targets=TargetChoice(real=0.9, noise=0.1, flip=0.2),
+        discriminator=Player(updates=2),
+    ),
     "shared-average": gan(
         *SMALL,
         latents="shared",

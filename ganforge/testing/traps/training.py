@@ -1,6 +1,7 @@
 """Wrong forms of training: pixels, losses, optimizers, the order of passes, averages."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import count
 from math import sqrt
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 import msgspec
 import numpy
 
-from ganforge.backend.contract import FAKE_PASS, GENERATOR_PASS, PENALTY_PASS
+from ganforge.backend.contract import FAKE_PASS, GENERATOR_PASS, PENALTY_PASS, StepInputs
 from ganforge.spec.arrays import Array, Images, State
 from ganforge.spec.optimizers import SGD, Adam, Optimizer, RMSprop, Scale
 from ganforge.spec.protocol import Protocol
@@ -112,6 +113,20 @@ def _penalty_scaled(protocol: Protocol) -> Protocol:
         return protocol
     weight = protocol.penalty.weight * protocol.loss.discriminator_scale
     return msgspec.structs.replace(protocol, penalty=msgspec.structs.replace(protocol.penalty, weight=weight))
+
+
+def _moved_in_own_updates(protocol: Protocol) -> Protocol:
+    return msgspec.structs.replace(protocol, running_values="own_updates")
+
+
+def _padded(inputs: StepInputs, batch_size: int) -> StepInputs:
+    def whole(given: Any) -> Any:
+        rows = numpy.minimum(numpy.arange(batch_size), len(given.latents) - 1)
+        arrays = {name: each[rows] for name, each in vars(given).items() if isinstance(each, numpy.ndarray)}
+        return replace(given, **arrays)
+
+    discriminator, generator = (tuple(map(whole, updates)) for updates in (inputs.discriminator, inputs.generator))
+    return replace(inputs, discriminator=discriminator, generator=generator)
 
 
 _OPTIMIZER = "write the update from docs/semantics.md yourself; the framework's optimizer has another form"
@@ -225,6 +240,13 @@ TRAINING_TRAPS = (
         semantics=Semantics(moving=_TRUE.moving | {("discriminator", PENALTY_PASS)}),
     ),
     Trap(
+        name="moved-in-own-updates-alone",
+        number=23,
+        what="running values move in the network's own updates alone where every pass should move them",
+        remedy='follow Protocol.running_values: with "every_pass" all passes of both networks move them',
+        semantics=Semantics(protocol=_moved_in_own_updates),
+    ),
+    Trap(
         name="fakes-by-running-values",
         number=24,
         what="fakes for the discriminator are made by running values",
@@ -281,6 +303,13 @@ TRAINING_TRAPS = (
         what="gradients are not clipped",
         remedy="clip every element to [-clip, clip] before anything else",
         semantics=_formula(object, _no_clip),
+    ),
+    Trap(
+        name="last-batch-padded",
+        number=31,
+        what="an epoch's last batch, smaller than the others, is filled up to their size",
+        remedy="take each update's rows as they are given; Protocol.batch_size is only the most there are",
+        semantics=Semantics(inputs=_padded),
     ),
     Trap(
         name="loss-unscaled",

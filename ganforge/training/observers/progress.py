@@ -130,7 +130,7 @@ def _show(display: _Display, run: RunView, step: int, scalars: Mapping[str, floa
     display.bar.update(display.task, completed=step, losses=_worded(_losses(scalars)))
     if not display.console.is_terminal:
         display.console.print(
-            f"step {step:,}/{run.stop:,}  {step * run.batch_images:,} images  epoch {run.epoch:,.1f}  "
+            f"step {step:,}/{run.stop:,}  {run.images_taken:,} images  epoch {run.epoch:,.1f}  "
             f"{run.seconds:,.1f} s  {_worded(scalars)}"
         )
 
