@@ -47,12 +47,22 @@ def parse(table: Mapping[str, Any], kinds: Kinds = SHIPPED_KINDS) -> Recipe:
                 "has options of its own, as architecture.width"
             )
         recipe = msgspec.structs.replace(recipe, architecture=recipe.architecture or ArchitectureSettings())
+    _check_evaluation(recipe)
     check_size("image_size", recipe.image_size)
     if max(recipe.size) > _LARGEST:
         raise RecipeError(f"image_size can be {_LARGEST} at most, not {recipe.image_size!r}")
     if recipe.data.crop is not None:
         check_size("data.crop", recipe.data.crop)
     return recipe
+
+
+def _check_evaluation(recipe: Recipe) -> None:
+    every, saved = recipe.evaluate_every, recipe.run.checkpoint_every
+    if recipe.evaluation.keep_best is not None and every is not None and every % saved:
+        raise RecipeError(
+            f"recipe {recipe.name!r}: the best checkpoint is one that is saved and measured, so with "
+            f"evaluation.keep_best evaluation.every ({every}) must be a multiple of run.checkpoint_every ({saved})"
+        )
 
 
 def _with_optimizers(table: Table, kinds: Kinds, where: str) -> Table:

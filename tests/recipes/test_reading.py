@@ -164,7 +164,7 @@ def test_image_sizes(given: Any, size: tuple[int, int]) -> None:
 
 @pytest.mark.parametrize(("given", "size"), [(108, (108, 108)), ("96x80", (96, 80)), ([9, 12], (9, 12)), (None, None)])
 def test_crops(given: Any, size: tuple[int, int] | None) -> None:
-    assert parse({"name": "x"} | ({} if given is None else {"data": {"crop": given}})).data.crop_size == size
+    assert parse({"name": "x"} | ({} if given is None else {"data": {"crop": given}})).data.resizing.crop == size
 
 
 # Refusals ------------------------------------------------------------------------------------------------------------
@@ -206,7 +206,7 @@ CONV = {"kind": "conv", "filters": 3, "kernel": 3}
         ({"run": {"precision": "float16"}}, "'float16' at run.precision; did you mean 'bfloat16'"),
         ({"data": {"crop": "108"}}, "data.crop takes one number or HEIGHTxWIDTH, as 96x64, not '108'"),
         ({"data": {"crop": 0}}, "data.crop must be at least 1, not 0"),
-        ({"data": {"fit": "zzz"}}, "'zzz' at data.fit; known: cover, pad, stretch"),
+        ({"data": {"fit": "zzz"}}, "'zzz' at data.fit; known: cover, pad, resize_crop, stretch"),
         # values
         ({"training": {"batch_size": 0}}, "training.batch_size must be a whole number >= 1$"),
         ({"training": {"batch_size": "many"}}, "training.batch_size must be a whole number, not text$"),
