@@ -118,14 +118,15 @@ def check_batch_divides(gan: Gan, shard: Shard) -> None:
                 )
 
 
-def check_last_batch(gan: Gan, pictures: int, shard: Shard) -> None:
-    """Check that the last batch of an epoch of so many pictures, if it is kept and smaller, can be trained on.
+def check_last_batch(batches: Batches, steps: int) -> None:
+    """Check that the last batch of an epoch, if it is kept, is smaller and comes within `steps`, can be trained on.
 
     Raises:
         RunError: several processes train, or a batch norm over it would see a single value.
     """
-    left = pictures % gan.protocol.batch_size
-    if not (gan.protocol.keep_last and left):
+    gan, pictures, shard = batches.gan, len(batches.images), batches.shard
+    left, comes = pictures % gan.protocol.batch_size, gan.protocol.batches_of_epoch(pictures)
+    if not (gan.protocol.keep_last and left and steps * gan.protocol.discriminator.updates >= comes):
         return
     what = f"the last batch of an epoch of {pictures:,} pictures has {left}"
     otherwise = "take another --batch-size, or training.keep_last = false"

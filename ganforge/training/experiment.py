@@ -13,7 +13,7 @@ from ganforge.plugins.host import Host
 from ganforge.recipes.completing import steps_in_all
 from ganforge.recipes.schema import Recipe
 from ganforge.spec.gan import Gan
-from ganforge.training.batches import Batches, check_batch_divides, check_last_batch
+from ganforge.training.batches import Batches, check_batch_divides
 from ganforge.training.data_sets import OnProgress, decode, with_data
 from ganforge.training.distributed import SINGLE_PROCESS
 from ganforge.training.networks import build_gan
@@ -111,13 +111,11 @@ def decoded(experiment: Experiment, on_progress: OnProgress | None = None) -> Ex
 
     Raises:
         DataError: too few images are left, or see `prepare`.
-        RunError: an epoch's last batch cannot be trained on.
     """
     assert experiment.image_set is not None, "resolve it with its data set"
     recipe, first = experiment.recipe, experiment.workers.shard.rank == 0
     data = decode(recipe, experiment.image_set, on_progress if first else None)
     steps = steps_in_all(recipe, len(data.images))
-    check_last_batch(experiment.gan, len(data.images), experiment.workers.shard)
     return replace(experiment, recipe=recipe.with_run(steps=steps, epochs=None), data=data, steps=steps)
 
 

@@ -72,6 +72,11 @@ class Run:
         return self.seconds_before + perf_counter() - self.began
 
     @property
+    def batch_images(self) -> int:
+        """Real images that a step takes, where it takes whole batches."""
+        return self.recipe.training.batch_size * self.recipe.training.discriminator.updates
+
+    @property
     def epoch(self) -> float:
         """Passes over the data set so far: a batch is as much of one as any other."""
         training = self.recipe.training
