@@ -197,22 +197,23 @@ class Pair:
         """What rounding decides on in the steps remembered, each from the same state in all sessions."""
         if self._looked is None:
             now = [session.state() for session in self._sides]
-            self._looked = _Undecided(0, {})
-            after = now[0]
+            self._looked, after = _Undecided(0, {}), now
             for number, before in reversed(self._past):
                 self._looked = self._looked.joined(self._look_at(self._inputs(number), before, after))
-                after = before
+                after = [before] * len(now)
             for session, state in zip(self._sides, now, strict=True):
                 session.load_state(state)
         return self._looked
 
-    def _look_at(self, fed: StepInputs, before: State, after: State) -> "_Undecided":
+    def _look_at(self, fed: StepInputs, before: State, after: list[State]) -> "_Undecided":
+        """after: of each session; of all but the last step that of the first."""
         if self._precision == "float64":
-            return _Undecided(kinks(self._a, self._b, self._gan, fed, before, after), {})
+            return _Undecided(kinks(self._a, self._b, self._gan, fed, before, after[0]), {})
         found = _Undecided(0, {})
-        for session, exact in zip(self._sides[:2], self._sides[2:], strict=True):
-            count = kinks(session, exact, self._gan, fed, before, after)
-            found = found.joined(_Undecided(count, doubts(session, exact, fed, before)))
+        for side, (session, exact) in enumerate(zip(self._sides[:2], self._sides[2:], strict=True)):
+            count = kinks(session, exact, self._gan, fed, before, after[0])
+            own = after[side], after[side + 2]
+            found = found.joined(_Undecided(count, doubts(session, exact, fed, before, own)))
         return found
 
 
