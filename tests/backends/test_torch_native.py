@@ -122,6 +122,7 @@ def test_it_is_compiled_by_torchscript(name: str, tmp_path: Path) -> None:
 
 @pytest.mark.filterwarnings("ignore:You are using the legacy TorchScript-based ONNX export:DeprecationWarning")
 @pytest.mark.filterwarnings("ignore:The feature will be removed:DeprecationWarning")  # the exporter's own
+@pytest.mark.filterwarnings("ignore:Constant folding:UserWarning")
 @pytest.mark.parametrize("name", KINDS_OF_LAYERS)
 def test_it_is_exported_to_onnx(name: str, tmp_path: Path) -> None:
     session = trained(TINY[name])
@@ -132,7 +133,8 @@ def test_it_is_exported_to_onnx(name: str, tmp_path: Path) -> None:
         given = {"x": values} if labels is None else {"x": values, "labels": torch.tensor(labels)}
         torch.onnx.export(module, tuple(given.values()), str(tmp_path / "it.onnx"), input_names=list(given), dynamo=False)
         (made,) = ReferenceEvaluator(str(tmp_path / "it.onnx")).run(None, {k: each.numpy() for k, each in given.items()})
-        assert np.abs(made - module(*given.values()).detach().numpy()).max() < 1e-12
+        # A slope and an epsilon are float32 in ONNX, whatever the arrays are.
+        assert np.abs(made - module(*given.values()).detach().numpy()).max() < 1e-6
 
 
 def test_it_is_independent_of_the_session() -> None:
