@@ -28,7 +28,7 @@ class Agreement(NamedTuple):
 
     difference: float
     limit: float
-    index: tuple[int, ...]
+    at: tuple[int, ...]
     """Of the element that comes closest to its limit, or passes it."""
     further: int | None = None
     """The amounts of rounding are compared, not the numbers: which of the two lies further from its float64."""

@@ -31,7 +31,9 @@ class Tolerances(NamedTuple):
 
 
 TOLERANCES: dict[Precision, Tolerances] = {
-    "float64": Tolerances(outputs=1e-13, gradients=1e-12, moments=1e-12, one_step=1e-12, running=1e-12, lock_step=1e-11),
+    "float64": Tolerances(
+        outputs=1e-13, gradients=1e-12, moments=1e-12, one_step=1e-12, running=1e-12, lock_step=1e-11
+    ),
     "float32": Tolerances(outputs=2e-6, gradients=2e-5, moments=4e-5, one_step=1e-7, running=2e-6, lock_step=1e-5),
 }
 
@@ -180,4 +182,5 @@ def _after(state: State, gan: Gan, step: int, word: str, precision: Precision) -
 
 
 def largest(x: Array) -> float:
+    """The largest absolute value; 0 of an empty array."""
     return float(np.abs(x).max(initial=0.0))

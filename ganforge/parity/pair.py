@@ -163,7 +163,7 @@ class Pair:
             found = agreement(*sides)
             if found.share > 1.0 and found.further is not None and x.step:
                 found = agreement(*self._sure(sides))
-            here = Location(array=x.name, step=x.step, index=found.index)
+            here = Location(array=x.name, step=x.step, index=found.at)
             if found.share <= 1.0:
                 if found.share > worst.share or where is None:
                     worst, where = found, here
@@ -181,7 +181,7 @@ class Pair:
         )
 
     def _excusable(self, x: Seen, found: Agreement) -> bool:
-        """Whether derivatives that rounding decides on could explain it: never that numbers differ by more than that."""
+        """Whether derivatives that rounding decides on could explain it: in float32 its amounts, never numbers."""
         if self._precision == "float32":
             return x.derived and found.further is not None and found.difference <= _MOST
         return x.derived and bool(np.isfinite(found.difference))

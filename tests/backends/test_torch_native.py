@@ -19,7 +19,16 @@ torch = need("torch")
 from ganforge_torch.runtime import open_session
 
 SEED = 3
-KINDS_OF_LAYERS = ("vectors", "kernel-5-even", "kernel-3-even", "odd-sizes", "paddings", "labels", "residuals", "dropouts")
+KINDS_OF_LAYERS = (
+    "vectors",
+    "kernel-5-even",
+    "kernel-3-even",
+    "odd-sizes",
+    "paddings",
+    "labels",
+    "residuals",
+    "dropouts",
+)
 """The tiny GANs that together have every kind of layer and padding."""
 
 
@@ -125,14 +134,14 @@ def test_it_is_compiled_by_torchscript(name: str, tmp_path: Path) -> None:
 @pytest.mark.filterwarnings("ignore:Constant folding:UserWarning")
 @pytest.mark.parametrize("name", KINDS_OF_LAYERS)
 def test_it_is_exported_to_onnx(name: str, tmp_path: Path) -> None:
-    session = trained(TINY[name])
+    session, path = trained(TINY[name]), str(tmp_path / "it.onnx")
     z, labels = fed(TINY[name])
     for network, x in (("generator", z), ("discriminator", session.generate(z, labels))):
         module = session.native(network)
         values = torch.tensor(x if x.ndim == 2 else x.transpose(0, 3, 1, 2))
         given = {"x": values} if labels is None else {"x": values, "labels": torch.tensor(labels)}
-        torch.onnx.export(module, tuple(given.values()), str(tmp_path / "it.onnx"), input_names=list(given), dynamo=False)
-        (made,) = ReferenceEvaluator(str(tmp_path / "it.onnx")).run(None, {k: each.numpy() for k, each in given.items()})
+        torch.onnx.export(module, tuple(given.values()), path, input_names=list(given), dynamo=False)
+        (made,) = ReferenceEvaluator(path).run(None, {name: each.numpy() for name, each in given.items()})
         # A slope and an epsilon are float32 in ONNX, whatever the arrays are.
         assert np.abs(made - module(*given.values()).detach().numpy()).max() < 1e-6
 
