@@ -25,7 +25,7 @@ from ganforge.recipes.reading import RecipeLike, read
 from ganforge.recipes.schema import Recipe
 from ganforge.spec.arrays import Array
 from ganforge.spec.costs import step_operations
-from ganforge.training.backends import choose_backend
+from ganforge.training.backends import choose_backend, on_device
 from ganforge.training.batches import draw_steps
 from ganforge.training.experiment import Experiment, resolve_networks
 from ganforge.training.models import open_model
@@ -56,6 +56,7 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
 
     recipe: str
     backend: str
+    device: str
     precision: Precision
     batch_size: int
     image_shape: tuple[int, int, int]
@@ -117,7 +118,8 @@ def on_noise(recipe: Recipe, host: Host) -> Experiment:
     """
     names = recipe.class_names or tuple(map(str, range(_CLASSES))) if recipe.conditional else ()
     given = msgspec.structs.replace(recipe, channels=recipe.channels or 3, class_names=names)
-    return _noisy(resolve_networks(given, host, choose_backend(given, host)))
+    chosen = choose_backend(given, host)
+    return _noisy(resolve_networks(on_device(given, chosen), host, chosen))
 
 
 def _noisy(experiment: Experiment) -> Experiment:
@@ -189,6 +191,7 @@ def bench(recipe: RecipeLike, backend: str | None = None, *, seconds: float = 10
     return Figures(
         recipe=resolved.name,
         backend=resolved.run.backend or "",
+        device=resolved.run.device,
         precision=resolved.run.precision,
         batch_size=gan.protocol.batch_size,
         image_shape=gan.image_shape,
