@@ -77,10 +77,11 @@ class _Entering(NamedTuple):
 
 
 def _near(x: Array, y: Array, corners: tuple[float, ...]) -> int:
-    scale = np.abs(x).max(initial=1.0)
+    largest = np.abs(x).max(initial=0.0)
     # Two that run the same code when they are looked at may agree to the last bit there, and only there. What differs
     # by more than the largest rounding is wrong, and explains nothing.
-    apart = np.clip(np.abs(x - y).max(initial=0.0), np.finfo(x.dtype).eps * scale, _ROUNDING[x.dtype.name] * scale)
+    most = _ROUNDING[x.dtype.name] * max(largest, 1.0)
+    apart = np.clip(np.abs(x - y).max(initial=0.0), np.finfo(x.dtype).eps * largest, most)
     # At the corner itself the derivative is defined.
     return sum(int(((np.abs(x - at) <= 2.0 * apart) & ((x != at) | (y != at))).sum()) for at in corners)
 
