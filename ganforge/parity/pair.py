@@ -167,7 +167,7 @@ class Pair:
             if found.share <= 1.0:
                 if found.share > worst.share or where is None:
                     worst, where = found, here
-            elif self._excusable(x, found) and self._look().count:
+            elif self._excusable(x, found) and self._look().derivatives:
                 left_out.add(unit)
             else:
                 self.mismatch = self.mismatch or Mismatch(place=here, a=x.value, b=y.value)
@@ -222,8 +222,8 @@ class _Undecided(NamedTuple):
     doubts: State
 
     @property
-    def count(self) -> int:
-        """Derivatives that rounding decides on: those at kinks, and gradients of which it decides on the sign."""
+    def derivatives(self) -> int:
+        """How many rounding decides on: those at kinks, and gradients of which it decides on the sign."""
         return self.kinks + sum(int((each >= 1.0).sum()) for each in self.doubts.values())
 
     def joined(self, other: "_Undecided") -> "_Undecided":
