@@ -1,6 +1,6 @@
 """The JAX backend's entry. JAX itself is imported when a session is opened, not before."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from ganforge.backend import BackendEntry, DistributedSupport, Precision, Session, Workers
 from ganforge.plugins import hookimpl
@@ -26,6 +26,12 @@ def _join() -> Workers:
     return join()
 
 
+def _devices() -> Mapping[str, str]:
+    from ganforge_jax import devices
+
+    return devices.known()
+
+
 @hookimpl
 def ganforge_backends() -> Iterable[BackendEntry]:
     """JAX."""
@@ -38,4 +44,5 @@ def ganforge_backends() -> Iterable[BackendEntry]:
         precisions=("float32", "float64", "bfloat16"),
         open=_open,
         distributed=DistributedSupport(started=launch.started, join=_join, open=_open_shared),
+        devices=_devices,
     )

@@ -67,7 +67,7 @@ def session_of(
         together=together,
     )
     plain = replace(runtime, ops=JaxOps(replicas=SingleProcess()), fast=NO_FAST_FORMS, replicas=SingleProcess())
-    return GanSession(gan, state, runtime, partial(native.build, plain, gan))
+    return GanSession(gan, state, runtime, partial(native.build, plain, gan), native.arrays)
 
 
 @dataclass(frozen=True, kw_only=True)

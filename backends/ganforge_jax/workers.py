@@ -1,7 +1,7 @@
 """This process as one of several that train a GAN together, by jax.distributed.
 
 A session's arrays lie on the worker's own device, so that all but the step and its gradients stays local. Those two run
-over a mesh of all devices: what a worker holds is taken, without a copy, for its part of arrays that lie on all of them.
+over a mesh of all devices: what a worker holds becomes, without a copy, its part of arrays that lie on all of them.
 """
 
 from collections.abc import Iterator, Sequence
@@ -16,7 +16,7 @@ import numpy as np
 from jax import lax
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from ganforge.backend import Precision, Session, Shard, Workers, waiting_for_others
+from ganforge.backend import Precision, Session, Workers, waiting_for_others
 from ganforge.errors import PluginError, RunError
 from ganforge.spec import Array, Gan, State
 from ganforge_jax import devices, launch

@@ -67,7 +67,7 @@ def session_of(
         replicas=replicas,
         together=together,
     )
-    return GanSession(gan, state, runtime, partial(native.build, gan))
+    return GanSession(gan, state, runtime, partial(native.build, gan), partial(native.arrays, gan))
 
 
 @dataclass(frozen=True, kw_only=True)

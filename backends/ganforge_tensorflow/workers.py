@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from ganforge.backend import Precision, Session, Shard, Workers, waiting_for_others
+from ganforge.backend import Precision, Session, Workers, waiting_for_others
 from ganforge.errors import PluginError, RunError
 from ganforge.spec import Array, Gan, State
 from ganforge_tensorflow import devices, launch

@@ -56,7 +56,7 @@ def session_of(gan: Gan, state: State, precision: Precision, name: str, replicas
         fast=NO_FAST_FORMS if plain_asked() else FAST,
         replicas=replicas,
     )
-    return GanSession(gan, state, runtime, partial(native.build, gan))
+    return GanSession(gan, state, runtime, partial(native.build, gan), partial(native.arrays, gan))
 
 
 @dataclass(frozen=True, kw_only=True)

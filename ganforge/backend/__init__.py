@@ -17,6 +17,7 @@ from ganforge.backend.contract import (
     StepInputs,
     Workers,
 )
+from ganforge.backend.devices import choose_device, common_name
 from ganforge.backend.forward import forward as forward_pass
 from ganforge.backend.forward import label_as_bias
 from ganforge.backend.observations import TOLERANCES, Seen, Tolerances, difference, observe
@@ -62,6 +63,8 @@ __all__ = [
     "UpdatedList",
     "Vjp",
     "Workers",
+    "choose_device",
+    "common_name",
     "difference",
     "forward_pass",
     "label_as_bias",

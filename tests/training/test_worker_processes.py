@@ -253,7 +253,10 @@ def test_a_worker_whose_others_do_not_come_says_so_and_can_be_stopped(backend: s
         worker = stack.enter_context(subprocess.Popen(arguments, env=environment, stderr=subprocess.PIPE, text=True))
         stack.callback(worker.kill)
         assert worker.stderr is not None
-        assert any("worker 0 of 2" in line and "waits for the others" in line and "127.0.0.1:" in line for line in worker.stderr)
+        assert any(
+            "worker 0 of 2" in line and "waits for the others" in line and "127.0.0.1:" in line
+            for line in worker.stderr
+        )
         time.sleep(3.0)  # until the framework has taken over
         worker.send_signal(signal.SIGINT)
         assert worker.wait(timeout=100) == -signal.SIGINT
