@@ -21,7 +21,7 @@ from ganforge.testing.tiny_gans import TINY, inputs, small_dcgan
 SEED = 5
 TRACED = ("odd-sizes", "paddings", "labels", "residuals", "wasserstein-gradient")
 """On which a framework that compiles is looked at here; tests/parity has it on all."""
-LEFT = {"torch": (), "tensorflow": ("odd-sizes", "paddings", "wasserstein-gradient")}
+LEFT = {"torch": (), "tensorflow": ("odd-sizes", "paddings", "wasserstein-gradient"), "jax": TRACED}
 """Those of the slow tier."""
 CASES = [
     pytest.param(framework, name, id=f"{framework}-{name}", marks=[pytest.mark.slow] * (name in LEFT[framework]))
@@ -203,10 +203,13 @@ def test_only_a_step_changes_anything(framework: str) -> None:
     session.generate(fed.discriminator[0].latents, None, exact=True)
     session.trace("generator", fed.discriminator[0].latents, None, key=3)
     module = session.native("generator")
-    if framework == "torch":
-        module.train()(need("torch").zeros(2, 4, dtype=need("torch").float64))
-    else:
-        module(np.zeros((2, 4)), training=True)
+    match framework:
+        case "torch":
+            module.train()(need("torch").zeros(2, 4, dtype=need("torch").float64))
+        case "tensorflow":
+            module(np.zeros((2, 4)), training=True)
+        case "jax":
+            module.apply(module.params, np.zeros((2, 4), np.float32))
     assert same_bits(session.state(), before)
 
 
@@ -281,9 +284,14 @@ def test_a_framework_is_not_imported_to_be_listed(framework: str) -> None:
 @pytest.mark.parametrize("name", TINY)
 def test_a_gpu_takes_the_steps_that_the_cpu_takes(framework: str, name: str) -> None:
     module = need(framework)
-    if not (module.cuda.is_available() if framework == "torch" else module.config.list_logical_devices("GPU")):
+    seen = {
+        "torch": lambda: module.cuda.is_available(),
+        "tensorflow": lambda: module.config.list_logical_devices("GPU"),
+        "jax": lambda: [each for each in module.devices() if each.platform == "gpu"],
+    }
+    if not seen[framework]():
         pytest.skip(f"no GPU that {framework} can use")
-    gan, device = TINY[name], {"torch": "cuda", "tensorflow": "gpu"}[framework]
+    gan, device = TINY[name], {"torch": "cuda", "tensorflow": "gpu", "jax": "gpu"}[framework]
     cpu = open_session(framework, gan)
     gpu = import_module(f"ganforge_{framework}.runtime").open_session(gan, gan.initial_state(SEED), "float64", device)
     for number in range(2):
