@@ -29,7 +29,8 @@ class GanSession:
         """`native`: builds the framework's own module from a network's arrays."""
         gan.check_state(state)
         self._gan, self._runtime, self._native = gan, runtime, native
-        self._arrays = runtime.arrays({name: state[name] for name in gan.shapes})
+        with runtime.context():
+            self._arrays = runtime.arrays({name: state[name] for name in gan.shapes})
         self._model = model = Model(gan=gan, runtime=runtime)
         self._step = runtime.compile(partial(step, model), self._arrays, changing=True)
         self._gradients = runtime.compile(partial(gradients, model), self._arrays, changing=False)

@@ -3,6 +3,7 @@
 from time import perf_counter
 
 from ganforge.training.distributed import wait_for_all
+from ganforge.training.fitting import fitting_batch_told
 from ganforge.training.loop import Schedule, train_steps
 from ganforge.training.run import Run
 from ganforge.training.run_events import RunEvents
@@ -15,6 +16,7 @@ def train_run(run: Run) -> None:
     Raises:
         KeyboardInterrupt: stopped when asked to; everything up to `run.saved` is saved.
         RunError: training diverged, or a file could not be written.
+        OutOfMemoryError: a step needs more memory than there is.
     """
     settings = run.recipe.run
     schedule = Schedule(
@@ -31,7 +33,8 @@ def train_run(run: Run) -> None:
     try:
         with stop_request.listening():
             events.started()
-            done = train_steps(run.model.session, run.experiment.batches, schedule, events)
+            with fitting_batch_told(run.model.gan, settings.precision):
+                done = train_steps(run.model.session, run.experiment.batches, schedule, events)
             ended = True
             if done < run.stop:
                 raise KeyboardInterrupt
