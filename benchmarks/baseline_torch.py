@@ -27,15 +27,15 @@ class Style:
     channels_last: bool = False
     autocast: bool = False
     """Networks in bfloat16 by torch.autocast, losses in float32."""
-    compiled: bool = False
-    """Networks by torch.compile."""
+    compiler: str | None = None
+    """Networks by torch.compile with this backend."""
 
     def placed(self, network: nn.Module) -> nn.Module:
         """The network on the device."""
         network.to(self.device)
         if self.channels_last:
             network.to(memory_format=torch.channels_last)
-        return torch.compile(network) if self.compiled else network
+        return network if self.compiler is None else torch.compile(network, backend=self.compiler)
 
     def casting(self) -> AbstractContextManager[object]:
         """While open, operations are cast where the style says so."""

@@ -1,4 +1,4 @@
-"""Training loops that take turns: ganforge's, and those written by hand in PyTorch in the ways that people write them."""
+"""Training loops that are compared: ganforge's, and PyTorch's by hand, in the ways that people write them."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext

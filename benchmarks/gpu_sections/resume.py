@@ -17,12 +17,10 @@ from gpu_sections.contenders import Case, ours
 
 def started(folder: Path, framework: str, device: str, steps: int, every: int) -> subprocess.Popen[str]:
     """A training of the digits in a process of its own."""
-    options = ["--steps", str(steps), "--checkpoint-every", str(every), "--sample-every", str(10 * steps)]
+    options = ["--backend", framework, "--device", device, "--steps", str(steps)]
+    options += ["--checkpoint-every", str(every), "--sample-every", str(10 * steps)]
     return subprocess.Popen(
-        [sys.executable, "-m", "ganforge", "train", "--backend", framework, "--device", device]
-        + [*options, "--out", str(folder)],
-        stdout=sys.stderr,
-        text=True,
+        [sys.executable, "-m", "ganforge", "train", *options, "--out", str(folder)], stdout=sys.stderr, text=True
     )
 
 

@@ -1,7 +1,7 @@
 """Training speed beside loops by hand, and sampling beside the native module. What matters most comes first.
 
-`busy` is the share of a step's time in which a kernel ran, `launches` the kernels a step; on a CPU they count calls from
-Python. Loops by hand allow TF32 in convolutions, as PyTorch does by itself, unless they say otherwise.
+`busy` is the share of a step's time in which a kernel ran, `launches` the kernels a step; on a CPU they count calls
+from Python. Loops by hand allow TF32 in convolutions, as PyTorch does by itself, unless they say otherwise.
 """
 
 from collections.abc import Callable, Iterator
@@ -36,7 +36,7 @@ def cases(tiny: bool) -> Iterator[tuple[Case, bool]]:
             yield Case(recipe=recipe, size=size, batch=batch), False
 
 
-def contenders(device: str, everyone: bool) -> Iterator[Contender]:
+def contenders(device: str, everyone: bool, compiler: str) -> Iterator[Contender]:
     """The loops of a case."""
     plain = Style(device=device)
     last, amp = Style(device=device, channels_last=True), Style(device=device, channels_last=True, autocast=True)
@@ -51,7 +51,7 @@ def contenders(device: str, everyone: bool) -> Iterator[Contender]:
     if "jax" in FRAMEWORKS:
         for precision in ("float32", "bfloat16"):
             yield f"ganforge jax {precision}", lambda case, p=precision: ours(case, "jax", device, p), False
-    compiled = Style(device=device, channels_last=True, autocast=True, compiled=True)
+    compiled = Style(device=device, channels_last=True, autocast=True, compiler=compiler)
     yield "by hand, channels-last, autocast, compiled", lambda case: by_hand(case, compiled), True
 
 
@@ -80,7 +80,7 @@ def measured(case: Case, name: str, make: Callable[[Case], Loop], device: str, s
 def training(asked: Asked, device: str) -> None:
     for case, everyone in cases(asked.tiny):
         base = None
-        for name, make, lets_in in contenders(device, everyone):
+        for name, make, lets_in in contenders(device, everyone, "eager" if asked.tiny else "inductor"):
             try:
                 with tf32(True) if lets_in else nullcontext():
                     row = measured(case, name, make, device, 0.05 if asked.tiny else 0.5)

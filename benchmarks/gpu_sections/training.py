@@ -29,12 +29,8 @@ def trained(recipe: str, asked: Asked, device: str, out: Path, *options: str) ->
         process.send_signal(signal.SIGINT)
         process.wait()
     grid = asked.out / f"{recipe}.png"
-    subprocess.run(
-        [sys.executable, "-m", "ganforge", "sample", str(out), "--seeds", "0-9", "--labels", "0-9"]
-        + ["--device", device, "--out", str(grid)],
-        stdout=sys.stderr,
-        check=True,
-    )
+    draw = [sys.executable, "-m", "ganforge", "sample", str(out), "--seeds", "0-9", "--labels", "0-9"]
+    subprocess.run([*draw, "--device", device, "--out", str(grid)], stdout=sys.stderr, check=True)
     model = ganforge.load(out, device=device)
     tell(training=recipe, steps=model.step, grid=grid.name, headline=True)
 
