@@ -96,10 +96,12 @@ def run(name: str, asked: argparse.Namespace, environment: dict[str, str]) -> di
     command += ["--tiny"] * asked.tiny + (["--mnist", str(asked.mnist)] if asked.mnist else [])
     rows: list[dict[str, Any]] = []
     begun = monotonic()
-    with (asked.out / f"{name}.log").open("w") as log:
-        process = subprocess.Popen(
+    with (
+        (asked.out / f"{name}.log").open("w") as log,
+        subprocess.Popen(
             command, env=environment, stdout=subprocess.PIPE, stderr=log, text=True, start_new_session=True
-        )
+        ) as process,
+    ):
         timer = Timer(limit, lambda: os.killpg(process.pid, 9))
         timer.start()
         try:

@@ -17,7 +17,9 @@ def told(device: torch.device) -> Iterator[None]:
     """
     try:
         yield
-    except RuntimeError as error:  # torch.OutOfMemoryError is one of them; a CPU and Apple's GPUs have none of their own
+    except (
+        RuntimeError
+    ) as error:  # torch.OutOfMemoryError is one of them; a CPU and Apple's GPUs have none of their own
         text = str(error)
         if "DefaultCPUAllocator" in text:
             total, free = host_memory()

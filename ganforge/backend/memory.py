@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from ganforge.errors import OutOfMemoryError
 
-_UNITS = {"": 1, "b": 1, "byte": 1, "bytes": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
+_UNITS = {"": 1, "b": 1, "byte": 1, "bytes": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40, "p": 2**50}
 
 
 def bytes_after(words: str, text: str) -> int | None:
@@ -16,7 +16,7 @@ def bytes_after(words: str, text: str) -> int | None:
 
     words: a regular expression.
     """
-    found = re.search(rf"{words}\D{{0,40}}?(\d+(?:\.\d+)?) ?([a-zA-Z]*)", text)
+    found = re.search(rf"(?:{words})\D{{0,40}}?(\d+(?:\.\d+)?) ?([a-zA-Z]*)", text)
     if found is None:
         return None
     unit = found[2].lower()
