@@ -81,7 +81,7 @@ def _exact() -> Iterator[None]:
 
 
 def _matmul_precision() -> str:
-    """The setting that was there before those of single operations. Where it contradicts them, torch refuses products."""
+    """The setting that is older than those of single operations. Where it contradicts them, torch refuses products."""
     try:
         return torch.get_float32_matmul_precision()
     except RuntimeError:  # it contradicts them now, so it was never set

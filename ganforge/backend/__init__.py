@@ -34,6 +34,7 @@ from ganforge.backend.runtime import (
     plain_asked,
 )
 from ganforge.backend.session import GanSession
+from ganforge.backend.waiting import waiting_for_others
 
 __all__ = [
     "FAKE_PASS",
@@ -74,4 +75,5 @@ __all__ = [
     "observe",
     "out_of_memory",
     "plain_asked",
+    "waiting_for_others",
 ]

@@ -1,6 +1,6 @@
 """The contract with a framework. Everything that crosses it is NumPy; everything random or counted is the core's.
 
-A backend is one `BackendEntry` from the hook `ganforge_backends()` and a session that keeps seven promises. The
+A backend is one `BackendEntry` from the hook `ganforge_backends()` and a session that keeps eight promises. The
 definitions that it must meet to the last digit stand in docs/semantics.md; `ganforge.testing.check_backend(name)` tells
 whether it does.
 """
@@ -125,6 +125,14 @@ class Session(Protocol):
         """The framework's own module with these weights, for people to take away; independent of the session.
 
         Called with latents or pictures in the framework's usual layout, and labels for a conditional network.
+        """
+        ...
+
+    def native_arrays(self, network: NetworkName, module: Any) -> State:
+        """The arrays of a module that `native` made, by their names in the network: `03_conv/kernel`.
+
+        Raises:
+            StateError: the module has not the arrays of this network.
         """
         ...
 

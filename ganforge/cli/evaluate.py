@@ -2,10 +2,12 @@
 
 import json
 from pathlib import Path
+from typing import Literal
 
 import click
 
 from ganforge.cli.devices import device_option
+from ganforge.cli.parameter_types import STEP_OR_BEST
 
 
 @click.command()
@@ -21,7 +23,9 @@ from ganforge.cli.devices import device_option
     "for several. [default: the best installed]",
 )
 @click.option("--images", type=click.IntRange(min=1), default=10_000, show_default=True, help="At most so many.")
-@click.option("--checkpoint", type=int, metavar="STEP", help="Of this step. [default: the newest]")
+@click.option(
+    "--checkpoint", type=STEP_OR_BEST, metavar="STEP|best", help="Of this step, or the best. [default: the newest]"
+)
 @click.option("--every-checkpoint", is_flag=True, help="All checkpoints of the RUN, in order.")
 @click.option("--against", type=click.Path(path_type=Path), help="Measure this RUN or FOLDER as well.")
 @click.option("--save-features", type=click.Path(path_type=Path), metavar="FILE.npz", help="Write the features.")
@@ -40,7 +44,7 @@ def evaluate(
     dataset: str,
     extractors: tuple[str, ...],
     images: int,
-    checkpoint: int | None,
+    checkpoint: int | Literal["best"] | None,
     every_checkpoint: bool,
     against: Path | None,
     save_features: Path | None,

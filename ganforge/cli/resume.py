@@ -19,4 +19,8 @@ def resume(run: Path, backend: str | None, steps: int | None, path: str | None, 
     from ganforge.training import resuming
 
     with preparing() as tell:
-        resuming.resume(run, backend=backend, steps=steps, data=path, device=device, quiet=False, on_progress=tell)
+        done = resuming.resume(
+            run, backend=backend, steps=steps, data=path, device=device, quiet=False, on_progress=tell
+        )
+    if done.interrupted:
+        raise KeyboardInterrupt

@@ -18,6 +18,7 @@ from ganforge.cli.parameter_types import RANGES
     required=True,
     help="grid.png, or samples.npz for arrays images and labels.",
 )
+@click.option("--best", is_flag=True, help="With the best checkpoint, that of `train --keep-best`, not the newest.")
 @click.option("--exact", is_flag=True, help="Draw every image the same bit for bit in any company, which is slower.")
 @click.option("--backend", help="Framework to draw with. [default: the one it ran on last]")
 @device_option("Device to draw on.")
@@ -26,6 +27,7 @@ def sample(
     seeds: list[int],
     labels: list[int] | None,
     out: Path,
+    best: bool,
     exact: bool,
     backend: str | None,
     device: str | None,
@@ -39,7 +41,7 @@ def sample(
 
     if out.suffix not in (".png", ".npz"):
         raise click.BadParameter(f"{out} must end in .png or .npz", param_hint="--out")
-    model = load(run, backend=backend, device=device)
+    model = load(run, best=best, backend=backend, device=device)
     save = save_grid if out.suffix == ".png" else save_npz
     count = save(model, seeds, labels, out, exact=exact)
     click.echo(f"{out}: {count} pictures, drawn after {model.step:,} steps")

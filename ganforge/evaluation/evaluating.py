@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -28,6 +28,7 @@ from ganforge.evaluation.report import ClassRow, Evaluation, Report, Row
 from ganforge.evaluation.subjects import OnStage, Subject, drawn, others, short
 from ganforge.plugins.host import default_host
 from ganforge.spec.arrays import Images
+from ganforge.training.best_checkpoint import step_of_best
 from ganforge.training.models import load
 
 IMAGES = 10_000
@@ -42,7 +43,7 @@ def evaluate(
     options: dict[str, Any] | None = None,
     extractors: Sequence[str] = (),
     images: int = IMAGES,
-    checkpoint: int | None = None,
+    checkpoint: int | Literal["best"] | None = None,
     every_checkpoint: bool = False,
     against: str | Path | None = None,
     save_features: str | Path | None = None,
@@ -63,7 +64,7 @@ def evaluate(
         dataset, options: the data set of the real images of a folder. A run has its own.
         extractors: names, `NAME:ARGUMENT`, or functions `MODULE:FUNCTION`; by default the best that is installed.
         images: generated images at most; half of the real ones are never exceeded.
-        checkpoint: step of the run's checkpoint; by default the newest.
+        checkpoint: step of the run's checkpoint, or "best" for the one that `keep_best` has kept; by default the newest.
         every_checkpoint: measure all checkpoints of the run.
         against: a second run or folder, measured in the same way.
         save_features: an .npz for the features.
@@ -91,7 +92,7 @@ def evaluate(
     seeds = None
     subjects: Iterator[Subject]
     if runs.is_run(place):
-        steps = runs.steps_of(place) if every_checkpoint else None if checkpoint is None else [checkpoint]
+        steps = _steps(place, checkpoint, every_checkpoint)
         shape = _shape_of_run(place)
         opened = _open(extractors, shape)
         real = runs.real_images_of_run(place, given, telling)
@@ -135,6 +136,15 @@ def evaluate(
         reports=reports,
         copies=found_copies,
     )
+
+
+def _steps(folder: Path, checkpoint: int | Literal["best"] | None, every: bool) -> list[int] | None:
+    """Steps of the checkpoints to measure; None: the newest."""
+    if every:
+        return runs.steps_of(folder)
+    if checkpoint is None:
+        return None
+    return [step_of_best(folder) if checkpoint == "best" else checkpoint]
 
 
 def _shape_of_run(folder: Path) -> ImageShape:

@@ -13,6 +13,7 @@ from ganforge.evaluation import runs
 from ganforge.evaluation.folders import read_images
 from ganforge.evaluation.halves import Halves
 from ganforge.evaluation.runs import Load
+from ganforge.generation.model import Model
 from ganforge.spec.arrays import Images, Labels
 
 OnStage = Callable[[str, int, int], None]
@@ -49,21 +50,26 @@ def drawn(
         tell: told how far it has come.
         mark: begins the names.
     """
-    count = halves.count
     for model in runs.models_of(folder, steps, load):
-        name = f"{mark}step {model.step:,}"
-        labels = runs.labels_like(model, halves.labels[0] if halves.labels else None)
-        parts = []
-        for at in range(0, count, _AT_ONCE):
-            seeds = range(at, min(at + _AT_ONCE, count))
-            parts.append(model.sample(seeds=seeds, labels=None if labels is None else labels[at : at + _AT_ONCE]))
+        yield draw_like(model, halves, f"{mark}step {model.step:,}", tell)
+
+
+def draw_like(model: Model, halves: Halves, name: str, tell: OnStage | None = None) -> Subject:
+    """The images of a model, of seeds 0, 1, 2, ..., as many as there are real ones in a half, and their labels."""
+    count = halves.count
+    labels = runs.labels_like(model, halves.labels[0] if halves.labels else None)
+    parts = []
+    for at in range(0, count, _AT_ONCE):
+        seeds = range(at, min(at + _AT_ONCE, count))
+        parts.append(model.sample(seeds=seeds, labels=None if labels is None else labels[at : at + _AT_ONCE]))
+        if tell is not None:
             tell(f"drawing {name}", seeds[-1] + 1, count)
-        yield Subject(
-            name=name,
-            step=model.step,
-            images=np.concatenate(parts),
-            labels=None if labels is None else np.asarray(labels, dtype=np.int64),
-        )
+    return Subject(
+        name=name,
+        step=model.step,
+        images=np.concatenate(parts),
+        labels=None if labels is None else np.asarray(labels, dtype=np.int64),
+    )
 
 
 def others(
@@ -76,7 +82,7 @@ def others(
             continue
         height, width, channels = subject.images.shape[1:]
         notes.append(f"{subject.name}: {height}x{width}x{channels}, fitted ('cover', bicubic with antialiasing)")
-        yield replace(subject, images=np.stack([fit_image(image, shape, "cover") for image in subject.images]))
+        yield replace(subject, images=np.stack([fit_image(image, shape) for image in subject.images]))
 
 
 def _others(place: Path, load: Load, halves: Halves, tell: OnStage) -> Iterator[Subject]:

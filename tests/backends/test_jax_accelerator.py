@@ -17,9 +17,10 @@ from ganforge.training.benchmark import on_noise
 
 jax = need("jax")
 
+from ganforge_jax import devices, runtime
+
 from ganforge.backend.feed import feed
 from ganforge.backend.step import Model, step
-from ganforge_jax import devices, runtime
 
 
 def traced(gan: Any, fed: Any, precision: Any = "float32") -> Any:

@@ -1,4 +1,4 @@
-"""What frameworks say when memory runs out becomes one error that says how much there was, and which batch would fit."""
+"""Memory that runs out in a framework becomes one error: how much there was, and which batch would fit."""
 
 import subprocess
 import sys

@@ -1,7 +1,7 @@
 """What a step owes an accelerator, shown without one: on torch's device 'meta' tensors have shapes but no values.
 
-Reading a value, which on a GPU waits for all that was asked of it, cannot be done there. Every operation is looked at: it
-may send a tensor from the host to the device, and otherwise touches nothing that lies on the host.
+Reading a value, which on a GPU waits for all that was asked of it, cannot be done there. Every operation is looked at:
+it may send a tensor from the host to the device, and otherwise touches nothing that lies on the host.
 """
 
 from collections.abc import Iterator
