@@ -39,4 +39,8 @@ def history(run: Path, **paths: Path | None) -> None:
 
 
 def _entry(measured: "Measured") -> Mapping[str, float]:
-    return {"step": measured.step, **measured.measures, **{f"real_{name}": measured.real[name] for name in measured.real}}
+    return {
+        "step": measured.step,
+        **measured.measures,
+        **{f"real_{name}": measured.real[name] for name in measured.real},
+    }

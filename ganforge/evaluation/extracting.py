@@ -1,7 +1,6 @@
 """From an extractor's name to features that are held to its contract."""
 
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
 from importlib import import_module
@@ -13,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from ganforge.data.contract import ImageShape
-from ganforge.data.extractors import Extractor, ExtractorEntry
+from ganforge.data.extractors import Extractor, ExtractorEntry, Learner, OnProgress
+from ganforge.data.preparing import Prepared
 from ganforge.errors import EvaluationError, PluginError, near_names
 from ganforge.evaluation.features import Features, check_features
 from ganforge.plugins.host import Host
@@ -27,9 +27,6 @@ _TRIED = 4
 _ALIKE = 1e-4
 """How far features of the same image may differ, relative to the largest: what a framework's rounding leaves."""
 
-OnProgress = Callable[[int, int], None]
-"""Called with the number of images done so far and of all."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class Opened:
@@ -41,6 +38,34 @@ class Opened:
     frechet: str
     cached: bool
     """Whether its fingerprint covers all that its features depend on, so that they may be kept."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Untaught:
+    """An extractor that is asked for and has yet to learn from the real images."""
+
+    name: str
+    learner: Learner
+    frechet: str
+
+    def taught(self, real: Prepared, on_progress: OnProgress | None = None) -> Opened:
+        """The extractor, having learned from all real images.
+
+        Raises:
+            EvaluationError: they have no labels, or the extractor has no use for them.
+            PluginError: it breaks its contract.
+        """
+        if real.labels is None:
+            raise EvaluationError(
+                f"extractor {self.name!r} learns the classes of the real images, and these have none; take a labelled "
+                "set, as a folder with a subfolder for each class, or another extractor"
+            )
+        who = f"extractor {self.name!r}"
+        with blamed(who):
+            found = self.learner.learn(real.images, real.labels, real.class_names, on_progress)
+        if not isinstance(found, Extractor):
+            raise PluginError(f"{who} gave {found!r:.60}, not an Extractor. Please tell the plugin's author")
+        return Opened(name=self.name, extractor=found, frechet=self.frechet, cached=True)
 
 
 def default_extractor(host: Host) -> str:
@@ -57,7 +82,7 @@ def missing(entry: ExtractorEntry) -> list[str]:
     return [module for module in entry.modules if find_spec(module.partition(".")[0]) is None]
 
 
-def open_extractor(asked: str, shape: ImageShape, host: Host) -> Opened:
+def open_extractor(asked: str, shape: ImageShape, host: Host) -> Opened | Untaught:
     """The extractor `NAME`, `NAME:ARGUMENT`, or the function `MODULE:FUNCTION`, for images of one shape.
 
     Raises:
@@ -83,6 +108,8 @@ def open_extractor(asked: str, shape: ImageShape, host: Host) -> Opened:
     who = f"extractor {name!r} of plugin {entries[name].plugin!r}"
     with blamed(who):
         extractor = entry.open(shape, argument if colon else None)
+    if isinstance(extractor, Learner):
+        return Untaught(name=asked, learner=extractor, frechet=entry.frechet)
     if not isinstance(extractor, Extractor):
         raise PluginError(f"{who} gave {extractor!r:.60}, not an Extractor. Please tell the plugin's author")
     return Opened(name=asked, extractor=extractor, frechet=entry.frechet, cached=True)

@@ -7,9 +7,9 @@ from typing import Any
 
 from ganforge._io.paths import expanded
 from ganforge.data.contract import ImageShape
+from ganforge.data.extractors import OnProgress
 from ganforge.data.preparing import Prepared
 from ganforge.errors import RunError
-from ganforge.evaluation.extracting import OnProgress
 from ganforge.generation.model import Model
 from ganforge.plugins.host import default_host
 from ganforge.recipes.parsing import parse
