@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from ganforge.data.contract import ImageShape
 from ganforge.spec.arrays import Array, Images, Labels
 
-
 OnProgress = Callable[[int, int], None]
 """Called with how much is done so far and how much there is in all."""
 

@@ -71,7 +71,8 @@ def evaluate(
         dataset, options: the data set of the real images of a folder. A run has its own.
         extractors: names, `NAME:ARGUMENT`, or functions `MODULE:FUNCTION`; by default the best that is installed.
         images: generated images at most; half of the real ones are never exceeded.
-        checkpoint: step of the run's checkpoint, or "best" for the one that `keep_best` has kept; by default the newest.
+        checkpoint: step of the run's checkpoint, or "best" for the one that `keep_best` has kept; by default the
+            newest.
         every_checkpoint: measure all checkpoints of the run.
         against: a second run or folder, measured in the same way.
         save_features: an .npz for the features.

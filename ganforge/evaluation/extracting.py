@@ -15,7 +15,7 @@ from ganforge.data.contract import ImageShape
 from ganforge.data.extractors import Extractor, ExtractorEntry, Learner, OnProgress
 from ganforge.data.preparing import Prepared
 from ganforge.errors import EvaluationError, PluginError, near_names
-from ganforge.evaluation.features import Features, check_features
+from ganforge.evaluation.features import Features, check_features, check_finite
 from ganforge.plugins.host import Host
 from ganforge.spec.arrays import Images
 from ganforge.spec.checks import blamed
@@ -153,8 +153,10 @@ def check_extractor_works(opened: Opened, images: Images) -> None:
     """
     few = np.array(images[:_TRIED])
     first, again = _called(opened, few), _called(opened, few[::-1].copy())[::-1]
-    finite = np.isfinite(first).all() and np.isfinite(again).all()
-    if finite and np.abs(first - again).max() > _ALIKE * max(float(np.abs(first).max()), 1e-30):
+    check_finite(first, f"a first try, extractor {opened.name!r}")
+    if first.shape != again.shape:
+        raise _changing(opened)
+    if not np.abs(first - again).max() <= _ALIKE * max(float(np.abs(first).max()), 1e-30):
         raise EvaluationError(
             f"extractor {opened.name!r}: called twice with the same images, in another order, it gives other features; "
             "it must not draw random numbers nor look at the other images (dropout, batch norm in training mode)"
@@ -170,11 +172,15 @@ def extract(opened: Opened, images: Images, who: str, on_progress: OnProgress | 
     parts = []
     for at in range(0, len(images), _AT_ONCE):
         parts.append(_called(opened, np.array(images[at : at + _AT_ONCE])))  # a copy: cached images are read-only
+        if parts[-1].shape[1] != parts[0].shape[1]:
+            raise _changing(opened)
         if on_progress is not None:
             on_progress(min(at + _AT_ONCE, len(images)), len(images))
-    if len({part.shape[1] for part in parts}) != 1:
-        raise EvaluationError(f"extractor {opened.name!r}: the number of its features changes between calls")
     return check_features(np.concatenate(parts), f"{who}, extractor {opened.name!r}")
+
+
+def _changing(opened: Opened) -> EvaluationError:
+    return EvaluationError(f"extractor {opened.name!r}: the number of its features changes between calls")
 
 
 def _called(opened: Opened, images: Images) -> Features:

@@ -19,8 +19,8 @@ from ganforge.training.experiment import decoded, resolve
 from ganforge.training.models import open_model
 from ganforge.training.run import Run
 from ganforge.training.run_checkpoints import check_same_recipe, newest_good
-from ganforge.training.run_folder import CHECKPOINTS, held, read_recipe, write_recipe
 from ganforge.training.run_events import ask_plugins
+from ganforge.training.run_folder import CHECKPOINTS, held, read_recipe, write_recipe
 from ganforge.training.train_run import train_run
 
 

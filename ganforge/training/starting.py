@@ -15,8 +15,8 @@ from ganforge.training.distributed import SINGLE_PROCESS, check_same_inputs, fro
 from ganforge.training.experiment import Experiment, decoded, resolve
 from ganforge.training.models import open_model
 from ganforge.training.run import Run
-from ganforge.training.run_folder import check_folder_free, held, new_folder, write_recipe
 from ganforge.training.run_events import ask_plugins
+from ganforge.training.run_folder import check_folder_free, held, new_folder, write_recipe
 from ganforge.training.train_run import train_run
 
 

@@ -150,7 +150,7 @@ def test_a_run_without_a_best_one_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(RunError, match=r"train with --keep-best kid, or see `ganforge evaluate .* --every-checkpoint`"):
         ganforge.load(run, best=True)
     (run / "checkpoints" / "best").write_text('{"step": 10')
-    with pytest.raises(RunError, match="checkpoints/best cannot be read: .*; remove it"):
+    with pytest.raises(RunError, match=r"checkpoints/best cannot be read: .*; remove it"):
         step_of_best(run)
     write_best(run, Best(step=3, measure="kid", value=1.0))
     with pytest.raises(RunError, match="step-00000003 is damaged"):
