@@ -26,7 +26,8 @@ from ganforge.plugins.host import default_host
 from ganforge.spec import random_streams
 from ganforge.spec.arrays import Array, Images, Labels, State
 from ganforge.spec.gan import Gan
-from ganforge.spec.layers import Conv, Dense, Flatten, Layer, Relu, Reshape, Tanh
+from ganforge.spec.layers import Conv, Dense, Flatten, Relu, Reshape, Tanh
+from ganforge.spec.layers.contract import Layer
 from ganforge.spec.layers.initializers import HeNormal
 from ganforge.spec.losses import LossEntry, Targets
 from ganforge.spec.network import Network
@@ -104,7 +105,7 @@ class _Classifier:
         """(N,), the class of the largest logit of features (N, FEATURES)."""
         state, last = self.session.state(), f"discriminator/{self.gan.discriminator[-1].name}"
         logits = features @ state[f"{last}/kernel"] + state[f"{last}/bias"]
-        return logits.argmax(axis=1).astype(np.int64)
+        return np.asarray(logits.argmax(axis=1), dtype=np.int64)
 
     def _traced(self, images: Images) -> list[Array]:
         return list(self.session.trace("discriminator", images / 127.5 - 1.0, None).values())
