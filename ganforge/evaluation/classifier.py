@@ -38,7 +38,7 @@ from ganforge.training.backends import default_backend, find_backend
 from ganforge.training.batches import Batches, batch_indices, draw_step
 
 FEATURES = 128
-_BATCH, _STEPS, _PASSES = 64, 1000, 100
+_BATCH, _STEPS, _PASSES = 64, 3000, 40
 """Images in a batch; steps at most, and passes over the images at most."""
 _HELD_OUT = 6
 """One image of so many is not learned from: the accuracy is that on these."""
