@@ -6,6 +6,7 @@ from typing import Literal
 
 import click
 
+from ganforge.cli.devices import device_option
 from ganforge.cli.parameter_types import STEP_OR_BEST
 
 
@@ -36,6 +37,7 @@ from ganforge.cli.parameter_types import STEP_OR_BEST
 )
 @click.option("--json", "to", type=click.Path(path_type=Path), metavar="FILE", help="Write all figures; - for stdout.")
 @click.option("--backend", help="Framework to draw with. [default: the one it ran on last]")
+@device_option("Device to draw on.")
 def evaluate(
     target: Path,
     data: Path | None,
@@ -49,6 +51,7 @@ def evaluate(
     copies: Path | None,
     to: Path | None,
     backend: str | None,
+    device: str | None,
 ) -> None:
     """Measure the images of a RUN, or those in a FOLDER, against real images.
 
@@ -76,6 +79,7 @@ def evaluate(
             save_features=save_features,
             copies=copies,
             backend=backend,
+            device=device,
             on_stage=tell,
         )
     text = json.dumps(found.table(), indent=2)

@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from ganforge.cli.devices import device_option
 from ganforge.cli.show import plan, preparing
 
 
@@ -18,6 +19,7 @@ from ganforge.cli.show import plan, preparing
 @click.option("--batch-size", type=click.IntRange(min=1), help="Pictures in a batch.")
 @click.option("--seed", type=click.IntRange(min=0), help="Seed of all randomness.")
 @click.option("--precision", type=click.Choice(["float32", "float64", "bfloat16"]), help="Of the arithmetic.")
+@device_option("Device to train on.")
 @click.option("--checkpoint-every", type=click.IntRange(min=1), help="Steps between checkpoints.")
 @click.option("--sample-every", type=click.IntRange(min=1), help="Steps between sample grids.")
 @click.option("--keep", type=click.IntRange(min=1), help="Newest checkpoints that are kept.")
@@ -68,4 +70,6 @@ def train(
         click.echo(plan(experiment))
         return
     with preparing() as tell:
-        starting.train_experiment(experiment, host, out=out, quiet=False, on_progress=tell)
+        run = starting.train_experiment(experiment, host, out=out, quiet=False, on_progress=tell)
+    if run.interrupted:
+        raise KeyboardInterrupt

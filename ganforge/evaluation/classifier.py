@@ -80,7 +80,7 @@ def learn(
     order = random_streams.generator(_SEED, "classifier").permutation(len(images))
     held_out, learned = np.sort(order[: len(order) // _HELD_OUT]), np.sort(order[len(order) // _HELD_OUT :])
     gan = _gan((*images.shape[1:],), len(class_names), min(_BATCH, len(learned)))
-    session = find_backend(default_backend(host), host).open(gan, gan.initial_state(_SEED), "float32", "auto")
+    session = find_backend(default_backend(host), host).open(gan, gan.initial_state(_SEED), "float32", "cpu")
     path = default_cache() / "classifiers" / f"{_key(images, labels, gan)}.safetensors"
     if not _restored(session, gan, path):
         _train(session, gan, images[learned], labels[learned], on_progress)

@@ -38,6 +38,7 @@ from ganforge.evaluation.subjects import OnStage, Subject, drawn, others, short
 from ganforge.plugins.host import default_host
 from ganforge.spec.arrays import Images
 from ganforge.training.best_checkpoint import step_of_best
+from ganforge.training.models import load
 
 IMAGES = 10_000
 FLOOR = "real against real"
@@ -57,6 +58,7 @@ def evaluate(
     save_features: str | Path | None = None,
     copies: str | Path | None = None,
     backend: str | None = None,
+    device: str | None = None,
     on_stage: OnStage | None = None,
 ) -> Evaluation:
     """Measure generated images against real ones.
@@ -79,12 +81,14 @@ def evaluate(
         copies: a PNG for the generated images that are closest to a training image; asks for `Evaluation.copies`, which
             takes the features of all real images, by the first extractor.
         backend: framework to draw with; by default the one that the run ran on last.
+        device: to draw on; by default the best that there is.
         on_stage: told how far it has come.
 
     Raises:
         GanforgeError: whatever of this cannot be; as much as possible is checked before minutes are spent.
     """
     place, tell = expanded(target), on_stage or (lambda *_: None)
+    loaded = partial(load, backend=backend, device=device)
     if images < LEAST:
         raise EvaluationError(f"{images} images are too few to measure; {LEAST} is the least, thousands are better")
     if checkpoint is not None and every_checkpoint:
@@ -103,7 +107,7 @@ def evaluate(
         asked = _open(extractors, shape)
         real = runs.real_images_of_run(place, given, telling)
         halves = halves_of(real.images, min(images, len(real.images.images) // 2))
-        subjects = drawn(place, steps, backend, halves, tell)
+        subjects = drawn(place, steps, loaded, halves, tell)
         seeds = (0, halves.count - 1)
     else:
         if checkpoint is not None or every_checkpoint:
@@ -123,7 +127,7 @@ def evaluate(
         )
     notes: list[str] = []
     if against is not None:
-        subjects = chain(subjects, others(expanded(against), backend, halves, shape, tell, notes))
+        subjects = chain(subjects, others(expanded(against), loaded, halves, shape, tell, notes))
     opened = _taught(asked, real.images, tell)
     reports, kept, last = _measured(opened, halves, subjects, tell)
     found_copies = None

@@ -28,6 +28,7 @@ DEFAULT_PLUGINS = (
     "ganforge.evaluation.builtin",
     "ganforge.testing.plugin",
     "ganforge.training.observers.progress",
+    "ganforge.training.observers.notebook",
     "ganforge.training.observers.journal",
     "ganforge.training.observers.snapshots",
     "ganforge.training.observers.tensorboard",

@@ -9,7 +9,7 @@ import msgspec
 from ganforge._io.convert import convert
 from ganforge.errors import RecipeError
 from ganforge.recipes.kinds import read_kind
-from ganforge.recipes.laying import merge
+from ganforge.recipes.laying import merge, with_new_names
 from ganforge.recipes.schema import ArchitectureSettings, DataSettings, Recipe, Table, check_size
 from ganforge.recipes.templates import fill, stand_in
 from ganforge.spec.gan import NETWORKS
@@ -19,7 +19,7 @@ from ganforge.spec.kinds import Kinds
 _LARGEST = 8192  # pixels on a side of what is trained on: 200 MB a picture
 
 _OPTIMIZER: Table = {"training": {network: {"optimizer": {"kind": "adam"}} for network in NETWORKS}}
-"""What is meant where a recipe, or --set, gives an optimizer's rate and not its kind."""
+"""What is meant where a recipe, or --set, gives an optimizer's learning rate and not its kind."""
 
 
 def parse(table: Mapping[str, Any], kinds: Kinds = SHIPPED_KINDS) -> Recipe:
@@ -28,7 +28,7 @@ def parse(table: Mapping[str, Any], kinds: Kinds = SHIPPED_KINDS) -> Recipe:
     Raises:
         RecipeError: an unknown key or a wrong value; the message names its place and the near names.
     """
-    prepared = merge(_OPTIMIZER, table)
+    prepared = merge(_OPTIMIZER, with_new_names(table))
     name = str(prepared.get("name", "recipe"))
     for section, settings in (("data", DataSettings), ("architecture", ArchitectureSettings)):
         if isinstance(prepared.get(section), dict):

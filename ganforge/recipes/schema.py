@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 import msgspec
 from msgspec import Meta
 
+from ganforge.data.resizing_settings import CropRounding, Filter, Fit, Resizing
 from ganforge.errors import RecipeError
 from ganforge.recipes.templates import Written
 from ganforge.spec.layers.contract import Count
@@ -38,6 +39,7 @@ class RunSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     seed: Annotated[int, Meta(ge=0)] = 0
     precision: Literal["float32", "float64", "bfloat16"] = "float32"
     device: str = "auto"
+    """The best that there is on a machine, or a common name of one (`ganforge.backend.devices`), as 'cuda:1'."""
     backend: str | None = None
     """None: the first whose framework is installed."""
     log_every: Count = 50
@@ -73,19 +75,37 @@ class DataSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     set: str = "digits"
     path: str | None = None
-    fit: Literal["cover", "stretch", "pad"] = "cover"
-    """Fill the picture and cut what is over, ignore its proportions, or show all of it on black."""
+    fit: Fit = "cover"
+    """Fill the image and cut what is over (in one step, or after resizing), ignore its proportions, or show all of it
+    on `padding`."""
     crop: ImageSize | None = None
-    """Cut so much out of each picture's centre before it is fitted; None: fit all of it."""
+    """Cut so much out of each image's center before it is fitted; None: fit all of it."""
+    crop_rounding: CropRounding = "down"
+    """If an odd number of pixels is cut off: half of it rounded down, or to the even neighbour."""
+    crop_small: Literal["refuse", "keep"] = "refuse"
+    """What to do with an image smaller than `crop`: refuse it, or keep the whole of the side that is smaller."""
+    filter: Filter = "bicubic"
+    antialias: bool = True
+    """Whether the filter widens as an image shrinks."""
+    padding: str = "black"
+    """Color around an image with fit 'pad'."""
     max_bad: Annotated[int, Meta(ge=0)] = 10
     """Pictures that may be unreadable, or smaller than `crop`, before that is an error."""
     options: Table = {}
     """The data set's own, as given; checked when it is opened."""
 
     @property
-    def crop_size(self) -> tuple[int, int] | None:
-        """(height, width)."""
-        return None if self.crop is None else height_width(self.crop)
+    def resizing(self) -> Resizing:
+        """How each image is brought to the size of the networks."""
+        return Resizing(
+            fit=self.fit,
+            crop=None if self.crop is None else height_width(self.crop),
+            crop_rounding=self.crop_rounding,
+            crop_small=self.crop_small,
+            filter=self.filter,
+            antialias=self.antialias,
+            padding=self.padding,
+        )
 
 
 class ArchitectureSettings(msgspec.Struct, frozen=True, kw_only=True):

@@ -14,14 +14,13 @@ import shutil
 import struct
 from collections.abc import Callable
 from contextlib import suppress
-from hashlib import sha256
+from hashlib import file_digest, sha256
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import numpy as np
 import safetensors
-from safetensors.numpy import load as load_arrays
 
 from ganforge._io.files import PARTIAL, flush, sweep
 from ganforge.errors import RunError, WriteError
@@ -133,15 +132,24 @@ def step_of(path: Path) -> int:
     return int(path.name.removeprefix("step-"))
 
 
-def load(path: Path) -> tuple[About, State]:
-    """A checkpoint, verified.
+def every_array(name: str) -> bool:
+    """Whether an array is wanted: each is."""
+    return True
+
+
+def load(path: Path, wanted: Callable[[str], bool] = every_array) -> tuple[About, State]:
+    """A checkpoint, verified whole.
+
+    wanted: tells by its name whether an array is read; the others take no memory.
 
     Raises:
         LaterFormat: it needs a later ganforge.
         RunError: a file is missing or damaged; the message names it.
     """
     try:
-        text, content = (path / ABOUT).read_bytes(), (path / STATE).read_bytes()
+        text = (path / ABOUT).read_bytes()
+        with (path / STATE).open("rb") as file:
+            digest = file_digest(file, "sha256")
         head = msgspec.json.decode(text, type=_Head)
         if head.format > FORMAT:
             raise LaterFormat(
@@ -155,13 +163,13 @@ def load(path: Path) -> tuple[About, State]:
         raise RunError(f"checkpoint {path} is damaged: {error.filename}: {error.strerror}") from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise RunError(f"checkpoint {path} is damaged: {ABOUT}: {error}") from error
-    digest = sha256(content)
     digest.update(_checked(about))
     if digest.hexdigest() != about.sha256:
         raise RunError(f"checkpoint {path} is damaged: {STATE} or {ABOUT} does not have the checksum given there")
     try:
-        return about, dict(sorted(load_arrays(content).items()))  # safetensors gives them in any order
-    except (safetensors.SafetensorError, KeyError, ValueError) as error:  # the latter two of types NumPy lacks
+        with safetensors.safe_open(path / STATE, "numpy") as arrays:  # mapped, not read; the names come in any order
+            return about, {name: arrays.get_tensor(name) for name in sorted(arrays.keys()) if wanted(name)}
+    except (safetensors.SafetensorError, KeyError, TypeError, ValueError, OSError) as error:  # of types NumPy lacks too
         raise RunError(f"checkpoint {path} is damaged: {STATE}: {error}") from error
 
 

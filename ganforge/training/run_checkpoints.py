@@ -55,13 +55,23 @@ def save_checkpoint(run: Run, step: int, data: str) -> Path:
     return saved
 
 
-def load_checkpoint(folder: Path, step: int) -> tuple[checkpoint.About, State]:
-    """The checkpoint of one step of a run. Raises `RunError`: it is missing or damaged."""
-    return checkpoint.load(folder / CHECKPOINTS / f"step-{step:08d}")
+def load_checkpoint(
+    folder: Path, step: int, wanted: Callable[[str], bool] = checkpoint.every_array
+) -> tuple[checkpoint.About, State]:
+    """The checkpoint of one step of a run, of it the arrays that are wanted.
+
+    Raises:
+        RunError: it is missing or damaged.
+    """
+    return checkpoint.load(folder / CHECKPOINTS / f"step-{step:08d}", wanted)
 
 
-def newest_good(folder: Path, warn: Callable[[str], None]) -> tuple[checkpoint.About, State] | None:
+def newest_good(
+    folder: Path, warn: Callable[[str], None], wanted: Callable[[str], bool] = checkpoint.every_array
+) -> tuple[checkpoint.About, State] | None:
     """The newest undamaged checkpoint of a run; damaged ones are reported and skipped. None: it has no checkpoints.
+
+    wanted: tells by its name whether an array is read.
 
     Raises:
         LaterFormat: the newest undamaged one needs a later ganforge.
@@ -70,7 +80,7 @@ def newest_good(folder: Path, warn: Callable[[str], None]) -> tuple[checkpoint.A
     damaged: list[Path] = []
     while paths := [path for path in checkpoint.checkpoints(folder / CHECKPOINTS) if path not in damaged]:
         try:
-            return checkpoint.load(paths[-1])
+            return checkpoint.load(paths[-1], wanted)
         except checkpoint.LaterFormat:
             raise
         except RunError as error:

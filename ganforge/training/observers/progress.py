@@ -62,7 +62,7 @@ class _Progress:
             console=console,
             expand=True,
             transient=True,
-            disable=not console.is_terminal,
+            disable=not _moves(console),
         )
         task = bar.add_task("training", total=run.stop, completed=run.start, losses="")
         self.display = _Display(console=console, bar=bar, task=task)
@@ -139,9 +139,14 @@ def _console() -> "Console":
     return Patient(highlight=False, soft_wrap=True)
 
 
+def _moves(console: "Console") -> bool:
+    """Whether a bar can move there; a terminal whose cursor cannot, as with TERM=dumb, gets lines."""
+    return console.is_terminal and not console.is_dumb_terminal
+
+
 def _show(display: _Display, run: RunView, step: int, scalars: Mapping[str, float]) -> None:
     display.bar.update(display.task, completed=step, losses=_worded(_losses(scalars)))
-    if not display.console.is_terminal:
+    if not _moves(display.console):
         display.console.print(
             f"step {step:,}/{run.stop:,}  {step * run.batch_images:,} images  epoch {run.epoch:,.1f}  "
             f"{run.seconds:,.1f} s  {_worded(scalars)}"
@@ -181,9 +186,9 @@ def _introduce(console: "Console", run: RunView) -> None:
     )
     workers = run.workers.shard.count
     together = f", {workers} workers" if workers > 1 else ""
-    console.print(
-        f"run {run.folder}: {run.recipe.name} on {run.recipe.run.backend}, {run.recipe.run.precision}{together}"
-    )
+    settings = run.recipe.run
+    where = f"{settings.backend} ({settings.device})"
+    console.print(f"run {run.folder}: {run.recipe.name} on {where}, {settings.precision}{together}")
     console.print(f"{count:,} pictures {height}x{width}x{channels} of data set {run.recipe.data.set}", end="")
     console.print(f", {len(run.recipe.class_names)} classes" if run.recipe.class_names else "")
     console.print(f"generator {g:,} parameters, discriminator {d:,}")
