@@ -139,7 +139,7 @@ def _gan(shape: tuple[int, int, int], classes: int, batch: int) -> Gan:
         protocol=Protocol(
             batch_size=batch,
             latent=Latent(size=1),
-            discriminator=Player(optimizer=Adam(rate=1e-3, beta1=0.9, beta2=0.999, rate_decay=1e-3)),
+            discriminator=Player(optimizer=Adam(learning_rate=1e-3, beta1=0.9, beta2=0.999, rate_decay=1e-3)),
         ),
         loss=_loss(classes),
     )

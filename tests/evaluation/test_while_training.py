@@ -4,6 +4,7 @@ import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -59,7 +60,11 @@ def saved(run: Path) -> list[int]:
 
 def test_what_is_measured_is_what_evaluate_measures(tmp_path: Path) -> None:
     """Every 20 steps and after the last; real features from the cache."""
-    run = train(tmp_path / "run", {"evaluation.every": 20, "run": {"steps": 50, "keep": 9}}).folder
+    told: list[Any] = []
+    watcher = SimpleNamespace(step_measured=lambda run, step, measures, by: told.append((step, measures, by)))
+    asked = {"evaluation.every": 20, "run": {"steps": 50, "keep": 9}}
+    run = train(tmp_path / "run", asked, callbacks=[watcher]).folder
+    assert told == [(line["step"], line["measures"], "random, 60 images") for line in lines(run)]
     assert [line["step"] for line in lines(run)] == [20, 40, 50]
     for line in lines(run):
         report = ganforge.evaluate(run, checkpoint=line["step"], images=60, extractors=["random"]).reports[0]
