@@ -7,7 +7,7 @@ from ganforge._io.lazy import lazy_exports
 if TYPE_CHECKING:
     from ganforge.data.contract import DatasetEntry, Download, ImageSet, ImageShape, NoOptions, Pixels
     from ganforge.data.download import fetch
-    from ganforge.data.extractors import Extractor, ExtractorEntry
+    from ganforge.data.extractors import Extractor, ExtractorEntry, Learner
     from ganforge.data.face_cropping import crop_faces
     from ganforge.data.folders import ImageFile, ImageFolder, by_subfolder, list_images, printable_name
     from ganforge.data.image_files import read_image
@@ -28,6 +28,7 @@ _HOMES = {
     "ImageFolder": "folders",
     "ImageSet": "contract",
     "ImageShape": "contract",
+    "Learner": "extractors",
     "NoOptions": "contract",
     "Pixels": "contract",
     "Prepared": "preparing",
@@ -56,6 +57,7 @@ __all__ = [
     "ImageFolder",
     "ImageSet",
     "ImageShape",
+    "Learner",
     "NoOptions",
     "Pixels",
     "Prepared",

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
 from PIL import Image
 
@@ -13,6 +14,7 @@ from ganforge.generation.html import card
 from ganforge.generation.loss_curves import draw_small
 from ganforge.generation.model import Model
 from ganforge.plugins.host import Host
+from ganforge.plugins.run_view import RunView
 from ganforge.recipes.schema import Recipe
 from ganforge.spec.arrays import Array, Images
 from ganforge.training.callbacks import Listeners
@@ -123,6 +125,13 @@ class Run:
         grids = sorted((self.folder / "samples").glob("step-*.png"))[-1:]
         curve = draw_small(self.history)
         return card(repr(self)[1:-1], [*grids, *([curve] if curve else [])])
+
+    def tell(self, event: str, **about: Any) -> None:
+        """Tell the plugins of one of `EVENTS`, then the callbacks, whose exceptions end the run."""
+        view: RunView = self
+        self.host.event(f"ganforge_{event}", run=view, **about)
+        for function in self.callbacks.get(event, ()):
+            function(view, *about.values())
 
     def warn(self, line: str) -> None:
         """Print a line for the user on stderr."""

@@ -11,7 +11,6 @@ from ganforge._io.files import redirect_to_devnull
 from ganforge.errors import WriteError
 from ganforge.plugins.markers import hookimpl
 from ganforge.plugins.run_view import RunView
-from ganforge.training.best_checkpoint import read_best
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -110,11 +109,7 @@ class _Progress:
                 f"done: {run.step:,} steps in {run.seconds:,.1f} s; pictures in {run.folder / 'samples'}, more by\n"
                 f"    ganforge sample {run.folder} --out grid.png"
             )
-            if run.recipe.evaluation.keep_best and (best := read_best(run.folder)) is not None:
-                console.print(
-                    f"best by {best.measure}: step {best.step:,} ({best.value:.4g}); pictures of it by\n"
-                    f"    ganforge sample {run.folder} --best --out best.png"
-                )
+            _say_which_is_best(console, run)
         elif isinstance(error, KeyboardInterrupt):
             saved = "all of it saved" if run.saved == run.step else f"saved up to step {run.saved:,}"
             console.print(f"stopped after step {run.step:,}, {saved}; go on with\n    ganforge resume {run.folder}")
@@ -165,6 +160,16 @@ def _say(display: _Display) -> None:
     if display.unsaid:
         display.console.print(display.unsaid)
         display.unsaid = ""
+
+
+def _say_which_is_best(console: "Console", run: RunView) -> None:
+    from ganforge.training.best_checkpoint import read_best
+
+    if run.recipe.evaluation.keep_best and (best := read_best(run.folder)) is not None:
+        console.print(
+            f"best by {best.measure}: step {best.step:,} ({best.value:.4g}); images of it by\n"
+            f"    ganforge sample {run.folder} --best --out best.png"
+        )
 
 
 def _losses(scalars: Mapping[str, float]) -> dict[str, float]:
