@@ -47,7 +47,7 @@ def measure_mnist(folder: Path, cache: Path) -> None:
 
 
 def decode(image_set: ImageFolder, indices: range) -> int:
-    return sum(fit_image(image_set.read(index), SHAPE, "cover").nbytes > 0 for index in indices)
+    return sum(fit_image(image_set.read(index), SHAPE).nbytes > 0 for index in indices)
 
 
 def measure_decoding(folder: Path) -> None:

@@ -117,7 +117,12 @@ class TorchRuntime:
         return Vjp(value.detach(), aux, pull, then)
 
     def compile(
-        self, function: Callable[..., tuple[Tensors, Any]], arrays: Tensors, *, changing: bool
+        self,
+        function: Callable[..., tuple[Tensors, Any]],
+        arrays: Tensors,
+        *,
+        changing: bool = False,
+        together: bool = False,
     ) -> Callable[..., Any]:
 
         def run(*inputs: Any) -> Any:

@@ -204,8 +204,13 @@ class BackendEntry:
     open: Callable[[Gan, State, Precision, str], Session]
     """`open(gan, state, precision, device)`: a session that holds `state`. Imports the framework.
 
-    `device`: 'auto' (the accelerator if there is one), 'cpu', or a framework's own name for one. Raises `PluginError`
-    when there is no such device.
+    `device`: 'auto' (the accelerator if there is one), 'cpu', or another name of `ganforge.backend.devices`. Raises
+    `PluginError` when there is no such device.
+    """
+    devices: Callable[[], Mapping[str, str]] | None = None
+    """What each device is that the framework sees on this machine, by its common name, the best first.
+
+    Imports the framework. None: it computes on the processor alone.
     """
     distributed: DistributedSupport | None = None
     """How it trains in several processes, if it can."""

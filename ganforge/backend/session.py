@@ -53,11 +53,10 @@ class GanSession:
         self._native_arrays = native_arrays
         self._arrays = runtime.arrays({name: state[name] for name in gan.shapes})
         self._model = model = Model(gan=gan, runtime=runtime)
-        self._step = runtime.compile(partial(step, model), self._arrays, changing=True)
-        self._gradients = runtime.compile(partial(gradients, model), self._arrays, changing=False)
+        self._step = runtime.compile(partial(step, model), self._arrays, changing=True, together=True)
+        self._gradients = runtime.compile(partial(gradients, model), self._arrays, together=True)
         self._draw = {
-            averaged: runtime.compile(partial(_draw, model, averaged), self._arrays, changing=False)
-            for averaged in (False, True)
+            averaged: runtime.compile(partial(_draw, model, averaged), self._arrays) for averaged in (False, True)
         }
 
     def step(self, inputs: StepInputs) -> Scalars:

@@ -1,12 +1,15 @@
 """`ganforge recipes | datasets | layers | backends | plugins` and the like: what there is."""
 
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from ganforge.cli.scaffold import new
 from ganforge.cli.show import listing
+
+if TYPE_CHECKING:
+    from ganforge.backend.contract import BackendEntry
 
 as_json = click.option("--json", "as_json", is_flag=True, help="As JSON.")
 
@@ -120,7 +123,7 @@ def optimizers(as_json: bool) -> None:
 @click.command()
 @as_json
 def backends(as_json: bool) -> None:
-    """List the backends, and how to install those that are missing."""
+    """List the backends, the devices that each sees, and how to install those that are missing."""
     from ganforge.backend.contract import BackendEntry
     from ganforge.plugins.host import default_host
     from ganforge.training.backends import missing_modules
@@ -136,6 +139,7 @@ def backends(as_json: bool) -> None:
                 "installed": not missing,
                 "versions": {} if missing else _versions(entry.modules),
                 "to install": f"pip install '{entry.install}'" if missing else None,
+                "devices": {} if missing else _devices(entry),
                 "summary": entry.summary,
             }
         )
@@ -170,6 +174,16 @@ def _settings(kind: Any) -> list[str]:
     """The settings of a kind by name, those without a default first."""
     required = len(kind.__struct_fields__) - len(kind.__struct_defaults__)
     return [name if at < required else f"[{name}]" for at, name in enumerate(kind.__struct_fields__)]
+
+
+def _devices(entry: "BackendEntry") -> dict[str, str]:
+    """The devices that a framework sees, and what each is; why it cannot tell, where it is broken."""
+    if entry.devices is None:
+        return {"cpu": ""}
+    try:
+        return dict(entry.devices())
+    except Exception as error:  # a framework that cannot be imported is what a listing must tell of
+        return {"none": f"{type(error).__name__}: {error}"}
 
 
 def _versions(modules: tuple[str, ...]) -> dict[str, str]:

@@ -13,15 +13,17 @@ if TYPE_CHECKING:
     from ganforge.data.image_files import read_image
     from ganforge.data.locate import existing_folder
     from ganforge.data.preparing import Prepared, image_channels, prepare
-    from ganforge.data.resizing import Crop, Fit, fit_image
+    from ganforge.data.resizing import fit_image
+    from ganforge.data.resizing_settings import Crop, Filter, Fit, Resizing
 
 _HOMES = {
-    "Crop": "resizing",
+    "Crop": "resizing_settings",
     "DatasetEntry": "contract",
     "Download": "contract",
     "Extractor": "extractors",
     "ExtractorEntry": "extractors",
-    "Fit": "resizing",
+    "Filter": "resizing_settings",
+    "Fit": "resizing_settings",
     "ImageFile": "folders",
     "ImageFolder": "folders",
     "ImageSet": "contract",
@@ -29,6 +31,7 @@ _HOMES = {
     "NoOptions": "contract",
     "Pixels": "contract",
     "Prepared": "preparing",
+    "Resizing": "resizing_settings",
     "by_subfolder": "folders",
     "crop_faces": "face_cropping",
     "existing_folder": "locate",
@@ -47,6 +50,7 @@ __all__ = [
     "Download",
     "Extractor",
     "ExtractorEntry",
+    "Filter",
     "Fit",
     "ImageFile",
     "ImageFolder",
@@ -55,6 +59,7 @@ __all__ = [
     "NoOptions",
     "Pixels",
     "Prepared",
+    "Resizing",
     "by_subfolder",
     "crop_faces",
     "existing_folder",

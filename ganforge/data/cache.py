@@ -30,7 +30,7 @@ from ganforge._io.locks import in_turn
 from ganforge._io.paths import expanded
 from ganforge.data.contract import ImageShape
 from ganforge.data.prefetch import map_rows
-from ganforge.data.resizing import Crop, Fit
+from ganforge.data.resizing_settings import PLAIN, Resizing
 from ganforge.errors import DataError
 
 VARIABLE = "GANFORGE_CACHE"
@@ -48,13 +48,12 @@ class Skipped:
     reason: str
 
 
-class Meta(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Meta(msgspec.Struct, frozen=True, kw_only=True):
     """What an entry holds, as meta.json."""
 
     name: str
     shape: ImageShape
-    fit: Fit
-    crop: Crop | None = None
+    resizing: Resizing = PLAIN
     class_names: tuple[str, ...]
     """Empty for a set without labels; there is no labels.npy then."""
     count: int = 0

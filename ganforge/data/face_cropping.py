@@ -18,6 +18,7 @@ from ganforge.data.contract import Pixels
 from ganforge.data.folders import ImageFolder, list_images
 from ganforge.data.locate import existing_folder
 from ganforge.data.resizing import fit_image
+from ganforge.data.resizing_settings import Resizing
 from ganforge.errors import DataError, PluginError
 
 Box = tuple[int, int, int, int]
@@ -138,7 +139,7 @@ def _within(start: float, highest: int) -> int:
 
 
 def _png(pixels: Pixels, size: int) -> bytes:
-    fitted = fit_image(pixels, (size, size, pixels.shape[2]), "stretch")
+    fitted = fit_image(pixels, (size, size, pixels.shape[2]), Resizing(fit="stretch"))
     buffer = BytesIO()
     Image.fromarray(fitted[..., 0] if fitted.shape[2] == 1 else fitted).save(buffer, format="PNG")
     return buffer.getvalue()

@@ -22,7 +22,8 @@ import numpy.typing as npt
 from ganforge.data.cache import Entry, Meta, RowFile, Skipped, default_cache, making, open_entry, publish, scratch
 from ganforge.data.checks import check_label
 from ganforge.data.contract import ImageSet, ImageShape, Pixels
-from ganforge.data.resizing import Crop, Fit, fit_image
+from ganforge.data.resizing import color_of, fit_image
+from ganforge.data.resizing_settings import PLAIN, Resizing
 from ganforge.errors import DataError, PluginError, printable
 from ganforge.spec.checks import blamed
 
@@ -64,8 +65,7 @@ def prepare(
     *,
     name: str,
     shape: ImageShape,
-    fit: Fit = "cover",
-    crop: Crop | None = None,
+    resizing: Resizing = PLAIN,
     max_bad: int = 10,
     cache: Path | None = None,
     progress: Callable[[int, int], None] | None = None,
@@ -73,17 +73,16 @@ def prepare(
 ) -> Prepared:
     """All pictures of `image_set` as uint8 of one `shape` (height, width, channels), from the cache if they are there.
 
-    `image_set.read` is called from several threads. The cache is keyed by the set's fingerprint, the shape, the fit
-    and the crop; an entry that is damaged is made again.
+    `image_set.read` is called from several threads. The cache is keyed by the set's fingerprint, the shape and the
+    resizing; an entry that is damaged is made again.
 
     Args:
         image_set: the pictures.
         name: the data set's name; begins the name of the folder in the cache.
         shape: height, width and channels (1 or 3) of every picture.
-        fit: how another aspect ratio is treated, see `ganforge.data.resizing`.
-        crop: height and width of the centre that is cut out of every picture before it is fitted; None: all of it.
-        max_bad: how many pictures that cannot be read, or are smaller than `crop`, are skipped and listed before it is
-            an error.
+        resizing: how every picture is brought to that shape.
+        max_bad: how many pictures that cannot be read, or are smaller than the crop, are skipped and listed before
+            it is an error.
         cache: folder of the cache; by default that of the variable GANFORGE_CACHE, or else the user's cache folder.
         progress: called with the number of pictures done and of all, after every few.
         waiting: called if another process is preparing the same pictures, which are then waited for.
@@ -94,15 +93,16 @@ def prepare(
     """
     if min(shape) < 1 or shape[2] not in (1, 3):
         raise DataError(f"{name}: pictures of shape {shape} cannot be made: (height, width, 1 or 3) is needed")
-    if crop is not None and min(crop) < 1:
-        raise DataError(f"{name}: a centre of {crop} cannot be cut out: (height, width) is needed")
+    if resizing.crop is not None and min(resizing.crop) < 1:
+        raise DataError(f"{name}: a centre of {resizing.crop} cannot be cut out: (height, width) is needed")
+    color_of(resizing.padding, "data.padding")
     if not len(image_set):
         raise DataError(f"{name}: the set holds no pictures")
     root = default_cache() if cache is None else cache
-    place = root / f"{name}-{_key(image_set.fingerprint, shape, fit, crop)}"
+    place = root / f"{name}-{_key(image_set.fingerprint, shape, resizing)}"
     found = open_entry(place)
     if found is None:
-        wanted = Meta(name=name, shape=shape, fit=fit, crop=crop, class_names=tuple(image_set.class_names))
+        wanted = Meta(name=name, shape=shape, resizing=resizing, class_names=tuple(image_set.class_names))
         with making(place, waiting) as found:  # now by another process
             entry = found or _make(image_set, place, wanted, max_bad, progress)
     else:
@@ -134,8 +134,11 @@ def image_channels(image_set: ImageSet) -> int:
     raise DataError(f"none of the {first}set's {len(image_set):,} pictures can be read:{_listed(skipped)}")
 
 
-def _key(fingerprint: str, shape: ImageShape, fit: Fit, crop: Crop | None) -> str:
-    return hashlib.sha256(msgspec.json.encode((_FORMAT, fingerprint, shape, fit, crop))).hexdigest()[:16]
+def _key(fingerprint: str, shape: ImageShape, resizing: Resizing) -> str:
+    plain = Resizing(fit=resizing.fit, crop=resizing.crop)
+    further = () if resizing == plain else (resizing,)  # so that entries from before there were others are still found
+    parts = (_FORMAT, fingerprint, shape, resizing.fit, resizing.crop, *further)
+    return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()[:16]
 
 
 def _make(
@@ -190,7 +193,7 @@ def _decode(image_set: ImageSet, wanted: Meta, indices: range) -> _Chunk:
     good = 0
     for index in indices:
         try:
-            images[good] = fit_image(_read(image_set, index), wanted.shape, wanted.fit, wanted.crop)
+            images[good] = fit_image(_read(image_set, index), wanted.shape, wanted.resizing)
         except (DataError, OSError) as error:
             skipped.append(_skipped(image_set, index, error))
             continue

@@ -5,6 +5,7 @@ import numpy as np
 from ganforge.data.contract import ImageShape
 from ganforge.data.extractors import Extractor
 from ganforge.data.resizing import fit_image
+from ganforge.data.resizing_settings import Resizing
 from ganforge.errors import EvaluationError
 from ganforge.spec.arrays import Array, Images
 
@@ -24,7 +25,8 @@ def open_pixels(shape: ImageShape, argument: str | None) -> Extractor:
     whole = small == shape
 
     def features(images: Images) -> Array:
-        fitted = images if whole else np.stack([fit_image(image, small, "stretch") for image in images])
+        stretch = Resizing(fit="stretch")
+        fitted = images if whole else np.stack([fit_image(image, small, stretch) for image in images])
         return fitted.reshape(len(images), -1) / 255.0
 
     return Extractor(

@@ -33,6 +33,7 @@ DEFAULT_PLUGINS = (
     "ganforge.training.observers.snapshots",
     "ganforge.training.observers.tensorboard",
     "ganforge.training.observers.watch",
+    "ganforge.evaluation.while_training",
 )
 
 _SECONDS_TO_LOAD, _SECONDS_FOR_EVENT = 10.0, 60.0

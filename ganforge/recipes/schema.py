@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 import msgspec
 from msgspec import Meta
 
+from ganforge.data.resizing_settings import CropRounding, Filter, Fit, Resizing
 from ganforge.errors import RecipeError
 from ganforge.recipes.templates import Written
 from ganforge.spec.layers.contract import Count
@@ -38,6 +39,7 @@ class RunSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     seed: Annotated[int, Meta(ge=0)] = 0
     precision: Literal["float32", "float64", "bfloat16"] = "float32"
     device: str = "auto"
+    """The best that there is on a machine, or a common name of one (`ganforge.backend.devices`), as 'cuda:1'."""
     backend: str | None = None
     """None: the first whose framework is installed."""
     log_every: Count = 50
@@ -49,24 +51,61 @@ class RunSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """Steps between checkpoints that are kept for good, beside the newest ones. None: none is."""
 
 
+Measure: TypeAlias = Literal["kid", "frechet", "precision", "recall", "density", "coverage", "mind"]
+"""Of generated images against real ones, as `ganforge.evaluation` computes them."""
+
+
+class EvaluationSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is measured while it trains."""
+
+    every: Count | None = None
+    """Steps between measurements; one more is made after the last step. None: with `keep_best` at every checkpoint,
+    otherwise never."""
+    extractor: str | None = None
+    """As `--extractor` of `ganforge evaluate`; None: the best that is installed."""
+    images: Annotated[int, Meta(ge=6)] = 1000
+    """Generated images, and real ones to compare them with; at most half of the real ones."""
+    measures: tuple[Measure, ...] = ("kid", "precision", "recall")
+    keep_best: Literal["kid", "frechet", "mind"] | None = None
+    """Keep the checkpoint at which this is lowest, whatever `keep` says."""
+
+
 class DataSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Where pictures come from. Keys beside these are the data set's own options."""
 
     set: str = "digits"
     path: str | None = None
-    fit: Literal["cover", "stretch", "pad"] = "cover"
-    """Fill the picture and cut what is over, ignore its proportions, or show all of it on black."""
+    fit: Fit = "cover"
+    """Fill the image and cut what is over (in one step, or after resizing), ignore its proportions, or show all of it
+    on `padding`."""
     crop: ImageSize | None = None
-    """Cut so much out of each picture's centre before it is fitted; None: fit all of it."""
+    """Cut so much out of each image's center before it is fitted; None: fit all of it."""
+    crop_rounding: CropRounding = "down"
+    """If an odd number of pixels is cut off: half of it rounded down, or to the even neighbour."""
+    crop_small: Literal["refuse", "keep"] = "refuse"
+    """What to do with an image smaller than `crop`: refuse it, or keep the whole of the side that is smaller."""
+    filter: Filter = "bicubic"
+    antialias: bool = True
+    """Whether the filter widens as an image shrinks."""
+    padding: str = "black"
+    """Color around an image with fit 'pad'."""
     max_bad: Annotated[int, Meta(ge=0)] = 10
     """Pictures that may be unreadable, or smaller than `crop`, before that is an error."""
     options: Table = {}
     """The data set's own, as given; checked when it is opened."""
 
     @property
-    def crop_size(self) -> tuple[int, int] | None:
-        """(height, width)."""
-        return None if self.crop is None else height_width(self.crop)
+    def resizing(self) -> Resizing:
+        """How each image is brought to the size of the networks."""
+        return Resizing(
+            fit=self.fit,
+            crop=None if self.crop is None else height_width(self.crop),
+            crop_rounding=self.crop_rounding,
+            crop_small=self.crop_small,
+            filter=self.filter,
+            antialias=self.antialias,
+            padding=self.padding,
+        )
 
 
 class ArchitectureSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -99,11 +138,18 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     discriminator: tuple[Written, ...] | None = None
     training: Protocol = Protocol()
     run: RunSettings = RunSettings()
+    evaluation: EvaluationSettings = EvaluationSettings()
 
     @property
     def size(self) -> tuple[int, int]:
         """(height, width)."""
         return height_width(self.image_size)
+
+    @property
+    def evaluate_every(self) -> int | None:
+        """Steps between measurements; None: none is made."""
+        at_checkpoints = self.run.checkpoint_every if self.evaluation.keep_best is not None else None
+        return self.evaluation.every or at_checkpoints
 
     def with_run(self, **settings: Any) -> "Recipe":
         """The recipe with other settings of `[run]`."""

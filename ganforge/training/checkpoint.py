@@ -58,10 +58,8 @@ class _Head(msgspec.Struct, frozen=True):
     format: int
 
 
-def save(folder: Path, state: State, about: About, *, keep: int, keep_every: int | None = None) -> Path:
-    """Write `state` as a checkpoint into `folder`; afterwards remove earlier ones.
-
-    The `keep` newest stay, and those of steps that `keep_every` divides.
+def save(folder: Path, state: State, about: About) -> Path:
+    """Write `state` as a checkpoint into `folder`.
 
     Raises:
         WriteError: it cannot be written; earlier checkpoints are untouched.
@@ -84,10 +82,14 @@ def save(folder: Path, state: State, about: About, *, keep: int, keep_every: int
         raise WriteError(
             f"checkpoint {final} cannot be written: {error.strerror}; what was saved before is untouched"
         ) from error
-    for old in checkpoints(folder)[:-keep]:
-        if keep_every is None or _step(old) % keep_every:
-            _discard(old)
     return final
+
+
+def prune(folder: Path, *, keep: int, keep_every: int | None = None, best: int | None = None) -> None:
+    """Remove checkpoints but for the `keep` newest, those of steps that `keep_every` divides and that of step `best`."""
+    for old in checkpoints(folder)[:-keep]:
+        if step_of(old) != best and (keep_every is None or step_of(old) % keep_every):
+            _discard(old)
 
 
 def _discard(path: Path) -> None:
@@ -107,7 +109,7 @@ def set_aside(folder: Path, step: int) -> None:
         WriteError: they cannot be renamed.
     """
     for path in checkpoints(folder):
-        if _step(path) > step:
+        if step_of(path) > step:
             aside = path.with_name(f"{path.name}.damaged")
             try:
                 shutil.rmtree(aside, ignore_errors=True)  # of an earlier time
@@ -122,10 +124,11 @@ def checkpoints(folder: Path) -> list[Path]:
         named = [path for path in folder.glob("step-*") if path.name.removeprefix("step-").isdecimal()]
         found = [path for path in named if path.is_dir()]
         if all(map(os.path.lexists, named)):  # else one was removed beside us, and a newer one may have come unseen
-            return sorted(found, key=_step)
+            return sorted(found, key=step_of)
 
 
-def _step(path: Path) -> int:
+def step_of(path: Path) -> int:
+    """The step of a checkpoint, by its name."""
     return int(path.name.removeprefix("step-"))
 
 

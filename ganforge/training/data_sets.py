@@ -46,8 +46,7 @@ def decode(recipe: Recipe, image_set: ImageSet, on_progress: OnProgress | None =
         image_set,
         name=recipe.data.set,
         shape=(*recipe.size, recipe.channels),
-        fit=recipe.data.fit,
-        crop=recipe.data.crop_size,
+        resizing=recipe.data.resizing,
         max_bad=recipe.data.max_bad,
         progress=on_progress,
     )

@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ganforge._io.files import sweep
+from ganforge.backend.devices import AUTO
 from ganforge.errors import RunError
 from ganforge.plugins.host import default_host
 from ganforge.plugins.kinds import known_kinds
 from ganforge.recipes.reading import read
 from ganforge.training import checkpoint
-from ganforge.training.backends import choose_backend
+from ganforge.training.backends import choose_backend, on_device, tell_of_change
 from ganforge.training.callbacks import listeners
 from ganforge.training.data_sets import OnProgress
 from ganforge.training.distributed import check_same_inputs, gather
@@ -18,6 +19,7 @@ from ganforge.training.models import open_model
 from ganforge.training.observers.notebook import is_quiet
 from ganforge.training.run import Run
 from ganforge.training.run_checkpoints import check_same_recipe, newest_good
+from ganforge.training.run_events import ask_plugins
 from ganforge.training.run_folder import CHECKPOINTS, held, read_recipe, write_recipe
 from ganforge.training.train_run import train_run
 
@@ -40,7 +42,7 @@ def resume(
         backend: by default the one that it ran on last.
         steps: another number of steps in all.
         data: where its images lie now, if they have moved.
-        device: by default the one that it ran on last.
+        device: by default "auto", the best that there is on this machine, wherever the run was before.
         callbacks, quiet, on_progress: see `train`.
 
     Raises:
@@ -48,9 +50,11 @@ def resume(
     """
     told, host, folder = listeners(callbacks), default_host(), Path(folder)
     kinds = known_kinds(host)
-    recipe = read(read_recipe(folder, kinds), host, kinds, data=data, backend=backend, steps=steps, device=device)
+    before = read_recipe(folder, kinds)
+    recipe = read(before, host, kinds, data=data, backend=backend, steps=steps, device=device or AUTO)
     chosen = choose_backend(recipe, host)
     workers = gather(chosen, host)
+    recipe = on_device(recipe, chosen, workers)
     with held(folder, workers, host.warn) as writes:
         if writes:
             sweep(folder)
@@ -71,11 +75,13 @@ def resume(
             )
         model = open_model(experiment, state or experiment.gan.initial_state(experiment.recipe.run.seed))
         check_same_inputs(workers, experiment.recipe, experiment.images_hash, start)
+        ask_plugins(experiment, host)
         if writes:
             checkpoint.set_aside(folder / CHECKPOINTS, start)
             write_recipe(folder, experiment.recipe)
         run = Run(folder=folder, experiment=experiment, model=model, host=host, quiet=is_quiet(quiet), callbacks=told)
         run.start = run.step = run.saved = start
         run.seconds_before = about.seconds if about is not None else 0.0
+        tell_of_change(recipe, before.run.device, f"run {folder}", host.warn)
         train_run(run)
     return run

@@ -4,11 +4,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ganforge.plugins.host import Host
 from ganforge.plugins.run_view import RunView
 from ganforge.training.distributed import anyone
+from ganforge.training.experiment import Experiment
 from ganforge.training.run import Run
 from ganforge.training.run_checkpoints import save_checkpoint
 from ganforge.training.stop_request import StopRequest
+
+
+def ask_plugins(experiment: Experiment, host: Host) -> None:
+    """Let the plugins of the first worker look at what is to be trained. Raises what they refuse it with."""
+    if experiment.workers.shard.rank == 0:
+        host.event("ganforge_run_planned", recipe=experiment.recipe, data=experiment.prepared)
 
 
 @dataclass(frozen=True, kw_only=True)

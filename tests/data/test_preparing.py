@@ -1,6 +1,7 @@
 """Preparing an image set: cache, bad pictures, what others leave there."""
 
 import errno
+import hashlib
 import json
 import os
 import shutil
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from mmap import mmap
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 from filelock import FileLock
@@ -18,6 +20,7 @@ from filelock import FileLock
 from ganforge.data.cache import RowFile, default_cache
 from ganforge.data.contract import ImageSet, Pixels
 from ganforge.data.preparing import Prepared, Skipped, image_channels, prepare
+from ganforge.data.resizing_settings import Resizing
 from ganforge.errors import DataError, PluginError
 
 SHAPE = (8, 8, 1)
@@ -90,11 +93,26 @@ def test_second_time_from_the_cache_without_a_read(tmp_path: Path) -> None:
 def test_what_changes_the_pictures_changes_the_key(tmp_path: Path) -> None:
     made(Counting(), tmp_path)
     assert not made(Counting(fingerprint="other"), tmp_path).from_cache
-    assert not made(Counting(), tmp_path, fit="pad").from_cache
+    assert not made(Counting(), tmp_path, resizing=Resizing(fit="pad")).from_cache
     assert not prepare(Counting(), name="counting", shape=(8, 8, 3), cache=tmp_path).from_cache
-    assert not made(Counting(), tmp_path, crop=(9, 9)).from_cache
-    assert not made(Counting(), tmp_path, crop=(9, 8)).from_cache
-    assert len(list(tmp_path.iterdir())) == 6
+    assert not made(Counting(), tmp_path, resizing=Resizing(crop=(9, 9))).from_cache
+    assert not made(Counting(), tmp_path, resizing=Resizing(crop=(9, 8))).from_cache
+    for further in (
+        Resizing(filter="bilinear"),
+        Resizing(antialias=False),
+        Resizing(crop=(9, 9), crop_rounding="even"),
+        Resizing(crop=(9, 9), crop_small="keep"),
+        Resizing(fit="pad", padding="white"),
+    ):
+        assert not made(Counting(), tmp_path, resizing=further).from_cache
+    assert len(list(tmp_path.iterdir())) == 11
+
+
+def test_settings_that_are_newer_than_a_cache_leave_its_keys_alone(tmp_path: Path) -> None:
+    """As computed before there were filters."""
+    made(Counting(), tmp_path, resizing=Resizing(fit="pad", crop=(9, 8)))
+    old = hashlib.sha256(json.dumps([1, "counting", [8, 8, 1], "pad", [9, 8]], separators=(",", ":")).encode())
+    assert entry(tmp_path).name == f"counting-{old.hexdigest()[:16]}"
 
 
 def test_a_set_without_labels(tmp_path: Path) -> None:
@@ -114,8 +132,8 @@ def test_bad_pictures_are_skipped_and_listed(tmp_path: Path) -> None:
 
 
 def test_pictures_smaller_than_the_crop_are_bad_ones(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"more than 10 of 600 .*\n  picture 0: 10x12 pixels .*crop = 11x12\n"):
-        made(Counting(), tmp_path, crop=(11, 12))
+    with pytest.raises(DataError, match=r"more than 10 of 600 .*\n  picture 0: 10x12 pixels .*crop = 11x12; "):
+        made(Counting(), tmp_path, resizing=Resizing(crop=(11, 12)))
 
 
 def test_too_many_bad_pictures(tmp_path: Path) -> None:
@@ -264,7 +282,7 @@ def test_impossible_shape(tmp_path: Path) -> None:
         with pytest.raises(DataError, match="cannot be made"):
             prepare(Counting(), name="counting", shape=shape, cache=tmp_path)
     with pytest.raises(DataError, match="cannot be cut out"):
-        made(Counting(), tmp_path, crop=(0, 4))
+        made(Counting(), tmp_path, resizing=Resizing(crop=(0, 4)))
 
 
 def test_a_cache_that_cannot_be_written(tmp_path: Path) -> None:
@@ -295,8 +313,7 @@ def test_meta_says_what_it_is(tmp_path: Path) -> None:
     assert meta == {
         "name": "counting",
         "shape": [8, 8, 1],
-        "fit": "cover",
-        "crop": None,
+        "resizing": msgspec.to_builtins(Resizing()),
         "class_names": ["even", "odd"],
         "count": 599,
         "skipped": [{"where": "picture 3", "reason": "torn"}],

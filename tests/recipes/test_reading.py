@@ -59,9 +59,11 @@ _OPTIONS = st.dictionaries(
     _WORD, st.integers(-9, 9) | st.booleans() | _TEXT | st.lists(st.integers(0, 3), max_size=2), max_size=2
 )
 _OPTIMIZER = st.one_of(
-    st.fixed_dictionaries({"kind": st.just("adam")}, optional={"rate": st.floats(1e-6, 1), "clip": st.floats(0.1, 9)}),
-    st.fixed_dictionaries({"kind": st.just("rmsprop"), "rate": st.floats(1e-6, 1)}),
-    st.fixed_dictionaries({"kind": st.just("sgd"), "rate": st.floats(1e-6, 1), "momentum": st.floats(0, 0.9)}),
+    st.fixed_dictionaries(
+        {"kind": st.just("adam")}, optional={"learning_rate": st.floats(1e-6, 1), "clip": st.floats(0.1, 9)}
+    ),
+    st.fixed_dictionaries({"kind": st.just("rmsprop"), "learning_rate": st.floats(1e-6, 1)}),
+    st.fixed_dictionaries({"kind": st.just("sgd"), "learning_rate": st.floats(1e-6, 1), "momentum": st.floats(0, 0.9)}),
 )
 _PLAYER = st.fixed_dictionaries({}, optional={"updates": st.integers(1, 5), "optimizer": _OPTIMIZER})
 _LAYER = st.sampled_from(
@@ -162,7 +164,7 @@ def test_image_sizes(given: Any, size: tuple[int, int]) -> None:
 
 @pytest.mark.parametrize(("given", "size"), [(108, (108, 108)), ("96x80", (96, 80)), ([9, 12], (9, 12)), (None, None)])
 def test_crops(given: Any, size: tuple[int, int] | None) -> None:
-    assert parse({"name": "x"} | ({} if given is None else {"data": {"crop": given}})).data.crop_size == size
+    assert parse({"name": "x"} | ({} if given is None else {"data": {"crop": given}})).data.resizing.crop == size
 
 
 # Refusals ------------------------------------------------------------------------------------------------------------
@@ -204,13 +206,13 @@ CONV = {"kind": "conv", "filters": 3, "kernel": 3}
         ({"run": {"precision": "float16"}}, "'float16' at run.precision; did you mean 'bfloat16'"),
         ({"data": {"crop": "108"}}, "data.crop takes one number or HEIGHTxWIDTH, as 96x64, not '108'"),
         ({"data": {"crop": 0}}, "data.crop must be at least 1, not 0"),
-        ({"data": {"fit": "zzz"}}, "'zzz' at data.fit; known: cover, pad, stretch"),
+        ({"data": {"fit": "zzz"}}, "'zzz' at data.fit; known: cover, pad, resize_crop, stretch"),
         # values
         ({"training": {"batch_size": 0}}, "training.batch_size must be a whole number >= 1$"),
         ({"training": {"batch_size": "many"}}, "training.batch_size must be a whole number, not text$"),
         (
             {"training": {"generator": {"optimizer": {"kind": "rmsprop"}}}},
-            r"key 'rate' is missing in \[training.generator.optimizer\]; it must be a number > 0$",
+            r"key 'learning_rate' is missing in \[training.generator.optimizer\]; it must be a number > 0$",
         ),
         ({"training": {"penalty": {"name": "r11"}}}, r"'weight' is missing in \[training.penalty\]; .* a number > 0$"),
         ({"generator": [CONV | {"kernel_init": {"std": 0.1}}]}, "key 'kind' is missing .*; it may be constant, .* or "),
@@ -220,8 +222,8 @@ CONV = {"kind": "conv", "filters": 3, "kernel": 3}
         ({"run": {"seed": 2**63}}, "run.seed is too large"),
         ({"training": {"average": {"decay": float("nan")}}}, "training.average.decay must be a finite number"),
         (
-            {"training": {"generator": {"optimizer": {"kind": "sgd", "rate": float("inf")}}}},
-            "optimizer.rate must be a fin",
+            {"training": {"generator": {"optimizer": {"kind": "sgd", "learning_rate": float("inf")}}}},
+            "optimizer.learning_rate must be a fin",
         ),
         (
             {"generator": [CONV | {"kernel_init": {"kind": "constant", "value": float("-inf")}}]},

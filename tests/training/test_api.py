@@ -361,7 +361,7 @@ def test_a_recipe_field_that_is_newer_than_the_checkpoint_has_its_default(whole:
         about, state = checkpoint.load(path)
         del about.recipe["training"]["order"]
         shutil.rmtree(path)
-        checkpoint.save(path.parent, state, about, keep=9)
+        checkpoint.save(path.parent, state, about)
     assert ganforge.resume("whole", steps=11).step == 11
 
 

@@ -25,6 +25,7 @@ from ganforge.data.contract import ImageSet
 from ganforge.data.folders import ImageFile
 from ganforge.data.image_files import read_image
 from ganforge.data.resizing import fit_image
+from ganforge.data.resizing_settings import Resizing
 
 from ..containers import gzipped, one_of, png, tar_content, tar_header
 from ..target import Target, bundle, unbundle
@@ -118,8 +119,9 @@ def _read_picture(document: bytes, folder: Path) -> None:
     with patch.object(image_files, "PIXEL_LIMIT", _PIXEL_LIMIT):
         pixels = read_image(io.BytesIO(document), "it")
     for shape in ((8, 6, 3), (5, 8, 1)):
-        for fit in ("cover", "stretch", "pad"):
-            assert fit_image(pixels, shape, fit).shape == shape
+        for fit in ("cover", "resize_crop", "stretch", "pad"):
+            for method in ("bicubic", "area"):
+                assert fit_image(pixels, shape, Resizing(fit=fit, filter=method)).shape == shape
 
 
 def _encoded(picture: Image.Image, kind: str, **settings: object) -> bytes:
