@@ -59,6 +59,15 @@ def read_image(source: Path | IO[bytes], where: str) -> Pixels:
     return _eight_bits(_load(source, where), where)
 
 
+def pixels_of(image: Image.Image, where: str) -> Pixels:
+    """An image of Pillow's as `read_image` would have read it: upright, uint8 (height, width, 1 or 3).
+
+    Raises:
+        DataError: it cannot be decoded, or its white level is ambiguous.
+    """
+    return _eight_bits(_upright(image), where)
+
+
 def _load(source: Path | IO[bytes], where: str) -> Image.Image:
     try:
         with _opened(source) as file:
