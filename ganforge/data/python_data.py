@@ -191,11 +191,10 @@ def _from_hugging_face(data: Any, wanted: Wanted) -> ImageSet:
     if label is not None and kinds[label] == "ClassLabel":
         wanted = _with(wanted, wanted.class_names or data.features[label].names)
     # As files, so that they are read as all others are: upright, 16 bits scaled, over the background.
-    files = data.select_columns([image] if label is None else [image, label])
-    files = files.cast_column(image, type(data.features[image])(decode=False))
+    files = data.with_format("arrow", columns=[image] if label is None else [image, label])
 
     def item(index: int) -> Item:
-        row = files[index]
+        row = files[index].to_pylist()[0]
         content, where = row[image], f"{wanted.name}[{index}]"
         source = BytesIO(content["bytes"]) if content["bytes"] is not None else Path(content["path"])
         return read_image(source, where), None if label is None else row[label]
