@@ -53,7 +53,9 @@ def evident_range(dtype: np.dtype[Any], low: float, high: float, where: str) -> 
     )
 
 
-def check_range(value_range: ValueRange, low: float, high: float, where: str) -> ValueRange:
+def check_range(
+    value_range: ValueRange, low: float, high: float, where: str, option: str = "value_range"
+) -> ValueRange:
     """`value_range`, which pixels between `low` and `high` must keep to.
 
     Raises:
@@ -61,9 +63,9 @@ def check_range(value_range: ValueRange, low: float, high: float, where: str) ->
     """
     black, white = value_range
     if not (np.isfinite([black, white]).all() and black < white):
-        raise DataError(f"{where}: value_range ({black:g}, {white:g}) is no range: (black, white) with black < white")
+        raise DataError(f"{where}: {option} ({black:g}, {white:g}) is no range: (black, white) with black < white")
     if not (black <= low and high <= white):
-        raise DataError(f"{where}: pixels from {low:g} to {high:g} lie outside value_range ({black:g}, {white:g})")
+        raise DataError(f"{where}: pixels from {low:g} to {high:g} lie outside {option} ({black:g}, {white:g})")
     return black, white
 
 
