@@ -57,7 +57,7 @@ def train(
     from ganforge.recipes.laying import parse_assignments
     from ganforge.recipes.reading import DEFAULT_RECIPE, RecipeLike, read
     from ganforge.training import starting
-    from ganforge.training.looking import look
+    from ganforge.training.looking import FOLDER, look, open_at
 
     if settings["steps"] and settings["epochs"]:
         raise click.UsageError("give either --steps or --epochs")
@@ -66,7 +66,7 @@ def train(
     host = default_host()
     chosen: RecipeLike = recipe or DEFAULT_RECIPE
     if recipe is None and path is not None:
-        found = look(path, dataset, assignments, host)
+        found = look(open_at(path, dataset, parse_assignments(assignments), host), dataset or FOLDER)
         chosen, dataset = found.table, found.dataset
         if answer.words:
             click.echo(str(found), err=True)

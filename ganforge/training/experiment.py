@@ -68,9 +68,15 @@ class Experiment:
 
 
 def resolve(
-    recipe: Recipe, host: Host, backend: BackendEntry | None = None, workers: Workers = SINGLE_PROCESS
+    recipe: Recipe,
+    host: Host,
+    backend: BackendEntry | None = None,
+    workers: Workers = SINGLE_PROCESS,
+    image_set: ImageSet | None = None,
 ) -> Experiment:
     """The experiment that a recipe describes: names found, data set opened, networks built. Nothing is decoded.
+
+    image_set: the images that a caller has handed over; None: the recipe's data set is opened.
 
     Raises:
         GanforgeError: whatever of the recipe cannot be.
@@ -78,7 +84,7 @@ def resolve(
     parts = find_parts(recipe, host)
     assert parts.data_set is not None
     try:
-        completed, image_set = with_data(recipe, parts.data_set)
+        completed, image_set = with_data(recipe, parts.data_set, image_set)
     except DataError as error:
         fits = fitting_data_sets(recipe.data.path, host, but=recipe.data.set) if recipe.data.path else []
         if not fits:

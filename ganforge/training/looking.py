@@ -1,14 +1,16 @@
 """A look at images that come without a recipe: what they are, and what to train on them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import median
+from typing import Any
 
 from ganforge.data.contract import DatasetEntry, ImageSet
 from ganforge.data.preparing import image_channels
 from ganforge.errors import DataError, GanforgeError
 from ganforge.plugins.host import Host
-from ganforge.recipes.laying import override, parse_assignments
+from ganforge.recipes.laying import override
 from ganforge.recipes.parsing import parse
 from ganforge.recipes.schema import Table
 from ganforge.training.data_sets import open_data
@@ -19,7 +21,7 @@ SIZES = (64, 48, 32, 28, 24, 16, 8)
 """Sides to train at. A larger one has to be asked for: its cost grows with its area."""
 _SEEN = 50
 """Images whose size is looked at, spread over the set."""
-_FOLDER = "folder"
+FOLDER = "folder"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,19 +53,31 @@ class Found:
         )
 
 
-def look(path: str, dataset: str | None, assignments: Sequence[str], host: Host) -> Found:
-    """Look at the images at `path` and choose what to train on them.
+def open_at(path: str | Path, dataset: str | None, overrides: Mapping[str, Any], host: Host) -> ImageSet:
+    """The images at `path`.
 
-    dataset: of the name; by default the folder's.
+    Args:
+        path: a folder, or what else the data set reads.
+        dataset: the data set that reads it; by default the folder's.
+        overrides: of the recipe; those of `data` count.
+        host: gives the data set.
+
+    Raises:
+        DataError: there is no image.
+    """
+    given = override({"name": "look", "data": {"set": dataset or FOLDER, "path": str(path)}}, overrides)
+    recipe = parse({"name": "look", "data": given["data"]})
+    return open_data(recipe, find_data_set(recipe, host))
+
+
+def look(image_set: ImageSet, dataset: str) -> Found:
+    """Look at images and choose what to train on them.
+
+    dataset: name of the data set that they come from.
 
     Raises:
         DataError: there is no image that can be read.
     """
-    name = dataset or _FOLDER
-    options = {key: value for key, value in parse_assignments(assignments).items() if key.startswith("data.")}
-    given = override({"name": "look", "data": {"set": name, "path": path}}, options)
-    recipe = parse(given)
-    image_set = open_data(recipe, find_data_set(recipe, host))
     sizes = _sizes(image_set)
     side = median(min(size) for size in sizes)
     classes = tuple(image_set.class_names) if len(image_set.class_names) > 1 else ()
@@ -77,7 +91,7 @@ def look(path: str, dataset: str | None, assignments: Sequence[str], host: Host)
         table["training.batch_size"] = max(1, len(image_set) // 2)
     heights, widths = zip(*sizes, strict=True)
     return Found(
-        dataset=name,
+        dataset=dataset,
         images=len(image_set),
         heights=(min(heights), max(heights)),
         widths=(min(widths), max(widths)),
@@ -99,7 +113,7 @@ def fitting_data_sets(path: str, host: Host, but: str) -> list[str]:
                 found.append(name)
         except GanforgeError:
             continue
-    return sorted(found, key=lambda name: name != _FOLDER)
+    return sorted(found, key=lambda name: name != FOLDER)
 
 
 def _sizes(image_set: ImageSet) -> list[tuple[int, int]]:
