@@ -65,7 +65,8 @@ def _member(kind: type, name: str) -> str:
     """A method, a property, or a field, whose text stands below it in the class."""
     member = inspect.getattr_static(kind, name, None)
     if inspect.isfunction(member):
-        return f"#### {kind.__name__}.{name}\n\n{_code(name, str(inspect.signature(member)))}{_prose(member.__doc__ or '')}\n"
+        code = _code(name, str(inspect.signature(member)))
+        return f"#### {kind.__name__}.{name}\n\n{code}{_prose(member.__doc__ or '')}\n"
     if isinstance(member, property):
         return f"#### {kind.__name__}.{name}\n\n{_prose(member.__doc__ or '')}\n"
     found = re.search(rf'^    {name}: [^\n]*\n    """(.*?)"""', inspect.getsource(kind), re.MULTILINE | re.DOTALL)
