@@ -164,6 +164,12 @@ def test_a_model_in_one_file(model: Model, place: Path) -> None:
     assert not any(name.startswith("optimizer/") for name in loaded.session.state())
 
 
+def test_a_file_without_the_discriminator_draws_the_same(model: Model, place: Path) -> None:
+    whole, slim = model.save("whole.safetensors"), model.save("slim.safetensors", discriminator=False)
+    assert slim.stat().st_size < whole.stat().st_size
+    assert (ganforge.load(slim).sample(4) == model.sample(4)).all()
+
+
 def test_a_file_of_another_kind_or_a_damaged_one(model: Model, place: Path) -> None:
     with pytest.raises(GanforgeError, match=r"ends in \.safetensors"):
         model.save("model.pt")
