@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from ganforge.data.image_files import read_image
     from ganforge.data.locate import existing_folder
     from ganforge.data.preparing import Prepared, image_channels, prepare
+    from ganforge.data.python_data import as_image_set
     from ganforge.data.resizing import fit_image
     from ganforge.data.resizing_settings import Crop, Filter, Fit, Resizing
 
@@ -33,6 +34,7 @@ _HOMES = {
     "Pixels": "contract",
     "Prepared": "preparing",
     "Resizing": "resizing_settings",
+    "as_image_set": "python_data",
     "by_subfolder": "folders",
     "crop_faces": "face_cropping",
     "existing_folder": "locate",
@@ -62,6 +64,7 @@ __all__ = [
     "Pixels",
     "Prepared",
     "Resizing",
+    "as_image_set",
     "by_subfolder",
     "crop_faces",
     "existing_folder",

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import msgspec
 import numpy as np
@@ -27,6 +27,7 @@ class NoOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """The options of a data set that has none."""
 
 
+@runtime_checkable
 class ImageSet(Protocol):
     """An opened data set: random access to its pictures. Must be cheap to open; pictures are read when asked for."""
 

@@ -22,7 +22,8 @@ import numpy.typing as npt
 from ganforge.data.cache import Entry, Meta, RowFile, Skipped, default_cache, making, open_entry, publish, scratch
 from ganforge.data.checks import check_label
 from ganforge.data.contract import ImageSet, ImageShape, Pixels
-from ganforge.data.resizing import color_of, fit_image
+from ganforge.data.pixel_values import color_of
+from ganforge.data.resizing import fit_image
 from ganforge.data.resizing_settings import PLAIN, Resizing
 from ganforge.errors import DataError, PluginError, printable
 from ganforge.spec.checks import blamed
