@@ -67,6 +67,48 @@ class ImageSet(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
+class LeftOut:
+    """Files that an opened data set leaves out, for one reason."""
+
+    reason: str
+    count: int
+    example: str
+    """One of them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageFacts:
+    """What an image is at its source, before it becomes 8 bits a channel."""
+
+    color: bool
+    transparent: bool
+    """Whether it has an alpha channel or a transparent color."""
+    deep: bool
+    """Whether it has more than 8 bits a channel."""
+    highest: int
+    """Largest value of a deep one; 0 for others."""
+
+
+@runtime_checkable
+class Describes(Protocol):
+    """What an image set may have besides, so that people are told what is taken, left out and changed."""
+
+    @property
+    def left_out(self) -> tuple[LeftOut, ...]:
+        """What lies beside the images and is not taken."""
+        ...
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences on what was found: where labels come from or why there are none, links that were followed."""
+        ...
+
+    def facts(self, index: int) -> ImageFacts:
+        """What image `index` is, at the cost of its header where that is enough. Raises as `read`."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
 class Download:
     """One file of a data set's official source."""
 

@@ -6,7 +6,6 @@ the header alone where that is enough; nothing is ever allocated on the word of 
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,7 +15,7 @@ import msgspec
 import numpy as np
 from PIL import Image, UnidentifiedImageError, features
 
-from ganforge.data.contract import Pixels
+from ganforge.data.contract import ImageFacts, Pixels
 from ganforge.data.pixel_values import check_range, color_of, eight_bits
 from ganforge.errors import DataError
 
@@ -82,19 +81,6 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 PLAIN_READING = Reading()
-
-
-@dataclass(frozen=True, kw_only=True)
-class ImageFacts:
-    """What an image file holds, before it becomes 8 bits a channel."""
-
-    color: bool
-    transparent: bool
-    """Whether it has an alpha channel or a transparent color."""
-    deep: bool
-    """Whether it has more than 8 bits a channel."""
-    highest: int
-    """Largest value of a deep one; 0 for others."""
 
 
 @cache

@@ -8,10 +8,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from ganforge.data import Pixels, existing_folder
+from ganforge.data import Pixels, existing_folder, read_idx
 from ganforge.errors import DataError
 from ganforge_mnist import Split
-from ganforge_mnist.idx import read_idx
 
 _PARTS: Mapping[Split, Sequence[str]] = {"train": ("train",), "test": ("t10k",), "both": ("train", "t10k")}
 _CLASSES = 10
