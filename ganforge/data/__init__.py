@@ -28,8 +28,10 @@ if TYPE_CHECKING:
     from ganforge.data.readers.opening import OpenOptions, open_images
     from ganforge.data.resizing import fit_image
     from ganforge.data.resizing_settings import Crop, Filter, Fit, Resizing
+    from ganforge.data.survey import Account, take_account
 
 _HOMES = {
+    "Account": "survey",
     "Crop": "resizing_settings",
     "DatasetEntry": "contract",
     "Describes": "contract",
@@ -62,9 +64,11 @@ _HOMES = {
     "printable_name": "folders",
     "read_idx": "readers.idx",
     "read_image": "image_files",
+    "take_account": "survey",
 }
 
 __all__ = [
+    "Account",
     "Crop",
     "DatasetEntry",
     "Describes",
@@ -97,6 +101,7 @@ __all__ = [
     "printable_name",
     "read_idx",
     "read_image",
+    "take_account",
 ]
 
 __getattr__, __dir__ = lazy_exports(__name__, _HOMES)

@@ -148,6 +148,6 @@ def _check_agree(first: Labelling, other: Labelling, files: Sequence[ImageFile])
             continue
         if matched.setdefault(one, (two, file.name))[0] != two or matched.setdefault(f"\0{two}", (one, ""))[0] != one:
             raise DataError(
-                f"{first.note} and {other.note} disagree: {printable_name(file.name)} is {one!r} by the one and {two!r} "
-                "by the other. Choose with --set data.labels=subfolders, none or the table's name"
+                f"{first.note} and {other.note} disagree: {printable_name(file.name)} is {one!r} by the one and "
+                f"{two!r} by the other. Choose with --set data.labels=subfolders, none or the table's name"
             )

@@ -56,8 +56,8 @@ def zip_source(path: Path, *, by_content: bool = False) -> ZipSource:
             raise DataError(f"{path}: {printable_name(name)} is encrypted. Unpack it, and give the folder to --data")
         if member.file_size > max(_SMALL, _RATIO * member.compress_size) or member.file_size > MEMBER_LIMIT:
             raise DataError(
-                f"{path}: {printable_name(name)} would grow from {member.compress_size:,} to {member.file_size:,} bytes, "
-                "as no image does; it is not read"
+                f"{path}: {printable_name(name)} would grow from {member.compress_size:,} to {member.file_size:,} "
+                "bytes, as no image does; it is not read"
             )
         if name in members:
             raise DataError(f"{path}: holds {printable_name(name)} twice")
