@@ -1,13 +1,14 @@
 """A network as JAX has it: a pure function and its pytree of arrays, to be differentiated, compiled and exported."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import jax
 import numpy as np
 
 from ganforge.backend import Runtime, forward_pass
-from ganforge.spec import Gan, NetworkName
+from ganforge.errors import StateError
+from ganforge.spec import Gan, NetworkName, State
 
 Params = dict[str, dict[str, jax.Array]]
 """By layer, then by array: `params["03_conv"]["kernel"]`."""
@@ -39,3 +40,11 @@ def build(runtime: Runtime, gan: Gan, network: NetworkName, arrays: dict[str, ja
         return forward_pass(runtime, nodes, own, x, hot)[0]
 
     return NativeNetwork(apply, params)
+
+
+def arrays(network: NetworkName, module: NativeNetwork | Params) -> State:
+    """The arrays of a `NativeNetwork`, or of its `params` alone, by their names in the network."""
+    params = module.params if isinstance(module, NativeNetwork) else module
+    if not isinstance(params, Mapping) or not all(isinstance(kinds, Mapping) for kinds in params.values()):
+        raise StateError(f"JAX's weights are read from (apply, params) or params, not from {type(module).__name__}")
+    return {f"{layer}/{kind}": np.asarray(array) for layer, kinds in params.items() for kind, array in kinds.items()}

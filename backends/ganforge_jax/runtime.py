@@ -41,8 +41,18 @@ def open_session(gan: Gan, state: State, precision: Precision, device: str) -> S
     return session_of(gan, state, precision, devices.find(device), SingleProcess())
 
 
-def session_of(gan: Gan, state: State, precision: Precision, device: jax.Device, replicas: Collective) -> Session:
-    """The same, of one of the processes that train together."""
+def session_of(
+    gan: Gan,
+    state: State,
+    precision: Precision,
+    device: jax.Device,
+    replicas: Collective,
+    together: Callable[..., Function] = jax.jit,
+) -> Session:
+    """The same, of one of the processes that train together.
+
+    together: compiles what all of them run at once.
+    """
     tuned = device.platform == "cpu" and not plain_asked()
     if tuned:
         cpu.keep_freed_memory()
@@ -54,9 +64,10 @@ def session_of(gan: Gan, state: State, precision: Precision, device: jax.Device,
         ops=JaxOps(replicas=replicas, forms=cpu.TUNED) if tuned else JaxOps(replicas=replicas),
         fast=NO_FAST_FORMS if plain_asked() else FAST,
         replicas=replicas,
+        together=together,
     )
     plain = replace(runtime, ops=JaxOps(replicas=SingleProcess()), fast=NO_FAST_FORMS, replicas=SingleProcess())
-    return GanSession(gan, state, runtime, partial(native.build, plain, gan))
+    return GanSession(gan, state, runtime, partial(native.build, plain, gan), native.arrays)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +80,7 @@ class JaxRuntime:
     ops: JaxOps
     fast: FastForms
     replicas: Collective
+    together: Callable[..., Function]
     fixed_shapes: bool = True
     exact_batch: int = 16
 
@@ -111,15 +123,18 @@ class JaxRuntime:
 
         return Vjp(value, aux, lambda: back(jnp.ones_like(value)), then)
 
-    def compile(self, function: Function, arrays: Tensors, *, changing: bool) -> Callable[..., Any]:
+    def compile(
+        self, function: Function, arrays: Tensors, *, changing: bool = False, together: bool = False
+    ) -> Callable[..., Any]:
         """Traced for every shape of its inputs. Arrays that change are donated, so that they need no second place."""
         # A CPU's sums have a fixed order as they are.
         options = {"xla_gpu_deterministic_ops": True} if self.device.platform == "gpu" else None
+        jit = self.together if together else jax.jit
         if not changing:
-            looking = jax.jit(lambda *given: function(*given)[1], compiler_options=options)
+            looking = jit(lambda *given: function(*given)[1], compiler_options=options)
             return lambda *inputs: looking(arrays, *inputs)
         # What is donated must all come back.
-        whole = jax.jit(partial(_whole, function), donate_argnums=0, compiler_options=options)
+        whole = jit(partial(_whole, function), donate_argnums=0, compiler_options=options)
 
         def run(*inputs: Any) -> Any:
             changed, result = whole(arrays, *inputs)

@@ -3,13 +3,13 @@
 It knows nothing of ganforge, unless a plugin's layer is in it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from ganforge.errors import PluginError
+from ganforge.errors import PluginError, StateError
 from ganforge.spec import (
     LAYERS,
     Array,
@@ -29,6 +29,7 @@ from ganforge.spec import (
     Reshape,
     Residual,
     Sigmoid,
+    State,
     Tanh,
     walk,
 )
@@ -60,6 +61,32 @@ def build(gan: Gan, network: NetworkName, arrays: Mapping[str, tf.Variable]) -> 
     output = _chain(nodes, x, labels, weights, dtype)
     joins = any(node.layer.reads_labels for node in walk(nodes))
     return keras.Model([x, labels] if joins else x, output, name=network)
+
+
+def arrays(gan: Gan, network: NetworkName, model: keras.Model) -> State:
+    """The arrays of a model that `build` made, by their names in the network. Arrays that it lacks are left out."""
+    if not isinstance(model, keras.Model):
+        raise StateError(f"TensorFlow's weights are read from a keras.Model, not from {type(model).__name__}")
+    layers = {layer.name: layer for layer in model.layers}
+    found: State = {}
+    for node in _with_arrays(gan.nodes(network)):
+        layer = layers.get(node.name.replace("/", "_"))
+        if isinstance(layer, PluginLayer):
+            found |= {name: variable.numpy() for name, variable in layer.arrays.items()}
+        elif layer is not None:
+            kinds = {each.name.rpartition("/")[2] for each in node.layer.parameters(node)}
+            names = [f"{node.name}/{kind}" for kind in _ARRAYS if kind in kinds]
+            found |= dict(zip(names, layer.get_weights(), strict=False))
+    return found
+
+
+def _with_arrays(nodes: tuple[Node, ...]) -> Iterator[Node]:
+    """The nodes that a model has a layer of, those within residual blocks too."""
+    for node in nodes:
+        if isinstance(node.layer, Residual):
+            yield from _with_arrays(node.body)
+        else:
+            yield node
 
 
 def _chain(

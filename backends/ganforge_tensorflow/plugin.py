@@ -1,6 +1,6 @@
 """The TensorFlow backend's entry. TensorFlow itself is imported when a session is opened, not before."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from ganforge.backend import BackendEntry, DistributedSupport, Precision, Session, Workers
 from ganforge.plugins import hookimpl
@@ -31,6 +31,13 @@ def _join() -> Workers:
     return quietly(join)
 
 
+def _devices() -> Mapping[str, str]:
+    quietly(find_devices)
+    from ganforge_tensorflow import devices
+
+    return devices.known()
+
+
 @hookimpl
 def ganforge_backends() -> Iterable[BackendEntry]:
     """TensorFlow 2."""
@@ -42,5 +49,6 @@ def ganforge_backends() -> Iterable[BackendEntry]:
         rank=20,
         precisions=("float32", "float64", "bfloat16"),
         open=_open,
+        devices=_devices,
         distributed=DistributedSupport(started=launch.started, join=_join, open=_open_shared),
     )

@@ -26,7 +26,9 @@ def quietly(import_it: Callable[[], T]) -> T:
     every GPU at once, PyTorch's share included; TF_FORCE_GPU_ALLOW_GROWTH is set where it is not.
     """
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
-    if "tensorflow" in sys.modules or "TF_CPP_MIN_LOG_LEVEL" in os.environ:
+    level = os.environ.get("TF_CPP_MIN_LOG_LEVEL")
+    asked = level is not None and not (level == "1" and "jax" in sys.modules)  # JAX sets it to 1 where nobody has
+    if "tensorflow" in sys.modules or asked:
         return import_it()
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     # The variable alone does not silence what is logged before absl is set up, which is during the import and the first

@@ -67,7 +67,7 @@ def session_of(
         replicas=replicas,
         together=together,
     )
-    return GanSession(gan, state, runtime, partial(native.build, gan))
+    return GanSession(gan, state, runtime, partial(native.build, gan), partial(native.arrays, gan))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,12 +127,17 @@ class TensorFlowRuntime:
         return Vjp(tf.stop_gradient(value), aux, pull, lambda function: self._vjp(*function(value), leaves))
 
     def compile(
-        self, function: Callable[..., tuple[Tensors, Any]], arrays: Tensors, *, changing: bool
+        self,
+        function: Callable[..., tuple[Tensors, Any]],
+        arrays: Tensors,
+        *,
+        changing: bool = False,
+        together: bool = False,
     ) -> Callable[..., Any]:
         """Traced for every shape of its inputs."""
         # A partial, not a function of its own, since TensorFlow counts traces by the place in the source and warns.
-        run = self.together(partial(self._run, function, arrays))
-        return tf.function(run, autograph=False)
+        run = partial(self._run, function, arrays)
+        return tf.function(self.together(run) if together else run, autograph=False)
 
     def _run(self, function: Callable[..., tuple[Tensors, Any]], arrays: Tensors, *inputs: Any) -> Any:
         changed, result = function(arrays, *inputs)

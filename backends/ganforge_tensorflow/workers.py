@@ -4,19 +4,16 @@ The strategy brings the processes together and carries the sums. Its variables a
 ones, and moves them alike.
 """
 
-import signal
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import cache
-from threading import current_thread, main_thread
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from ganforge.backend import Precision, Session, Shard, Workers
+from ganforge.backend import Precision, Session, Workers, waiting_for_others
 from ganforge.errors import PluginError, RunError
 from ganforge.spec import Array, Gan, State
 from ganforge_tensorflow import devices, launch
@@ -82,7 +79,9 @@ def join() -> Workers:
     """
     shard = launch.shard()
     try:
-        with _waiting(shard):
+        with waiting_for_others(
+            f"worker {shard.rank} of {shard.count}, {launch.address()}, waits for the others of TF_CONFIG"
+        ):
             strategy = _strategy()
     except (RuntimeError, ValueError, tf.errors.OpError) as error:
         raise RunError(
@@ -123,24 +122,6 @@ def heard(rank: int) -> Iterator[None]:
             f"worker {rank} stops, as another worker has ended; that one says why, if it could. What was saved before "
             "is untouched"
         ) from error
-
-
-@contextmanager
-def _waiting(shard: Shard) -> Iterator[None]:
-    """Say that this worker waits; while open, Ctrl-C and SIGTERM end the process at once.
-
-    TensorFlow waits without end for workers that do not come, and Python, which would hear of a signal or say later
-    what takes so long, has no turn meanwhile.
-    """
-    signals = (signal.SIGINT, signal.SIGTERM) if current_thread() is main_thread() else ()
-    before = {each: signal.signal(each, signal.SIG_DFL) for each in signals}
-    line = f"worker {shard.rank} of {shard.count}, {launch.address()}, waits for the others of TF_CONFIG"
-    print(line, file=sys.stderr, flush=True)
-    try:
-        yield
-    finally:
-        for each, handler in before.items():
-            signal.signal(each, handler)
 
 
 @cache

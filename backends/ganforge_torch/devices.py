@@ -5,25 +5,27 @@ from contextlib import contextmanager
 
 import torch
 
-from ganforge.backend import Precision
-from ganforge.errors import PluginError, near_names
+from ganforge.backend import Precision, choose_device
+from ganforge.errors import PluginError
 
 
 def find(name: str, precision: Precision) -> torch.device:
-    """The device asked for as 'auto', 'cpu', 'cuda', 'cuda:1' or 'mps'.
+    """The device of a common name, as 'auto', 'cpu', 'cuda:1' or 'mps'.
 
     Raises:
         PluginError: torch sees no such device, or it cannot compute in this precision.
     """
-    gpus = [f"cuda:{index}" for index in range(torch.cuda.device_count())]
-    apple = ["mps"] if torch.backends.mps.is_available() else []
-    known = ["cpu", *(["cuda"] if gpus else []), *gpus, *apple]
-    wanted = ("cuda" if gpus else "cpu") if name == "auto" else name
-    if wanted not in known:
-        raise PluginError(f"torch has no device {name!r} on this machine; {near_names(name, ['auto', *known])}")
-    if wanted == "mps" and precision == "float64":
-        raise PluginError("device 'mps' has no float64; take precision float32 or device 'cpu'")
-    return torch.device(wanted)
+    found, _ = choose_device(name, known(), "torch")
+    if found == "mps" and precision == "float64":
+        raise PluginError("device 'mps' has no float64; take --precision float32 or --device cpu")
+    return torch.device(found)
+
+
+def known() -> dict[str, str]:
+    """What each device is, by its common name, the best first."""
+    gpus = {f"cuda:{index}": torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())}
+    apple = {"mps": "Metal"} if torch.backends.mps.is_available() else {}
+    return {**gpus, **apple, "cpu": ""}
 
 
 @contextmanager

@@ -5,14 +5,16 @@ loaded where ganforge is not installed.
 """
 
 import operator
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, fx, nn
 
+from ganforge.errors import StateError
 from ganforge.spec import (
+    LAYERS,
     BatchNorm,
     Conv,
     ConvTranspose,
@@ -30,11 +32,13 @@ from ganforge.spec import (
     Residual,
     Shape,
     Sigmoid,
+    State,
     Tanh,
     pair,
+    walk,
 )
 from ganforge_torch.ops import to_oihw
-from ganforge_torch.plugin_layer import PluginLayer
+from ganforge_torch.plugin_layer import PluginLayer, own_name
 
 _INPUTS: dict[NetworkName, str] = {"generator": "latents", "discriminator": "images"}
 
@@ -164,6 +168,48 @@ class _Network:
                 copy = _torch_layout(array).clone(memory_format=torch.contiguous_format)
                 setattr(layer, _NAMES[kind], copy if kind in _RUNNING else nn.Parameter(copy))
         return layer
+
+
+def arrays(gan: Gan, name: NetworkName, module: nn.Module) -> State:
+    """The arrays of a module that `build` made, by their names in the network, in the core's layouts.
+
+    Arrays that the module lacks are left out.
+    """
+    if not isinstance(module, nn.Module):
+        raise StateError(f"torch's weights are read from a torch.nn.Module, not from {type(module).__name__}")
+    own = {key.removeprefix("_orig_mod."): each for key, each in module.state_dict().items()}  # torch.compile's prefix
+    found = {}
+    for array, key, torch_layout in _keys(gan.nodes(name)):
+        if key in own:
+            tensor = own[key].detach().cpu().to(torch.float64)
+            found[array] = (_core_layout(tensor) if torch_layout else tensor).numpy()
+    return found
+
+
+def _keys(nodes: tuple[Node, ...]) -> Iterator[tuple[str, str, bool]]:
+    """Of each array: its name in the network, its key in the module, and whether it is in torch's layout there."""
+    for node in nodes:
+        place = node.name.replace("/", ".")
+        if isinstance(node.layer, Residual):
+            yield from _keys(node.body)
+        elif isinstance(node.layer, LAYERS):
+            for each in node.layer.parameters(node):
+                yield each.name, f"{place}.{_NAMES[each.name.rpartition('/')[2]]}", True
+        else:
+            for inner in walk((node,)):
+                for each in inner.layer.parameters(inner):
+                    yield each.name, f"{place}.{own_name(node, each.name)}", False
+
+
+def _core_layout(array: Tensor) -> Tensor:
+    """The inverse of `_torch_layout`."""
+    match array.ndim:
+        case 4:
+            return array.permute(2, 3, 1, 0)
+        case 2:
+            return array.t()
+        case _:
+            return array
 
 
 def _torch_layout(array: Tensor) -> Tensor:

@@ -1,6 +1,6 @@
 """What ganforge is told about this backend, without importing torch."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from ganforge.backend import BackendEntry, DistributedSupport, Precision, Session, Workers
 from ganforge.plugins import hookimpl
@@ -26,6 +26,12 @@ def _join() -> Workers:
     return join()
 
 
+def _devices() -> Mapping[str, str]:
+    from ganforge_torch import devices
+
+    return devices.known()
+
+
 @hookimpl
 def ganforge_backends() -> Iterable[BackendEntry]:
     """PyTorch."""
@@ -37,5 +43,6 @@ def ganforge_backends() -> Iterable[BackendEntry]:
         rank=10,
         precisions=("float32", "float64", "bfloat16"),
         open=_open,
+        devices=_devices,
         distributed=DistributedSupport(started=launch.started, join=_join, open=_open_shared),
     )

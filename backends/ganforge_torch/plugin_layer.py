@@ -53,12 +53,16 @@ class PluginLayer(nn.Module):
         return to_nchw(made)
 
     def _own(self, name: str) -> str:
-        """Of an array: `kernel`, or `00_conv_kernel` of an inner node."""
-        return name.removeprefix(f"{self.node.name}/").replace("/", "_")
+        return own_name(self.node, name)
 
     def extra_repr(self) -> str:
         """The kind and its settings, where torch prints the module."""
         return repr(self.node.layer)
+
+
+def own_name(node: Node, array: str) -> str:
+    """What the module of a node calls an array: `kernel`, or `00_conv_kernel` of an inner node."""
+    return array.removeprefix(f"{node.name}/").replace("/", "_")
 
 
 def _chain(nodes: tuple[Node, ...], x: Tensor, run: Pass) -> Tensor:

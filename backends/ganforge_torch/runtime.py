@@ -56,7 +56,7 @@ def session_of(gan: Gan, state: State, precision: Precision, name: str, replicas
         fast=NO_FAST_FORMS if plain_asked() else FAST,
         replicas=replicas,
     )
-    return GanSession(gan, state, runtime, partial(native.build, gan))
+    return GanSession(gan, state, runtime, partial(native.build, gan), partial(native.arrays, gan))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,7 +117,12 @@ class TorchRuntime:
         return Vjp(value.detach(), aux, pull, then)
 
     def compile(
-        self, function: Callable[..., tuple[Tensors, Any]], arrays: Tensors, *, changing: bool
+        self,
+        function: Callable[..., tuple[Tensors, Any]],
+        arrays: Tensors,
+        *,
+        changing: bool = False,
+        together: bool = False,
     ) -> Callable[..., Any]:
 
         def run(*inputs: Any) -> Any:

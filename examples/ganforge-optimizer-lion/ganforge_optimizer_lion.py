@@ -25,7 +25,7 @@ class Lion(OptimizerSettings, frozen=True, kw_only=True, tag="lion"):
     moves by the same amount, so the rate is to be three to ten times smaller than Adam's (section 5).
     """
 
-    rate: Positive = 1e-4
+    learning_rate: Positive = 1e-4
     beta1: Fraction = 0.9
     beta2: Fraction = 0.99
     weight_decay: NotNegative = 0.0
@@ -38,7 +38,7 @@ class Lion(OptimizerSettings, frozen=True, kw_only=True, tag="lion"):
 
     def scale(self, done: int) -> Scale:
         """The rate, the same for every update."""
-        return Scale(self.rate, 1.0)
+        return Scale(self.learning_rate, 1.0)
 
     def update(self, ops: Ops, weight: Tensor, gradient: Tensor, slots: Mapping[str, Tensor], scale: Scale) -> Updated:
         """Algorithm 2."""
@@ -64,5 +64,5 @@ def ganforge_optimizers() -> Iterable[OptimizerEntry]:
     yield OptimizerEntry(
         optimizer=Lion,
         summary="steps of one size, by the sign of a moving average (Chen et al. 2023, algorithm 2)",
-        examples=(Lion(), Lion(rate=1e-3, weight_decay=0.1, clip=0.05)),
+        examples=(Lion(), Lion(learning_rate=1e-3, weight_decay=0.1, clip=0.05)),
     )

@@ -9,13 +9,15 @@ def lazy_exports(package: str, homes: Mapping[str, str]) -> tuple[Callable[[str]
 
     Args:
         package: its name.
-        homes: by exported name, the module that defines it, relative to the package.
+        homes: by exported name, the module that defines it, relative to the package; a module of that name is exported
+            itself.
     """
 
     def get(name: str) -> object:
         if name not in homes:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        return getattr(import_module(f"{package}.{homes[name]}"), name)
+        module = import_module(f"{package}.{homes[name]}")
+        return module if homes[name] == name else getattr(module, name)
 
     def names() -> list[str]:
         return sorted(homes)

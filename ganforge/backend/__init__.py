@@ -17,6 +17,7 @@ from ganforge.backend.contract import (
     StepInputs,
     Workers,
 )
+from ganforge.backend.devices import choose_device, common_name
 from ganforge.backend.forward import forward as forward_pass
 from ganforge.backend.forward import label_as_bias
 from ganforge.backend.observations import TOLERANCES, Seen, Tolerances, difference, observe
@@ -32,6 +33,7 @@ from ganforge.backend.runtime import (
     plain_asked,
 )
 from ganforge.backend.session import GanSession
+from ganforge.backend.waiting import waiting_for_others
 
 __all__ = [
     "FAKE_PASS",
@@ -61,9 +63,12 @@ __all__ = [
     "UpdatedList",
     "Vjp",
     "Workers",
+    "choose_device",
+    "common_name",
     "difference",
     "forward_pass",
     "label_as_bias",
     "observe",
     "plain_asked",
+    "waiting_for_others",
 ]

@@ -1,6 +1,6 @@
 """The contract with a framework. Everything that crosses it is NumPy; everything random or counted is the core's.
 
-A backend is one `BackendEntry` from the hook `ganforge_backends()` and a session that keeps seven promises. The
+A backend is one `BackendEntry` from the hook `ganforge_backends()` and a session that keeps eight promises. The
 definitions that it must meet to the last digit stand in docs/semantics.md; `ganforge.testing.check_backend(name)` tells
 whether it does.
 """
@@ -128,6 +128,14 @@ class Session(Protocol):
         """
         ...
 
+    def native_arrays(self, network: NetworkName, module: Any) -> State:
+        """The arrays of a module that `native` made, by their names in the network: `03_conv/kernel`.
+
+        Raises:
+            StateError: the module has not the arrays of this network.
+        """
+        ...
+
 
 @dataclass(frozen=True, kw_only=True)
 class Shard:
@@ -196,8 +204,13 @@ class BackendEntry:
     open: Callable[[Gan, State, Precision, str], Session]
     """`open(gan, state, precision, device)`: a session that holds `state`. Imports the framework.
 
-    `device`: 'auto' (the accelerator if there is one), 'cpu', or a framework's own name for one. Raises `PluginError`
-    when there is no such device.
+    `device`: 'auto' (the accelerator if there is one), 'cpu', or another name of `ganforge.backend.devices`. Raises
+    `PluginError` when there is no such device.
+    """
+    devices: Callable[[], Mapping[str, str]] | None = None
+    """What each device is that the framework sees on this machine, by its common name, the best first.
+
+    Imports the framework. None: it computes on the processor alone.
     """
     distributed: DistributedSupport | None = None
     """How it trains in several processes, if it can."""

@@ -15,19 +15,26 @@ from ganforge.spec.layers.contract import Node
 
 
 class Tolerances(NamedTuple):
-    """Largest differences between two correct backends; see docs/parity.md."""
+    """Largest differences between two correct backends; see docs/parity.md.
+
+    In float32 the floors of what a backend may lie from its own float64, in the mean over an array.
+    """
 
     outputs: float
     gradients: float
     moments: float
     """A squared gradient has twice its relative error."""
     one_step: float
+    running: float
+    """Running values after one step."""
     lock_step: float
 
 
 TOLERANCES: dict[Precision, Tolerances] = {
-    "float64": Tolerances(outputs=1e-13, gradients=1e-12, moments=1e-12, one_step=1e-12, lock_step=1e-11),
-    "float32": Tolerances(outputs=2e-6, gradients=2e-5, moments=4e-5, one_step=1e-6, lock_step=1e-5),
+    "float64": Tolerances(
+        outputs=1e-13, gradients=1e-12, moments=1e-12, one_step=1e-12, running=1e-12, lock_step=1e-11
+    ),
+    "float32": Tolerances(outputs=2e-6, gradients=2e-5, moments=4e-5, one_step=1e-7, running=2e-6, lock_step=1e-5),
 }
 
 
@@ -76,7 +83,7 @@ def difference(x: Seen, y: Seen) -> tuple[float, tuple[int, ...]]:
     index = tuple(int(place) for place in np.unravel_index(int(apart.argmax()), apart.shape))
     if apart[index] == 0.0:
         return 0.0, index
-    return float(apart[index]) / max(_largest(x.value), _largest(y.value), x.floor), index
+    return float(apart[index]) / max(largest(x.value), largest(y.value), x.floor), index
 
 
 def observe(
@@ -143,7 +150,7 @@ def _gradients(session: Session, gan: Gan, fed: StepInputs, precision: Precision
     for network in reversed(NETWORKS):
         trained = [each for each in gan.parameters(network) if each.trained]
         values = {each.name: found.get(f"{network}/{each.name}", _ABSENT) for each in trained}
-        floor = _SHARE * max(map(_largest, values.values()), default=0.0)
+        floor = _SHARE * max(map(largest, values.values()), default=0.0)
         for each in trained:
             # What is zero by definition must be zero, not small.
             least = _NOTHING if each.zero_gradient else max(floor, _NOTHING)
@@ -154,7 +161,7 @@ def _gradients(session: Session, gan: Gan, fed: StepInputs, precision: Precision
 def _after(state: State, gan: Gan, step: int, word: str, precision: Precision) -> Iterator[Seen]:
     tolerances = TOLERANCES[precision]
     running = {f"{network}/{each.name}" for network in NETWORKS for each in gan.parameters(network) if not each.trained}
-    one_step = tolerances.one_step if step == 1 else tolerances.lock_step
+    limits = {"running values": tolerances.running}
     rows: dict[str, list[Seen]] = {"weights": [], "running values": [], "moments": [], "averaged weights": []}
     # The discriminator is updated first, so that what is wrong with it shows in the generator too.
     for name in sorted(gan.shapes, key=lambda name: "discriminator/" not in name):
@@ -162,15 +169,16 @@ def _after(state: State, gan: Gan, step: int, word: str, precision: Precision) -
         top, *rest = name.split("/")
         if top == "optimizer":
             kin = "/".join(["optimizer", *rest[:2]]) + "/"
-            floor = _SHARE * max(_largest(state[each]) for each in state if each.startswith(kin))
+            floor = _SHARE * max(largest(state[each]) for each in state if each.startswith(kin))
             seen = Seen(f"moments after {word}", name, step, value, max(floor, _NOTHING), tolerances.moments)
             rows["moments"].append(seen)
             continue
         kind = "averaged weights" if top == "averaged" else "running values" if name in running else "weights"
-        rows[kind].append(Seen(f"{kind} after {word}", name, step, value, 1.0, one_step))
+        allowed = limits.get(kind, tolerances.one_step) if step == 1 else tolerances.lock_step
+        rows[kind].append(Seen(f"{kind} after {word}", name, step, value, 1.0, allowed))
     for each in rows.values():
         yield from each
 
 
-def _largest(x: Array) -> float:
+def largest(x: Array) -> float:
     return float(np.abs(x).max(initial=0.0))

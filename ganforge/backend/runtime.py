@@ -184,11 +184,17 @@ class Runtime(Protocol):
         ...
 
     def compile(
-        self, function: Callable[..., tuple[Tensors, Any]], arrays: Tensors, *, changing: bool
+        self,
+        function: Callable[..., tuple[Tensors, Any]],
+        arrays: Tensors,
+        *,
+        changing: bool = False,
+        together: bool = False,
     ) -> Callable[..., Any]:
         """`function(arrays, *inputs) -> (changed arrays, result)` as `(*inputs) -> result`, which stores what changed.
 
         changing: whether any array changes. Where none does, calls may run side by side in several threads.
+        together: whether all workers call it at once, so that it may hold what joins them (`replicas`).
         `function` is pure but for fast forms; a framework that traces calls it once for every shape of its inputs.
         """
         ...

@@ -11,6 +11,7 @@ from ganforge.backend.feed import feed
 from ganforge.backend.forward import forward
 from ganforge.backend.runtime import Runtime, Tensors
 from ganforge.backend.step import Model, gradients, step
+from ganforge.errors import PluginError, StateError
 from ganforge.spec.arrays import Array, Labels, State
 from ganforge.spec.gan import Gan, NetworkName
 from ganforge.spec.ops import Tensor
@@ -19,23 +20,43 @@ _BATCH = 64
 """Images that are drawn at a time."""
 
 
+def no_native_arrays(network: NetworkName, module: Any) -> State:
+    """What a backend does that cannot read its modules' arrays back.
+
+    Raises:
+        PluginError: always.
+    """
+    raise PluginError("this backend cannot read the weights of its modules back; GanSession takes native_arrays for it")
+
+
 class GanSession:
     """See `ganforge.backend.Session`.
 
     The same calls on the same machine give the same bits, provided the framework runs with as many threads.
     """
 
-    def __init__(self, gan: Gan, state: State, runtime: Runtime, native: Callable[[NetworkName, Tensors], Any]) -> None:
-        """`native`: builds the framework's own module from a network's arrays."""
+    def __init__(
+        self,
+        gan: Gan,
+        state: State,
+        runtime: Runtime,
+        native: Callable[[NetworkName, Tensors], Any],
+        native_arrays: Callable[[NetworkName, Any], State] = no_native_arrays,
+    ) -> None:
+        """A session that holds `state`.
+
+        native: builds the framework's own module from a network's arrays.
+        native_arrays: reads the arrays of such a module, by name, in the neutral layouts.
+        """
         gan.check_state(state)
         self._gan, self._runtime, self._native = gan, runtime, native
+        self._native_arrays = native_arrays
         self._arrays = runtime.arrays({name: state[name] for name in gan.shapes})
         self._model = model = Model(gan=gan, runtime=runtime)
-        self._step = runtime.compile(partial(step, model), self._arrays, changing=True)
-        self._gradients = runtime.compile(partial(gradients, model), self._arrays, changing=False)
+        self._step = runtime.compile(partial(step, model), self._arrays, changing=True, together=True)
+        self._gradients = runtime.compile(partial(gradients, model), self._arrays, together=True)
         self._draw = {
-            averaged: runtime.compile(partial(_draw, model, averaged), self._arrays, changing=False)
-            for averaged in (False, True)
+            averaged: runtime.compile(partial(_draw, model, averaged), self._arrays) for averaged in (False, True)
         }
 
     def step(self, inputs: StepInputs) -> Scalars:
@@ -88,6 +109,18 @@ class GanSession:
     def native(self, network: NetworkName, *, averaged: bool = False) -> Any:
         """The framework's own module with these weights."""
         return self._native(network, self._weights(network, averaged))
+
+    def native_arrays(self, network: NetworkName, module: Any) -> State:
+        """The arrays of a module that `native` made."""
+        found = self._native_arrays(network, module)
+        for each in self._gan.parameters(network):
+            if each.name not in found:
+                raise StateError(f"the module has no array {each.name} of the {network}; give what its native() made")
+            if found[each.name].shape != each.shape:
+                raise StateError(
+                    f"array {each.name} of the module has shape {found[each.name].shape}, the {network}'s {each.shape}"
+                )
+        return {each.name: found[each.name] for each in self._gan.parameters(network)}
 
     def _images(self, latents: Array, labels: Labels | None, averaged: bool, exact: bool) -> Array:
         runtime, count = self._runtime, len(latents)

@@ -4,12 +4,15 @@ from math import isfinite
 
 import click
 
+from ganforge.cli.devices import device_option
+
 
 @click.command()
 @click.option("--recipe", default="digits", show_default=True, help="Name of a recipe, or path of a TOML file.")
 @click.option("--backend", help="Framework to measure. [default: the first that is installed]")
 @click.option("--batch-size", type=click.IntRange(min=1), help="Pictures in a batch.")
 @click.option("--precision", type=click.Choice(["float32", "float64", "bfloat16"]), help="Of the arithmetic.")
+@device_option("Device to measure on.")
 @click.option("--seconds", type=click.FloatRange(min=0), default=10, show_default=True, help="To measure for.")
 @click.option("--set", "assignments", multiple=True, metavar="KEY.PATH=VALUE", help="Any value of the recipe.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -18,6 +21,7 @@ def bench(
     backend: str | None,
     batch_size: int | None,
     precision: str | None,
+    device: str | None,
     seconds: float,
     assignments: tuple[str, ...],
     as_json: bool,
@@ -35,12 +39,14 @@ def bench(
     if not isfinite(seconds):
         raise click.BadParameter(f"{seconds} is no time", param_hint="--seconds")
     overrides = parse_assignments(assignments)
-    found = measured(recipe, backend, seconds=seconds, batch_size=batch_size, precision=precision, overrides=overrides)
+    settings = {"batch_size": batch_size, "precision": precision, "device": device}
+    found = measured(recipe, backend, seconds=seconds, overrides=overrides, **settings)
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())
         return
     click.echo(
-        f"{found.recipe} with {found.backend} in {found.precision}: {found.images_per_second:.1f} images/s\n"
+        f"{found.recipe} with {found.backend} on {found.device} in {found.precision}: "
+        f"{found.images_per_second:.1f} images/s\n"
         f"  a step       {found.milliseconds:.2f} ms, batch {found.batch_size}, median of {found.steps} "
         f"({found.cpu_milliseconds:.2f} ms of CPU); the first {found.first_step_seconds:.2f} s\n"
         f"  arithmetic   {found.gflop:.2f} GFLOP a step, {found.gflop_per_second:.0f} GFLOP/s, "

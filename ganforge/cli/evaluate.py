@@ -2,8 +2,12 @@
 
 import json
 from pathlib import Path
+from typing import Literal
 
 import click
+
+from ganforge.cli.devices import device_option
+from ganforge.cli.parameter_types import STEP_OR_BEST
 
 
 @click.command()
@@ -19,7 +23,9 @@ import click
     "for several. [default: the best installed]",
 )
 @click.option("--images", type=click.IntRange(min=1), default=10_000, show_default=True, help="At most so many.")
-@click.option("--checkpoint", type=int, metavar="STEP", help="Of this step. [default: the newest]")
+@click.option(
+    "--checkpoint", type=STEP_OR_BEST, metavar="STEP|best", help="Of this step, or the best. [default: the newest]"
+)
 @click.option("--every-checkpoint", is_flag=True, help="All checkpoints of the RUN, in order.")
 @click.option("--against", type=click.Path(path_type=Path), help="Measure this RUN or FOLDER as well.")
 @click.option("--save-features", type=click.Path(path_type=Path), metavar="FILE.npz", help="Write the features.")
@@ -31,19 +37,21 @@ import click
 )
 @click.option("--json", "to", type=click.Path(path_type=Path), metavar="FILE", help="Write all figures; - for stdout.")
 @click.option("--backend", help="Framework to draw with. [default: the one it ran on last]")
+@device_option("Device to draw on.")
 def evaluate(
     target: Path,
     data: Path | None,
     dataset: str,
     extractors: tuple[str, ...],
     images: int,
-    checkpoint: int | None,
+    checkpoint: int | Literal["best"] | None,
     every_checkpoint: bool,
     against: Path | None,
     save_features: Path | None,
     copies: Path | None,
     to: Path | None,
     backend: str | None,
+    device: str | None,
 ) -> None:
     """Measure the images of a RUN, or those in a FOLDER, against real images.
 
@@ -71,6 +79,7 @@ def evaluate(
             save_features=save_features,
             copies=copies,
             backend=backend,
+            device=device,
             on_stage=tell,
         )
     text = json.dumps(found.table(), indent=2)

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from ganforge.cli.animate import Targets, targets
+from ganforge.cli.devices import device_option
 from ganforge.cli.parameter_types import RANGES
 
 
@@ -15,8 +16,15 @@ from ganforge.cli.parameter_types import RANGES
 @click.option("--steps", type=click.IntRange(min=2), default=10, show_default=True, help="Pictures from seed to seed.")
 @targets("walk.png")
 @click.option("--backend", help="Framework to draw with. [default: the one it ran on last]")
+@device_option("Device to draw on.")
 def interpolate(
-    run: Path, seeds: list[int], labels: list[int] | None, steps: int, backend: str | None, **paths: Path | None
+    run: Path,
+    seeds: list[int],
+    labels: list[int] | None,
+    steps: int,
+    backend: str | None,
+    device: str | None,
+    **paths: Path | None,
 ) -> None:
     """Strips of pictures of a RUN from seed to seed; their ends are the pictures of `ganforge sample`.
 
@@ -27,7 +35,7 @@ def interpolate(
     from ganforge.training.models import load
 
     to = Targets.of(paths, run / "walk.png")
-    model = load(run, backend=backend)
+    model = load(run, backend=backend, device=device)
     strips = latent_walks.interpolate(model, seeds=seeds, labels=labels, steps=steps)
     caption = f"{model.recipe.name}, step {model.step:,}"
     way = latent_walks.joined(strips, len(seeds) - 1)

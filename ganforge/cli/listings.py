@@ -1,12 +1,15 @@
 """`ganforge recipes | datasets | layers | backends | plugins` and the like: what there is."""
 
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from ganforge.cli.scaffold import new
 from ganforge.cli.show import listing
+
+if TYPE_CHECKING:
+    from ganforge.backend.contract import BackendEntry
 
 as_json = click.option("--json", "as_json", is_flag=True, help="As JSON.")
 
@@ -120,7 +123,7 @@ def optimizers(as_json: bool) -> None:
 @click.command()
 @as_json
 def backends(as_json: bool) -> None:
-    """List the backends, and how to install those that are missing."""
+    """List the backends, the devices that each sees, and how to install those that are missing."""
     from ganforge.backend.contract import BackendEntry
     from ganforge.plugins.host import default_host
     from ganforge.training.backends import missing_modules
@@ -134,6 +137,7 @@ def backends(as_json: bool) -> None:
                 "backend": name,
                 "plugin": provided.plugin,
                 "installed": f"missing: pip install '{entry.install}'" if missing else _versions(entry.modules),
+                "devices": "" if missing else _devices(entry),
                 "summary": entry.summary,
             }
         )
@@ -169,6 +173,17 @@ def _settings(kind: Any) -> str:
     required = len(kind.__struct_fields__) - len(kind.__struct_defaults__)
     names = (name if at < required else f"[{name}]" for at, name in enumerate(kind.__struct_fields__))
     return " ".join(names)
+
+
+def _devices(entry: "BackendEntry") -> str:
+    """The devices that a framework sees; why it cannot tell, where it is broken."""
+    if entry.devices is None:
+        return "cpu"
+    try:
+        found = entry.devices()
+    except Exception as error:  # a framework that cannot be imported is what a listing must tell of
+        return f"none: {type(error).__name__}: {error}"
+    return ", ".join(f"{name} ({about})" if about else name for name, about in found.items())
 
 
 def _versions(modules: tuple[str, ...]) -> str:

@@ -69,11 +69,17 @@ def main() -> None:
         sys.exit(1)
 
 
+def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
+    """A warning as one line, without the place in the code: it is for who gives the command."""
+    click.echo(f"Warning: {message}", err=True)
+
+
 def _run() -> None:
     from ganforge.plugins.host import default_host
 
     # Pillow, of damaged notes of a camera; the picture is read all the same.
     warnings.filterwarnings("ignore", category=UserWarning, module="PIL")
+    warnings.showwarning = _show_warning
     try:
         default_host().extend("ganforge_commands", cli=cli)
         cli.main(prog_name="ganforge", standalone_mode=False)

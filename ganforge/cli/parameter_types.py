@@ -1,7 +1,8 @@
-"""Parameter types: lists of whole numbers, as 0-63 or 3,8,21, and a span of two numbers, as -3,3."""
+"""Parameter types: whole numbers, as 0-63 or 3,8,21; a span of two numbers, as -3,3; a step, or the best one."""
 
 import re
 from math import isfinite
+from typing import Literal
 
 import click
 
@@ -51,4 +52,22 @@ class Span(click.ParamType[tuple[float, float]]):
         return low, high
 
 
-RANGES, SPAN = Ranges(), Span()
+class StepOrBest(click.ParamType[int | Literal["best"]]):
+    """A step, or the word best."""
+
+    name = "step"
+
+    def convert(
+        self, value: str | int, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int | Literal["best"]:
+        """`"500"` as `500`."""
+        if isinstance(value, int):
+            return value
+        if value == "best":
+            return "best"
+        if not re.fullmatch(r"\d{1,15}", value):
+            self.fail(f"{value!r} is neither the number of a step nor 'best'", param, ctx)
+        return int(value)
+
+
+RANGES, SPAN, STEP_OR_BEST = Ranges(), Span(), StepOrBest()

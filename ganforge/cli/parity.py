@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ganforge.cli.devices import device_option
 from ganforge.cli.show import table
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 @click.option("--steps", type=click.IntRange(min=1), default=20, show_default=True, help="Of the free run.")
 @click.option("--lock-step", is_flag=True, help="Do --steps steps each from the same state; then at most 20 freely.")
 @click.option("--batch-size", type=click.IntRange(min=1), default=8, show_default=True, help="Pictures in a batch.")
+@device_option("Device of the backends; the NumPy reference stays on the CPU.", "cpu")
 @click.option("--data", "path", help="Where the recipe's pictures lie. [default: the built-in digits stand in]")
 @click.option("--set", "assignments", multiple=True, metavar="KEY.PATH=VALUE", help="Any value of the recipes.")
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the reports to this file.")
@@ -37,6 +39,7 @@ def parity(
     steps: int,
     lock_step: bool,
     batch_size: int,
+    device: str | None,
     path: str | None,
     assignments: tuple[str, ...],
     json_file: Path | None,
@@ -52,7 +55,7 @@ def parity(
     from ganforge.recipes.reading import read
 
     host = default_host()
-    entries = find_backends([name.strip() for name in backends.split(",")], host)
+    entries = find_backends([name.strip() for name in backends.split(",")], host, device or "cpu")
     overrides = parse_assignments(assignments)
     given = [
         read(name, host, known_kinds(host), data=path, overrides=overrides, batch_size=batch_size) for name in recipes
@@ -71,8 +74,10 @@ def parity(
                 steps=min(steps, 20) if lock_step else steps,
                 lock_step=steps if lock_step else 0,
             )
-            reports.append({"recipe": recipe.name, "batch_size": batch_size, **report.as_data()})
-            click.echo(_worded(recipe.name, made, report))
+            reports.append(
+                {"recipe": recipe.name, "batch_size": batch_size, "device": device or "cpu", **report.as_data()}
+            )
+            click.echo(_worded(recipe.name, made, report, device or "cpu"))
             if not report.ok:
                 _explain(made, report, [first, other], save)
     if json_file is not None:
@@ -81,9 +86,9 @@ def parity(
         ctx.exit(1)
 
 
-def _worded(name: str, made: "Trial", report: "Report") -> str:
+def _worded(name: str, made: "Trial", report: "Report", device: str) -> str:
     batch, pictures = made.experiment.gan.protocol.batch_size, made.experiment.recipe.data.set
-    head = f"{name}: {report.a} and {report.b} in {report.precision}, batch {batch}, pictures of {pictures}"
+    head = f"{name}: {report.a} and {report.b} on {device} in {report.precision}, batch {batch}, pictures of {pictures}"
     rows = [
         [
             row.what,

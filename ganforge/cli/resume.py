@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from ganforge.cli.devices import device_option
 from ganforge.cli.show import preparing
 
 
@@ -12,9 +13,14 @@ from ganforge.cli.show import preparing
 @click.option("--backend", help="Framework to go on with. [default: the one it ran on last]")
 @click.option("--steps", type=click.IntRange(min=1), help="Another number of steps in all.")
 @click.option("--data", "path", help="Where the data set's pictures lie now, if they have moved.")
-def resume(run: Path, backend: str | None, steps: int | None, path: str | None) -> None:
+@device_option("Device to go on on.")
+def resume(run: Path, backend: str | None, steps: int | None, path: str | None, device: str | None) -> None:
     """Go on with a RUN from its last checkpoint, exactly as if it had never stopped."""
     from ganforge.training import resuming
 
     with preparing() as tell:
-        resuming.resume(run, backend=backend, steps=steps, data=path, quiet=False, on_progress=tell)
+        done = resuming.resume(
+            run, backend=backend, steps=steps, data=path, device=device, quiet=False, on_progress=tell
+        )
+    if done.interrupted:
+        raise KeyboardInterrupt

@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from ganforge.cli.devices import device_option
 from ganforge.cli.show import plan, preparing
 
 
@@ -18,10 +19,17 @@ from ganforge.cli.show import plan, preparing
 @click.option("--batch-size", type=click.IntRange(min=1), help="Pictures in a batch.")
 @click.option("--seed", type=click.IntRange(min=0), help="Seed of all randomness.")
 @click.option("--precision", type=click.Choice(["float32", "float64", "bfloat16"]), help="Of the arithmetic.")
+@device_option("Device to train on.")
 @click.option("--checkpoint-every", type=click.IntRange(min=1), help="Steps between checkpoints.")
 @click.option("--sample-every", type=click.IntRange(min=1), help="Steps between sample grids.")
 @click.option("--keep", type=click.IntRange(min=1), help="Newest checkpoints that are kept.")
 @click.option("--keep-every", type=click.IntRange(min=1), help="Steps between checkpoints that are kept for good.")
+@click.option("--evaluate-every", type=click.IntRange(min=1), help="Steps between measurements: metrics.jsonl.")
+@click.option(
+    "--keep-best",
+    type=click.Choice(["kid", "frechet", "mind"]),
+    help="Measure at every checkpoint, or at those of --evaluate-every, and keep the best whatever --keep says.",
+)
 @click.option("--out", type=click.Path(path_type=Path), help="The run's folder. [default: runs/NNNNN-recipe-backend]")
 @click.option("--set", "assignments", multiple=True, metavar="KEY.PATH=VALUE", help="Any value of the recipe.")
 @click.option("--dry-run", is_flag=True, help="Show the resolved recipe, the layers and the cost, and stop.")
@@ -29,6 +37,8 @@ def train(
     recipe: str,
     dataset: str | None,
     path: str | None,
+    evaluate_every: int | None,
+    keep_best: str | None,
     out: Path | None,
     assignments: tuple[str, ...],
     dry_run: bool,
@@ -43,6 +53,8 @@ def train(
 
     if settings["steps"] and settings["epochs"]:
         raise click.UsageError("give either --steps or --epochs")
+    asked = {"evaluation.every": evaluate_every, "evaluation.keep_best": keep_best}
+    measured = {key: value for key, value in asked.items() if value is not None}
     host = default_host()
     given = read(
         recipe,
@@ -50,7 +62,7 @@ def train(
         known_kinds(host),
         data=path,
         dataset=dataset,
-        overrides=parse_assignments(assignments),
+        overrides=measured | parse_assignments(assignments),
         **settings,
     )
     experiment = starting.plan(given, host, dry_run=dry_run)
@@ -58,4 +70,6 @@ def train(
         click.echo(plan(experiment))
         return
     with preparing() as tell:
-        starting.train_experiment(experiment, host, out=out, quiet=False, on_progress=tell)
+        run = starting.train_experiment(experiment, host, out=out, quiet=False, on_progress=tell)
+    if run.interrupted:
+        raise KeyboardInterrupt

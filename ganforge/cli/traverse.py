@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from ganforge.cli.animate import Targets, targets
+from ganforge.cli.devices import device_option
 from ganforge.cli.parameter_types import RANGES, SPAN
 
 
@@ -17,6 +18,7 @@ from ganforge.cli.parameter_types import RANGES, SPAN
 @click.option("--span", type=SPAN, help="First and last value. [default: the latent's range; -3,3 of a normal one]")
 @targets("strips.png")
 @click.option("--backend", help="Framework to draw with. [default: the one it ran on last]")
+@device_option("Device to draw on.")
 def traverse(
     run: Path,
     dims: tuple[list[int], ...],
@@ -25,6 +27,7 @@ def traverse(
     steps: int,
     span: tuple[float, float] | None,
     backend: str | None,
+    device: str | None,
     **paths: Path | None,
 ) -> None:
     """Strips of pictures of a RUN: one element of the latent swept evenly, the rest held.
@@ -37,7 +40,7 @@ def traverse(
     to = Targets.of(paths, run / "strips.png")
     if not dims and labels is None:
         raise click.UsageError("give --dim, the element of the latent to sweep, or --labels to sweep")
-    model = load(run, backend=backend)
+    model = load(run, backend=backend, device=device)
     if dims:
         swept = [dim for each in dims for dim in each]
         strips = latent_walks.traverse(model, dims=swept, seeds=seeds, labels=labels, steps=steps, span=span)

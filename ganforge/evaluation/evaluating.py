@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -28,6 +28,8 @@ from ganforge.evaluation.report import ClassRow, Evaluation, Report, Row
 from ganforge.evaluation.subjects import OnStage, Subject, drawn, others, short
 from ganforge.plugins.host import default_host
 from ganforge.spec.arrays import Images
+from ganforge.training.best_checkpoint import step_of_best
+from ganforge.training.models import load
 
 IMAGES = 10_000
 FLOOR = "real against real"
@@ -41,12 +43,13 @@ def evaluate(
     options: dict[str, Any] | None = None,
     extractors: Sequence[str] = (),
     images: int = IMAGES,
-    checkpoint: int | None = None,
+    checkpoint: int | Literal["best"] | None = None,
     every_checkpoint: bool = False,
     against: str | Path | None = None,
     save_features: str | Path | None = None,
     copies: str | Path | None = None,
     backend: str | None = None,
+    device: str | None = None,
     on_stage: OnStage | None = None,
 ) -> Evaluation:
     """Measure generated images against real ones.
@@ -61,19 +64,21 @@ def evaluate(
         dataset, options: the data set of the real images of a folder. A run has its own.
         extractors: names, `NAME:ARGUMENT`, or functions `MODULE:FUNCTION`; by default the best that is installed.
         images: generated images at most; half of the real ones are never exceeded.
-        checkpoint: step of the run's checkpoint; by default the newest.
+        checkpoint: step of the run's checkpoint, or "best" for the one that `keep_best` has kept; by default the newest.
         every_checkpoint: measure all checkpoints of the run.
         against: a second run or folder, measured in the same way.
         save_features: an .npz for the features.
         copies: a PNG for the generated images that are closest to a training image; asks for `Evaluation.copies`, which
             takes the features of all real images, by the first extractor.
         backend: framework to draw with; by default the one that the run ran on last.
+        device: to draw on; by default the best that there is.
         on_stage: told how far it has come.
 
     Raises:
         GanforgeError: whatever of this cannot be; as much as possible is checked before minutes are spent.
     """
     place, tell = expanded(target), on_stage or (lambda *_: None)
+    loaded = partial(load, backend=backend, device=device)
     if images < LEAST:
         raise EvaluationError(f"{images} images are too few to measure; {LEAST} is the least, thousands are better")
     if checkpoint is not None and every_checkpoint:
@@ -87,12 +92,12 @@ def evaluate(
     seeds = None
     subjects: Iterator[Subject]
     if runs.is_run(place):
-        steps = runs.steps_of(place) if every_checkpoint else None if checkpoint is None else [checkpoint]
+        steps = _steps(place, checkpoint, every_checkpoint)
         shape = _shape_of_run(place)
         opened = _open(extractors, shape)
         real = runs.real_images_of_run(place, given, telling)
         halves = halves_of(real.images, min(images, len(real.images.images) // 2))
-        subjects = drawn(place, steps, backend, halves, tell)
+        subjects = drawn(place, steps, loaded, halves, tell)
         seeds = (0, halves.count - 1)
     else:
         if checkpoint is not None or every_checkpoint:
@@ -112,7 +117,7 @@ def evaluate(
         )
     notes: list[str] = []
     if against is not None:
-        subjects = chain(subjects, others(expanded(against), backend, halves, shape, tell, notes))
+        subjects = chain(subjects, others(expanded(against), loaded, halves, shape, tell, notes))
     reports, kept, last = _measured(opened, halves, subjects, tell)
     found_copies = None
     if copies is not None and last is not None:
@@ -131,6 +136,15 @@ def evaluate(
         reports=reports,
         copies=found_copies,
     )
+
+
+def _steps(folder: Path, checkpoint: int | Literal["best"] | None, every: bool) -> list[int] | None:
+    """Steps of the checkpoints to measure; None: the newest."""
+    if every:
+        return runs.steps_of(folder)
+    if checkpoint is None:
+        return None
+    return [step_of_best(folder) if checkpoint == "best" else checkpoint]
 
 
 def _shape_of_run(folder: Path) -> ImageShape:

@@ -1,6 +1,7 @@
 """All measures of two sets of features at once."""
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import asdict, dataclass, fields
 
 from ganforge.evaluation.balls import NEIGHBOURS, coverage
 from ganforge.evaluation.features import Features, check_pair
@@ -34,16 +35,43 @@ def measure(real: Features, made: Features, *, seed: int = 0) -> Measures:
     Raises:
         EvaluationError: fewer than `LEAST` images, or features that cannot be measured.
     """
+    return Measures(**measure_some(real, made, [each.name for each in fields(Measures)], seed=seed))
+
+
+def measure_some(real: Features, made: Features, names: Collection[str], *, seed: int = 0) -> dict[str, float]:
+    """Those measures that are asked for, by the names of the fields of `Measures`.
+
+    Raises as `measure`.
+    """
     real, made = check_pair(real, made, least=LEAST)
+    found: dict[str, float] = {}
+    for together, compute in _TOGETHER:
+        if not together.isdisjoint(names):
+            found |= {name: value for name, value in compute(real, made, seed).items() if name in names}
+    return found
+
+
+def _kernel(real: Features, made: Features, seed: int) -> dict[str, float]:
     kernel = kernel_distance(real, made, seed=seed)
-    balls = coverage(real, made)
-    return Measures(
-        kid=kernel.mean,
-        kid_deviation=kernel.deviation,
-        frechet=frechet_distance(real, made),
-        precision=balls.precision,
-        recall=balls.recall,
-        density=balls.density,
-        coverage=balls.coverage,
-        mind=mind(real, made, seed=seed),
-    )
+    return {"kid": kernel.mean, "kid_deviation": kernel.deviation}
+
+
+def _frechet(real: Features, made: Features, seed: int) -> dict[str, float]:
+    return {"frechet": frechet_distance(real, made)}
+
+
+def _balls(real: Features, made: Features, seed: int) -> dict[str, float]:
+    return asdict(coverage(real, made))
+
+
+def _mind(real: Features, made: Features, seed: int) -> dict[str, float]:
+    return {"mind": mind(real, made, seed=seed)}
+
+
+_TOGETHER = (
+    (frozenset({"kid", "kid_deviation"}), _kernel),
+    (frozenset({"frechet"}), _frechet),
+    (frozenset({"precision", "recall", "density", "coverage"}), _balls),
+    (frozenset({"mind"}), _mind),
+)
+"""What is computed together."""

@@ -1,9 +1,9 @@
 """What is measured: the real images, and the images of a run at its checkpoints."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from ganforge._io.paths import expanded
 from ganforge.data.contract import ImageShape
@@ -18,9 +18,11 @@ from ganforge.recipes.schema import Recipe
 from ganforge.spec.arrays import Labels
 from ganforge.training import checkpoint
 from ganforge.training.data_sets import decode, with_data
-from ganforge.training.models import load
 from ganforge.training.parts import find_data_set
 from ganforge.training.run_folder import CHECKPOINTS, read_recipe
+
+Load: TypeAlias = Callable[[Path], Model]
+"""Opens the newest model of a run, as `ganforge.load` does."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +80,7 @@ def steps_of(folder: Path) -> list[int]:
     return found
 
 
-def models_of(folder: Path, steps: list[int] | None, backend: str | None) -> Iterator[Model]:
+def models_of(folder: Path, steps: list[int] | None, load: Load) -> Iterator[Model]:
     """The model of a run at some of its checkpoints; None: at the newest that is whole.
 
     Raises:
@@ -89,7 +91,7 @@ def models_of(folder: Path, steps: list[int] | None, backend: str | None) -> Ite
     if wrong is not None:
         kept = ", ".join(map(str, there))
         raise RunError(f"run {folder} has no checkpoint of step {wrong}; it has {kept}")
-    model = load(folder, backend=backend)
+    model = load(folder)
     if steps is None:
         yield model
         return

@@ -12,6 +12,8 @@ from ganforge.errors import EvaluationError
 from ganforge.evaluation import runs
 from ganforge.evaluation.folders import read_images
 from ganforge.evaluation.halves import Halves
+from ganforge.evaluation.runs import Load
+from ganforge.generation.model import Model
 from ganforge.spec.arrays import Images, Labels
 
 OnStage = Callable[[str, int, int], None]
@@ -34,7 +36,7 @@ class Subject:
 
 
 def drawn(
-    folder: Path, steps: list[int] | None, backend: str | None, halves: Halves, tell: OnStage, mark: str = ""
+    folder: Path, steps: list[int] | None, load: Load, halves: Halves, tell: OnStage, mark: str = ""
 ) -> Iterator[Subject]:
     """The images of a run, of seeds 0, 1, 2, ..., as many as there are real ones in a half.
 
@@ -43,33 +45,38 @@ def drawn(
     Args:
         folder: the run's.
         steps: of its checkpoints; None: the newest.
-        backend: framework to draw with.
+        load: opens the newest model of a run.
         halves: the real images.
         tell: told how far it has come.
         mark: begins the names.
     """
+    for model in runs.models_of(folder, steps, load):
+        yield draw_like(model, halves, f"{mark}step {model.step:,}", tell)
+
+
+def draw_like(model: Model, halves: Halves, name: str, tell: OnStage | None = None) -> Subject:
+    """The images of a model, of seeds 0, 1, 2, ..., as many as there are real ones in a half, and their labels."""
     count = halves.count
-    for model in runs.models_of(folder, steps, backend):
-        name = f"{mark}step {model.step:,}"
-        labels = runs.labels_like(model, halves.labels[0] if halves.labels else None)
-        parts = []
-        for at in range(0, count, _AT_ONCE):
-            seeds = range(at, min(at + _AT_ONCE, count))
-            parts.append(model.sample(seeds=seeds, labels=None if labels is None else labels[at : at + _AT_ONCE]))
+    labels = runs.labels_like(model, halves.labels[0] if halves.labels else None)
+    parts = []
+    for at in range(0, count, _AT_ONCE):
+        seeds = range(at, min(at + _AT_ONCE, count))
+        parts.append(model.sample(seeds=seeds, labels=None if labels is None else labels[at : at + _AT_ONCE]))
+        if tell is not None:
             tell(f"drawing {name}", seeds[-1] + 1, count)
-        yield Subject(
-            name=name,
-            step=model.step,
-            images=np.concatenate(parts),
-            labels=None if labels is None else np.asarray(labels, dtype=np.int64),
-        )
+    return Subject(
+        name=name,
+        step=model.step,
+        images=np.concatenate(parts),
+        labels=None if labels is None else np.asarray(labels, dtype=np.int64),
+    )
 
 
 def others(
-    place: Path, backend: str | None, halves: Halves, shape: ImageShape, tell: OnStage, notes: list[str]
+    place: Path, load: Load, halves: Halves, shape: ImageShape, tell: OnStage, notes: list[str]
 ) -> Iterator[Subject]:
     """The images of another run or folder, brought to the shape of the first; `notes` is told of it."""
-    for subject in (replace(each, against=True) for each in _others(place, backend, halves, tell)):
+    for subject in (replace(each, against=True) for each in _others(place, load, halves, tell)):
         if subject.images.shape[1:] == shape:
             yield subject
             continue
@@ -78,10 +85,10 @@ def others(
         yield replace(subject, images=np.stack([fit_image(image, shape) for image in subject.images]))
 
 
-def _others(place: Path, backend: str | None, halves: Halves, tell: OnStage) -> Iterator[Subject]:
+def _others(place: Path, load: Load, halves: Halves, tell: OnStage) -> Iterator[Subject]:
     name = short(place)
     if runs.is_run(place):
-        yield from drawn(place, None, backend, halves, tell, mark=f"{name}, ")
+        yield from drawn(place, None, load, halves, tell, mark=f"{name}, ")
         return
     found = read_images(place, halves.count)
     if len(found.images) < halves.count:

@@ -1,4 +1,4 @@
-"""The loss curve: what a run's journal says, as a picture."""
+"""The curves of a run: its losses and what was measured while it trained, as a picture."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from ganforge.errors import RunError
 from ganforge.spec.arrays import Array
 
 Entry = Mapping[str, float]
-"""A line of the journal: the step, and what was logged after it."""
+"""A step, and what was logged or measured after it, by name."""
 Color = tuple[int, int, int]
 
 _INK, _GRID, _PAPER = (30, 30, 30), (225, 225, 225), (255, 255, 255)
@@ -29,7 +29,7 @@ _MANY = 200
 
 @dataclass(frozen=True, kw_only=True)
 class Panel:
-    """One diagram: values of the journal over the steps."""
+    """One diagram: values over the steps."""
 
     title: str
     lines: tuple[tuple[str, Color], ...]
@@ -38,11 +38,20 @@ class Panel:
 PANELS = (
     Panel(title="losses by step", lines=(("d_loss", _BLUE), ("g_loss", _ORANGE))),
     Panel(title="mean logits of the discriminator by step", lines=(("d_real", _BLUE), ("d_fake", _ORANGE))),
+    *(
+        Panel(title=f"{title} by step", lines=((name, _BLUE), (f"real_{name}", _ORANGE)))
+        for name, title in (("kid", "KID"), ("frechet", "Frechet distance"), ("mind", "MIND"))
+    ),
+    Panel(title="precision and recall by step", lines=(("precision", _BLUE), ("recall", _ORANGE))),
+    Panel(title="density and coverage by step", lines=(("density", _BLUE), ("coverage", _ORANGE))),
+    Panel(title="recognised as asked by step", lines=(("recognised", _BLUE),)),
 )
 
 
 def draw(entries: Sequence[Entry], caption: str) -> Image.Image:
-    """Both losses over the steps; below them what the discriminator says of real and of generated pictures.
+    """Both losses over the steps; what the discriminator says of real and of generated pictures; what was measured.
+
+    The measures of real images against other real ones are named `real_kid` and so on.
 
     Raises:
         RunError: there is nothing to draw, since no step has been logged.
@@ -57,6 +66,16 @@ def draw(entries: Sequence[Entry], caption: str) -> Image.Image:
     for number, panel in enumerate(panels):
         _draw_panel(pen, panel, entries, head + number * (_TOP + _HEIGHT + _BOTTOM) + _TOP)
     return pen.image.resize(size, Image.Resampling.LANCZOS)
+
+
+def draw_small(history: Mapping[str, Array]) -> Image.Image | None:
+    """The curve of `draw` at half its size, from arrays by name, for a notebook. None: nothing has been logged."""
+    if not len(history.get("step", ())):
+        return None
+    names = list(history)
+    entries = [dict(zip(names, map(float, row), strict=True)) for row in zip(*history.values(), strict=True)]
+    image = draw(entries, "")
+    return image.resize((image.width * 2 // 3, image.height * 2 // 3), Image.Resampling.LANCZOS)
 
 
 def ticks(low: float, high: float, count: int = 6) -> list[float]:

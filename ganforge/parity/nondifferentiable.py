@@ -1,10 +1,12 @@
-"""Where two correct backends may part: a ReLU's input so near to 0 that rounding decides on which side it falls.
+"""Where two correct sessions may part: a ReLU's input so near to 0 that rounding decides on which side it falls.
 
 The derivative jumps there, so a gradient differs by far more than rounding though both are right. In float64 that does
-not happen in a lifetime; in float32 it does in some steps of a small network and in most of a large one.
+not happen in a lifetime; in float32 it does in some steps of a small network and in most of a large one. Which layers
+have such corners, and where, each kind of layer says (`Layer.corners`).
 """
 
 from collections.abc import Iterator, Mapping
+from typing import NamedTuple
 
 import numpy as np
 
@@ -21,12 +23,15 @@ from ganforge.backend.contract import (
 from ganforge.spec import random_streams
 from ganforge.spec.arrays import Array, Images, Labels, State
 from ganforge.spec.gan import Gan, NetworkName
-from ganforge.spec.layers import Elu, LeakyRelu, Relu
 from ganforge.spec.layers.contract import Node
 
+_ROUNDING = {"float32": 1e-3, "float64": 1e-12}
+"""The most that outputs of a layer differ by between correct sessions, relative to the largest of them, or to 1."""
+_TINY = np.finfo(np.float64).tiny
 
-def undecided(a: Session, b: Session, gan: Gan, fed: StepInputs, before: State, after: State) -> int:
-    """How many inputs of ReLUs lie no further from 0 than twice what their layer differs by between `a` and `b`.
+
+def kinks(a: Session, b: Session, gan: Gan, fed: StepInputs, before: State, after: State) -> int:
+    """How many inputs of layers with a corner lie no further from it than twice what `a` and `b` differ by there.
 
     Twice, and no less than twice a rounding: a framework may round otherwise in a step than where it is looked at.
 
@@ -34,24 +39,44 @@ def undecided(a: Session, b: Session, gan: Gan, fed: StepInputs, before: State, 
     ones are looked at as if they were the first. Leaves both sessions in another state.
     """
     judged = before | {name: each for name, each in after.items() if name.startswith("discriminator/")}
-    entering: list[list[Array]] = []
+    entering: list[list[_Entering]] = []
     for session in (a, b):
         session.load_state(before)
         found = [x for update in fed.discriminator for x in _discriminator(session, gan, update)]
         session.load_state(judged)
         entering.append(found + [x for update in fed.generator for x in _generator(session, gan, update)])
-    return sum(_undecided(x, y) for x, y in zip(*entering, strict=True))
+    return sum(_near(x.values, y.values, x.corners) for x, y in zip(*entering, strict=True))
 
 
-def _undecided(x: Array, y: Array) -> int:
-    # Two that run the same code when they are looked at may agree to the last bit there, and only there.
-    rounding = np.finfo(x.dtype).eps * np.abs(x).max(initial=0.0)
-    near = np.abs(x) <= 2.0 * max(np.abs(x - y).max(initial=0.0), rounding)
-    # At 0 itself the derivative is defined.
-    return int((near & ((x != 0.0) | (y != 0.0))).sum())
+def doubts(a: Session, b: Session, fed: StepInputs, before: State) -> State:
+    """How large what `a` and `b` differ by in each gradient is beside the gradient: 1, and its sign is not known.
+
+    Adam makes steps of full size of small gradients too. Leaves both sessions in another state.
+    """
+    found: list[State] = []
+    for session in (a, b):
+        session.load_state(before)
+        found.append(session.gradients(fed))
+    apart = {name: np.abs(x - found[1][name]) for name, x in found[0].items()}
+    return {name: each / np.maximum(np.abs(found[1][name]), _TINY) for name, each in apart.items()}
 
 
-def _discriminator(session: Session, gan: Gan, fed: DiscriminatorInputs) -> Iterator[Array]:
+class _Entering(NamedTuple):
+    values: Array
+    """What enters a layer with corners."""
+    corners: tuple[float, ...]
+
+
+def _near(x: Array, y: Array, corners: tuple[float, ...]) -> int:
+    scale = np.abs(x).max(initial=1.0)
+    # Two that run the same code when they are looked at may agree to the last bit there, and only there. What differs
+    # by more than the largest rounding is wrong, and explains nothing.
+    apart = np.clip(np.abs(x - y).max(initial=0.0), np.finfo(x.dtype).eps * scale, _ROUNDING[x.dtype.name] * scale)
+    # At the corner itself the derivative is defined.
+    return sum(int(((np.abs(x - at) <= 2.0 * apart) & ((x != at) | (y != at))).sum()) for at in corners)
+
+
+def _discriminator(session: Session, gan: Gan, fed: DiscriminatorInputs) -> Iterator[_Entering]:
     fake, entering = _pass(session, gan, "generator", fed.latents, fed.labels, fed.key, GENERATOR_PASS)
     yield from entering
     real = _pixels(gan, fed.images, fake)
@@ -68,7 +93,7 @@ def _discriminator(session: Session, gan: Gan, fed: DiscriminatorInputs) -> Iter
         yield from _pass(session, gan, "discriminator", pictures, labels, fed.key, number)[1]
 
 
-def _generator(session: Session, gan: Gan, fed: GeneratorInputs) -> Iterator[Array]:
+def _generator(session: Session, gan: Gan, fed: GeneratorInputs) -> Iterator[_Entering]:
     fake, entering = _pass(session, gan, "generator", fed.latents, fed.labels, fed.key, GENERATOR_PASS)
     yield from entering
     yield from _pass(session, gan, "discriminator", fake, fed.labels, fed.key, FAKE_PASS)[1]
@@ -79,18 +104,18 @@ def _generator(session: Session, gan: Gan, fed: GeneratorInputs) -> Iterator[Arr
 
 def _pass(
     session: Session, gan: Gan, network: NetworkName, x: Array, labels: Labels | None, key: int, number: int
-) -> tuple[Array, list[Array]]:
-    """What comes out of a training pass, and what enters its ReLUs."""
+) -> tuple[Array, list[_Entering]]:
+    """What comes out of a training pass, and what enters its layers with corners."""
     own = int(random_streams.hash32(np.array([(key + number) & 0xFFFFFFFF], dtype=np.uint64))[0])
     outputs = session.trace(network, x, labels, key=own)
     nodes = gan.nodes(network)
     return outputs[nodes[-1].name], list(_entering(nodes, x, outputs))
 
 
-def _entering(nodes: tuple[Node, ...], x: Array, outputs: Mapping[str, Array]) -> Iterator[Array]:
+def _entering(nodes: tuple[Node, ...], x: Array, outputs: Mapping[str, Array]) -> Iterator[_Entering]:
     for node in nodes:
-        if isinstance(node.layer, Relu | LeakyRelu | Elu):
-            yield x
+        if corners := node.layer.corners():
+            yield _Entering(x, corners)
         yield from _entering(node.body, x, outputs)
         x = outputs[node.name]
 

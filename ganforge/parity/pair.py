@@ -3,11 +3,14 @@
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from itertools import groupby
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
+import numpy as np
+
+from ganforge.backend.agreement import Agreement, agreement
 from ganforge.backend.contract import BackendEntry, Precision, Session, StepInputs
-from ganforge.backend.observations import TOLERANCES, Seen, difference, free_run, observe, observe_state
-from ganforge.parity.nondifferentiable import undecided
+from ganforge.backend.observations import TOLERANCES, Seen, free_run, observe, observe_state
+from ganforge.parity.nondifferentiable import doubts, kinks
 from ganforge.parity.report import Location, Mismatch, Row
 from ganforge.spec.arrays import State
 from ganforge.spec.gan import Gan
@@ -19,8 +22,17 @@ _REMEMBERED = 5
 """Steps of a free run that are searched for the cause when the runs part: all that float32 is held to."""
 
 
+_MOST = 0.1
+"""The most that derivatives which rounding decides on change an array by, in the mean over it."""
+_SURE = 1e-3
+"""A gradient whose rounding is a smaller share of it decides on a step of Adam's but for a hundredth."""
+
+Sides: TypeAlias = tuple[Seen, ...]
+"""What the two computed; in float32 also what each of them computed in float64."""
+
+
 class Pair:
-    """Two backends, opened on one GAN from one state."""
+    """Two backends, opened on one GAN from one state; in float32 each of them in float64 beside."""
 
     def __init__(
         self,
@@ -35,19 +47,23 @@ class Pair:
         self.mismatch: Mismatch | None = None
         self._gan, self._inputs, self._precision = gan, inputs, precision
         self._names = a.name, b.name
-        self._a: Session = a.open(gan, state, precision, device)
-        self._b: Session = b.open(gan, state, precision, device)
-        # Rounded once, so that both begin with the same bits.
+        opened: list[Session] = [each.open(gan, state, precision, device) for each in (a, b)]
+        if precision == "float32":
+            opened += [each.open(gan, state, "float64", device) for each in (a, b)]
+        self._sides = tuple(opened)
+        self._a, self._b = opened[:2]
+        # Rounded once, so that all begin with the same bits.
         self._begin = self._a.state()
+        self._looked: _Undecided | None = None
         self._past: deque[tuple[int, State]] = deque(maxlen=_REMEMBERED)
 
     def one_step(self) -> Iterator[Row]:
         """Outputs, gradients, and everything after one step."""
         self._reset()
         self._past.append((0, self._begin))
-        seen = (observe(session, self._gan, self._inputs, self._precision, steps=1) for session in (self._a, self._b))
-        for what, couples in groupby(zip(*seen, strict=True), key=lambda couple: couple[0].row):
-            yield self._row(what, couples)
+        seen = (observe(session, self._gan, self._inputs, self._precision, steps=1) for session in self._sides)
+        for what, arrays in groupby(zip(*seen, strict=True), key=lambda sides: sides[0].row):
+            yield self._row(what, arrays)
 
     def free(self, steps: int) -> Iterator[Row]:
         """Both on their own, and each going on from where the other was half way."""
@@ -57,7 +73,7 @@ class Pair:
         half = max(1, count // 2)
         middle: list[State] = []
 
-        def run() -> Iterator[tuple[Seen, Seen]]:
+        def run() -> Iterator[Sides]:
             for number in range(count):
                 self._step(number)
                 if number + 1 == half:
@@ -88,10 +104,9 @@ class Pair:
         """Every step from the same state, for as many steps as wanted."""
         self._reset()
 
-        def run() -> Iterator[tuple[Seen, Seen]]:
+        def run() -> Iterator[Sides]:
             for number in range(steps):
-                self._b.load_state(self._a.state())
-                self._past.clear()
+                self._load(self._a.state())
                 self._step(number)
                 yield from self._states(number + 1, TOLERANCES[self._precision].lock_step)
 
@@ -107,62 +122,112 @@ class Pair:
         self._a.load_state(self._b.state())
         expected, found = (observe_state(state, self._gan, 1, 0.0) for state in (before, self._a.state()))
         what = f"state {self._names[0]} -> {self._names[1]} -> {self._names[0]}"
-        return self._row(what, zip(expected, found, strict=True), excused=False)
+        return self._row(what, zip(expected, found, strict=True))
 
     def _reset(self) -> None:
-        self._a.load_state(self._begin)
-        self._b.load_state(self._begin)
+        self._load(self._begin)
+
+    def _load(self, state: State) -> None:
+        for session in self._sides:
+            session.load_state(state)
         self._past.clear()
+        self._looked = None
 
     def _step(self, number: int) -> None:
+        self._looked = None
         self._past.append((number, self._a.state()))
         fed = self._inputs(number)
-        self._a.step(fed)
-        self._b.step(fed)
+        for session in self._sides:
+            session.step(fed)
 
-    def _states(self, step: int, tolerance: float) -> Iterable[tuple[Seen, Seen]]:
-        states = (observe_state(session.state(), self._gan, step, tolerance) for session in (self._a, self._b))
+    def _states(self, step: int, tolerance: float) -> Iterable[Sides]:
+        states = (observe_state(session.state(), self._gan, step, tolerance) for session in self._sides)
         return zip(*states, strict=True)
 
-    def _row(self, what: str, couples: Iterable[tuple[Seen, Seen]], *, steps: int = 0, excused: bool = True) -> Row:
-        """Reads `couples` up to the first that differs too much, and not because of a kink.
+    def _row(self, what: str, arrays: Iterable[Sides], *, steps: int = 0) -> Row:
+        """Reads `arrays` up to the first that differs too much, and not because of a derivative rounding decides on.
 
         steps: of a run in which each step stands for itself, so that one which a kink parts can be left out.
         """
-        largest, where, tolerance = 0.0, None, 0.0
+        worst, where = Agreement(0.0, 0.0, ()), None
         parted: set[int] = set()
-        for x, y in couples:
+        for sides in arrays:
+            x, y = sides[:2]
             if x.step in parted:
                 continue
-            found, index = difference(x, y)
-            tolerance = x.tolerance
-            here = Location(array=x.name, step=x.step, index=index)
-            if found > tolerance:
-                # Once something else differs, what follows needs no other reason.
-                count = self._undecided() if excused and x.derived and self.mismatch is None else 0
+            found = agreement(*sides)
+            if found.share > 1.0 and found.further is not None and x.step:
+                found = agreement(*self._sure(sides))
+            here = Location(array=x.name, step=x.step, index=found.index)
+            if found.share > 1.0:
+                count = self._look().count if self._excusable(x, found) else 0
                 if not count:
                     self.mismatch = self.mismatch or Mismatch(place=here, a=x.value, b=y.value)
-                    return Row(what=what, difference=found, tolerance=tolerance, where=here)
+                    return Row(
+                        what=what,
+                        difference=found.difference,
+                        tolerance=found.limit,
+                        where=here,
+                        note="" if found.further is None else f"{self._names[found.further]} from its float64",
+                    )
                 if not steps:
-                    note = f"{count} inputs of ReLUs are so near to 0 that rounding decides on their derivative"
-                    return Row(what=what, difference=found, tolerance=None, where=here, note=note)
+                    note = f"rounding decides on {count} derivatives"
+                    return Row(what=what, difference=found.difference, tolerance=None, where=here, note=note)
                 parted.add(x.step)
-            elif found > largest or where is None:
-                largest, where = found, here
-        note = f"but for {len(parted)}, in which rounding decides on the derivatives of ReLUs" if parted else ""
-        enough = tolerance if 2 * len(parted) <= steps else None
-        return Row(what=what, difference=largest, tolerance=enough, where=where, note=note)
+            elif found.share > worst.share or where is None:
+                worst, where = found, here
+        note = f"but for {len(parted)}, in which rounding decides on derivatives" if parted else ""
+        enough = worst.limit if 2 * len(parted) <= steps else None
+        return Row(what=what, difference=worst.difference, tolerance=enough, where=where, note=note)
 
-    def _undecided(self) -> int:
-        """Inputs of ReLUs that rounding decides on, in the steps remembered, each from the same state in both."""
-        now = self._a.state(), self._b.state()
-        count, after = 0, now[0]
-        for number, before in reversed(self._past):
-            count += undecided(self._a, self._b, self._gan, self._inputs(number), before, after)
-            after = before
-        self._a.load_state(now[0])
-        self._b.load_state(now[1])
-        return count
+    def _excusable(self, x: Seen, found: Agreement) -> bool:
+        """Whether derivatives that rounding decides on could explain it: never that numbers differ by more than that."""
+        if self._precision == "float32":
+            return x.derived and found.further is not None and found.difference <= _MOST
+        return x.derived and bool(np.isfinite(found.difference))
+
+    def _sure(self, sides: Sides) -> Sides:
+        """Weights without the amounts of rounding where that decides on which way Adam moves them."""
+        x, y, x64, y64 = sides
+        doubt = self._look().doubts.get(x.name.replace("averaged/", "generator/", 1), np.array(0.0))
+        x, y = (one._replace(value=np.where(doubt < _SURE, one.value, e.value)) for one, e in ((x, x64), (y, y64)))
+        return x, y, x64, y64
+
+    def _look(self) -> "_Undecided":
+        """What rounding decides on in the steps remembered, each from the same state in all sessions."""
+        if self._looked is None:
+            now = [session.state() for session in self._sides]
+            self._looked = _Undecided(0, {})
+            after = now[0]
+            for number, before in reversed(self._past):
+                self._looked = self._looked.joined(self._look_at(self._inputs(number), before, after))
+                after = before
+            for session, state in zip(self._sides, now, strict=True):
+                session.load_state(state)
+        return self._looked
+
+    def _look_at(self, fed: StepInputs, before: State, after: State) -> "_Undecided":
+        if self._precision == "float64":
+            return _Undecided(kinks(self._a, self._b, self._gan, fed, before, after), {})
+        found = _Undecided(0, {})
+        for session, exact in zip(self._sides[:2], self._sides[2:], strict=True):
+            count = kinks(session, exact, self._gan, fed, before, after)
+            found = found.joined(_Undecided(count, doubts(session, exact, fed, before)))
+        return found
+
+
+class _Undecided(NamedTuple):
+    kinks: int
+    doubts: State
+
+    @property
+    def count(self) -> int:
+        """Derivatives that rounding decides on: those at kinks, and gradients of which it decides on the sign."""
+        return self.kinks + sum(int((each >= 1.0).sum()) for each in self.doubts.values())
+
+    def joined(self, other: "_Undecided") -> "_Undecided":
+        doubts = {name: np.maximum(each, self.doubts.get(name, 0.0)) for name, each in other.doubts.items()}
+        return _Undecided(self.kinks + other.kinks, doubts)
 
 
 def _steps(count: int) -> str:

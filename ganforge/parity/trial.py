@@ -10,7 +10,7 @@ from ganforge.errors import PluginError
 from ganforge.plugins.host import Host
 from ganforge.recipes.schema import DataSettings, Recipe
 from ganforge.spec.arrays import State
-from ganforge.training.backends import find_backend
+from ganforge.training.backends import find_backend, pinned
 from ganforge.training.batches import draw_step
 from ganforge.training.experiment import Experiment, decoded, resolve
 
@@ -40,14 +40,15 @@ def trial(recipe: Recipe, host: Host) -> Trial:
     return Trial(experiment=experiment, state=experiment.gan.initial_state(recipe.run.seed))
 
 
-def find_backends(names: list[str], host: Host) -> list[BackendEntry]:
-    """At least two backends by name, all installed.
+def find_backends(names: list[str], host: Host, device: str = "cpu") -> list[BackendEntry]:
+    """At least two backends by name, all installed, on one device; what has the processor alone stays there.
 
     Raises:
-        PluginError: fewer than two different names, an unknown one, or one whose framework is missing.
+        PluginError: fewer than two different names, an unknown one, one whose framework is missing, or sees no such
+            device.
     """
     if len(set(names)) < 2 or len(set(names)) != len(names):
         raise PluginError(
             f"parity compares two or more different backends, as torch,tensorflow, not {','.join(names)!r}"
         )
-    return [find_backend(name, host) for name in names]
+    return [pinned(find_backend(name, host), device) for name in names]

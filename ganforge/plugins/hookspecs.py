@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from ganforge.backend.contract import BackendEntry
     from ganforge.data.contract import DatasetEntry
     from ganforge.data.extractors import ExtractorEntry
-    from ganforge.recipes.schema import RecipeEntry
+    from ganforge.data.preparing import Prepared
+    from ganforge.recipes.schema import Recipe, RecipeEntry
     from ganforge.spec.architectures import ArchitectureEntry
     from ganforge.spec.kinds import LayerEntry, OptimizerEntry
     from ganforge.spec.losses import LossEntry, PenaltyEntry
@@ -69,6 +70,11 @@ def ganforge_commands(cli: "click.Group") -> None:
 
 
 @hookspec
+def ganforge_run_planned(recipe: "Recipe", data: "Prepared") -> None:
+    """A run is about to start or to go on; nothing has been written for it. A `GanforgeError` refuses it."""
+
+
+@hookspec
 def ganforge_run_started(run: RunView) -> None:
     """A run starts or is resumed, at `run.step`; its folder exists."""
 
@@ -86,6 +92,11 @@ def ganforge_epoch_finished(run: RunView, epoch: int, means: "Mapping[str, float
 @hookspec
 def ganforge_checkpoint_saved(run: RunView, path: Path) -> None:
     """A checkpoint has been saved at `path`."""
+
+
+@hookspec
+def ganforge_step_measured(run: RunView, step: int, measures: "Mapping[str, float]", by: str) -> None:
+    """The generated images of step `step` have been measured; `by`: in which features, how many images."""
 
 
 @hookspec

@@ -28,10 +28,12 @@ DEFAULT_PLUGINS = (
     "ganforge.evaluation.builtin",
     "ganforge.testing.plugin",
     "ganforge.training.observers.progress",
+    "ganforge.training.observers.notebook",
     "ganforge.training.observers.journal",
     "ganforge.training.observers.snapshots",
     "ganforge.training.observers.tensorboard",
     "ganforge.training.observers.watch",
+    "ganforge.evaluation.while_training",
 )
 
 _SECONDS_TO_LOAD, _SECONDS_FOR_EVENT = 10.0, 60.0

@@ -2,7 +2,7 @@
 
 from ganforge.recipes.schema import Table
 
-_FREE = {"data.path", "data.max_bad"} | {
+_FREE = {"data.path", "data.max_bad", "evaluation"} | {
     f"run.{key}"
     for key in (
         "steps",
@@ -22,7 +22,8 @@ _FREE = {"data.path", "data.max_bad"} | {
 def differences(recipe: Table, other: Table, prefix: str = "") -> list[str]:
     """What differs between two recipes, one line a field: `training.batch_size: 64, 32`.
 
-    Where the pictures lie, how long to run, on what, and what to leave behind may differ and are not listed.
+    Where the pictures lie, how long to run, on what, what to measure and what to leave behind may differ and are not
+    listed.
     """
     lines: list[str] = []
     for key in sorted(set(recipe) | set(other)):

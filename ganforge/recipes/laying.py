@@ -1,5 +1,6 @@
 """Laying recipes over one another, and single values on top."""
 
+import warnings
 from collections.abc import Iterable, Mapping
 from datetime import date, time
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 from ganforge._io.toml import read_toml
 from ganforge.errors import RecipeError
 from ganforge.recipes.schema import Table
+from ganforge.spec.gan import NETWORKS
 
 _INSTEAD = {"steps": "epochs", "epochs": "steps"}
 """Keys that give way to another one."""
@@ -43,8 +45,31 @@ def override(table: Table, values: Mapping[str, Any]) -> Table:
             raise RecipeError(f"overrides take keys such as 'image_size' and 'run.steps', not {path!r}")
         for key in reversed(keys):
             value = {key: value}
-        table = merge(table, value)
+        table = merge(table, with_new_names(value))
     return table
+
+
+def with_new_names(table: Mapping[str, Any]) -> Table:
+    """`table` with the keys that once had other names under those of today: an optimizer's `rate`.
+
+    Every recipe passes here, be it of a file, of `--set` or of an old run, before it is laid on another.
+    """
+    training = table.get("training")
+    if not isinstance(training, Mapping):
+        return {**table}
+    players = {name: _with_learning_rate(training[name], name) for name in NETWORKS if name in training}
+    return {**table, "training": {**training, **players}}
+
+
+def _with_learning_rate(player: object, network: str) -> object:
+    optimizer = player.get("optimizer") if isinstance(player, Mapping) else None
+    if not isinstance(optimizer, Mapping) or "rate" not in optimizer or "learning_rate" in optimizer:
+        return player
+    place = f"training.{network}.optimizer"
+    warnings.warn(f"{place}.rate is now {place}.learning_rate; it was read as that", FutureWarning, stacklevel=2)
+    assert isinstance(player, Mapping)
+    renamed = {"learning_rate" if key == "rate" else key: value for key, value in optimizer.items()}
+    return {**player, "optimizer": renamed}
 
 
 def parse_assignments(assignments: Iterable[str]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import msgspec
 from ganforge._io.convert import convert
 from ganforge.errors import RecipeError
 from ganforge.recipes.kinds import read_kind
-from ganforge.recipes.laying import merge
+from ganforge.recipes.laying import merge, with_new_names
 from ganforge.recipes.schema import ArchitectureSettings, DataSettings, Recipe, Table, check_size
 from ganforge.recipes.templates import fill, stand_in
 from ganforge.spec.gan import NETWORKS
@@ -19,7 +19,7 @@ from ganforge.spec.kinds import Kinds
 _LARGEST = 8192  # pixels on a side of what is trained on: 200 MB a picture
 
 _OPTIMIZER: Table = {"training": {network: {"optimizer": {"kind": "adam"}} for network in NETWORKS}}
-"""What is meant where a recipe, or --set, gives an optimizer's rate and not its kind."""
+"""What is meant where a recipe, or --set, gives an optimizer's learning rate and not its kind."""
 
 
 def parse(table: Mapping[str, Any], kinds: Kinds = SHIPPED_KINDS) -> Recipe:
@@ -28,7 +28,7 @@ def parse(table: Mapping[str, Any], kinds: Kinds = SHIPPED_KINDS) -> Recipe:
     Raises:
         RecipeError: an unknown key or a wrong value; the message names its place and the near names.
     """
-    prepared = merge(_OPTIMIZER, table)
+    prepared = merge(_OPTIMIZER, with_new_names(table))
     name = str(prepared.get("name", "recipe"))
     for section, settings in (("data", DataSettings), ("architecture", ArchitectureSettings)):
         if isinstance(prepared.get(section), dict):
@@ -47,12 +47,22 @@ def parse(table: Mapping[str, Any], kinds: Kinds = SHIPPED_KINDS) -> Recipe:
                 "has options of its own, as architecture.width"
             )
         recipe = msgspec.structs.replace(recipe, architecture=recipe.architecture or ArchitectureSettings())
+    _check_evaluation(recipe)
     check_size("image_size", recipe.image_size)
     if max(recipe.size) > _LARGEST:
         raise RecipeError(f"image_size can be {_LARGEST} at most, not {recipe.image_size!r}")
     if recipe.data.crop is not None:
         check_size("data.crop", recipe.data.crop)
     return recipe
+
+
+def _check_evaluation(recipe: Recipe) -> None:
+    every, saved = recipe.evaluate_every, recipe.run.checkpoint_every
+    if recipe.evaluation.keep_best is not None and every is not None and every % saved:
+        raise RecipeError(
+            f"recipe {recipe.name!r}: the best checkpoint is one that is saved and measured, so with "
+            f"evaluation.keep_best evaluation.every ({every}) must be a multiple of run.checkpoint_every ({saved})"
+        )
 
 
 def _with_optimizers(table: Table, kinds: Kinds, where: str) -> Table:

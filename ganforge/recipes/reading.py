@@ -15,7 +15,7 @@ from ganforge.recipes.laying import override
 from ganforge.recipes.parsing import parse
 from ganforge.recipes.recipe_files import KnownRecipes, find_file, read_file
 from ganforge.recipes.schema import Recipe, Table
-from ganforge.recipes.tables import to_table
+from ganforge.recipes.tables import plain, to_table
 from ganforge.spec.kind_library import SHIPPED_KINDS
 from ganforge.spec.kinds import Kinds
 
@@ -56,7 +56,7 @@ def read(
         table = to_table(recipe)
     given = {"data.set": dataset, "training.batch_size": batch_size} | {f"run.{key}": run[key] for key in run}
     table = override(table, {path: value for path, value in given.items() if value is not None})
-    table = override(table, overrides or {})
+    table = override(table, plain(dict(overrides or {})))
     if data is not None:  # last, since another data set would drop it
         table = override(table, {"data.path": str(expanded(data).absolute())})
     return parse(table, kinds)
@@ -79,7 +79,7 @@ def load_table(recipe: str | Mapping[str, Any], known: KnownRecipes) -> Table:
             table = read_file(path, files)
             files.append(path)
         elif isinstance(extended, Mapping) and not tables:
-            table = {**extended}
+            table = plain(dict(extended))
         else:
             where = f"recipe {files[-1]}" if files else "a recipe"
             raise RecipeError(f"{where}: extends must be the name of a recipe, not {extended!r}")

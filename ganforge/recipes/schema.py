@@ -39,6 +39,7 @@ class RunSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     seed: Annotated[int, Meta(ge=0)] = 0
     precision: Literal["float32", "float64", "bfloat16"] = "float32"
     device: str = "auto"
+    """The best that there is on a machine, or a common name of one (`ganforge.backend.devices`), as 'cuda:1'."""
     backend: str | None = None
     """None: the first whose framework is installed."""
     log_every: Count = 50
@@ -48,6 +49,25 @@ class RunSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """Newest checkpoints that are kept."""
     keep_every: Count | None = None
     """Steps between checkpoints that are kept for good, beside the newest ones. None: none is."""
+
+
+Measure: TypeAlias = Literal["kid", "frechet", "precision", "recall", "density", "coverage", "mind"]
+"""Of generated images against real ones, as `ganforge.evaluation` computes them."""
+
+
+class EvaluationSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is measured while it trains."""
+
+    every: Count | None = None
+    """Steps between measurements; one more is made after the last step. None: with `keep_best` at every checkpoint,
+    otherwise never."""
+    extractor: str | None = None
+    """As `--extractor` of `ganforge evaluate`; None: the best that is installed."""
+    images: Annotated[int, Meta(ge=6)] = 1000
+    """Generated images, and real ones to compare them with; at most half of the real ones."""
+    measures: tuple[Measure, ...] = ("kid", "precision", "recall")
+    keep_best: Literal["kid", "frechet", "mind"] | None = None
+    """Keep the checkpoint at which this is lowest, whatever `keep` says."""
 
 
 class DataSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -118,11 +138,18 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     discriminator: tuple[Written, ...] | None = None
     training: Protocol = Protocol()
     run: RunSettings = RunSettings()
+    evaluation: EvaluationSettings = EvaluationSettings()
 
     @property
     def size(self) -> tuple[int, int]:
         """(height, width)."""
         return height_width(self.image_size)
+
+    @property
+    def evaluate_every(self) -> int | None:
+        """Steps between measurements; None: none is made."""
+        at_checkpoints = self.run.checkpoint_every if self.evaluation.keep_best is not None else None
+        return self.evaluation.every or at_checkpoints
 
     def with_run(self, **settings: Any) -> "Recipe":
         """The recipe with other settings of `[run]`."""

@@ -16,6 +16,18 @@ def to_table(recipe: Recipe) -> Table:
     return table
 
 
+def plain(value: Any) -> Any:
+    """Settings made in Python, such as `Conv(...)` or `Adam(...)`, as a recipe's file has them; other values stay."""
+    match value:
+        case msgspec.Struct():
+            return _without_none(msgspec.to_builtins(value))
+        case dict():
+            return {key: plain(each) for key, each in value.items()}
+        case list() | tuple():
+            return [plain(each) for each in value]
+    return value
+
+
 def _without_none(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _without_none(each) for key, each in value.items() if each is not None}

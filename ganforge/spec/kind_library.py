@@ -32,11 +32,11 @@ _LAYER_EXAMPLES: tuple[Layer, ...] = (
     Residual(layers=(Relu(), Dropout(rate=0.3))),
 )
 _OPTIMIZER_EXAMPLES: tuple[Optimizer, ...] = (
-    Adam(rate=1e-3, epsilon=1e-3, clip=0.05),
-    RMSprop(rate=1e-3, epsilon=1e-4, rate_decay=0.1),
-    RMSprop(rate=1e-3, epsilon=1e-4, epsilon_inside_sqrt=True),
-    SGD(rate=0.02, clip=0.03),
-    SGD(rate=0.02, momentum=0.9),
+    Adam(learning_rate=1e-3, epsilon=1e-3, clip=0.05),
+    RMSprop(learning_rate=1e-3, epsilon=1e-4, rate_decay=0.1),
+    RMSprop(learning_rate=1e-3, epsilon=1e-4, epsilon_inside_sqrt=True),
+    SGD(learning_rate=0.02, clip=0.03),
+    SGD(learning_rate=0.02, momentum=0.9),
 )
 
 

@@ -55,7 +55,9 @@ class OptimizerEntry:
         Raises:
             TypeError: what it lacks.
         """
-        _check_class(self.optimizer, OptimizerSettings, Optimizer, ("slots", "scale", "update"), ("rate", "clip"))
+        _check_class(
+            self.optimizer, OptimizerSettings, Optimizer, ("slots", "scale", "update"), ("learning_rate", "clip")
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

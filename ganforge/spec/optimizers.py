@@ -56,8 +56,8 @@ class Optimizer(Protocol):
     __struct_fields__: ClassVar[tuple[str, ...]]
 
     @property
-    def rate(self) -> float:
-        """The rate of the first update."""
+    def learning_rate(self) -> float:
+        """Of the first update."""
         ...
 
     @property
@@ -90,12 +90,12 @@ class Adam(OptimizerSettings, frozen=True, kw_only=True, tag="adam"):
     Kingma and Ba 2015, algorithm 1. TensorFlow's `epsilon` is another quantity ("epsilon hat", end of section 2).
     """
 
-    rate: Positive = 2e-4
+    learning_rate: Positive = 2e-4
     beta1: Fraction = 0.5
     beta2: Fraction = 0.999
     epsilon: Positive = 1e-8
     rate_decay: NotNegative = 0.0
-    """The rate of update t (from 0) is rate / (1 + rate_decay * t)."""
+    """The rate of update t (from 0) is learning_rate / (1 + rate_decay * t)."""
     clip: Positive | None = None
     """Every element of a gradient is first clipped to [-clip, clip]."""
 
@@ -105,7 +105,7 @@ class Adam(OptimizerSettings, frozen=True, kw_only=True, tag="adam"):
 
     def scale(self, done: int) -> Scale:
         """Rate and root with the bias corrections of update `done` + 1."""
-        rate, count = decayed(self.rate, self.rate_decay, done), done + 1
+        rate, count = decayed(self.learning_rate, self.rate_decay, done), done + 1
         return Scale(rate / (1.0 - self.beta1**count), sqrt(1.0 - self.beta2**count))
 
     def update(self, ops: Ops, weight: Tensor, gradient: Tensor, slots: Mapping[str, Tensor], scale: Scale) -> Updated:
@@ -119,7 +119,7 @@ class Adam(OptimizerSettings, frozen=True, kw_only=True, tag="adam"):
 class RMSprop(OptimizerSettings, frozen=True, kw_only=True, tag="rmsprop"):
     """v = rho v + (1 - rho) g^2; p -= rate * g / (sqrt(v) + epsilon), or / sqrt(v + epsilon) when it stands inside."""
 
-    rate: Positive
+    learning_rate: Positive
     rho: Fraction = 0.9
     epsilon: Positive = 1e-7
     epsilon_inside_sqrt: bool = False
@@ -133,7 +133,7 @@ class RMSprop(OptimizerSettings, frozen=True, kw_only=True, tag="rmsprop"):
 
     def scale(self, done: int) -> Scale:
         """The decayed rate."""
-        return Scale(decayed(self.rate, self.rate_decay, done), 1.0)
+        return Scale(decayed(self.learning_rate, self.rate_decay, done), 1.0)
 
     def update(self, ops: Ops, weight: Tensor, gradient: Tensor, slots: Mapping[str, Tensor], scale: Scale) -> Updated:
         """The formula above."""
@@ -145,7 +145,7 @@ class RMSprop(OptimizerSettings, frozen=True, kw_only=True, tag="rmsprop"):
 class SGD(OptimizerSettings, frozen=True, kw_only=True, tag="sgd"):
     """b = momentum b + g; p -= rate * b. The rate stands outside the buffer, as in PyTorch."""
 
-    rate: Positive
+    learning_rate: Positive
     momentum: Fraction = 0.0
     rate_decay: NotNegative = 0.0
     clip: Positive | None = None
@@ -156,7 +156,7 @@ class SGD(OptimizerSettings, frozen=True, kw_only=True, tag="sgd"):
 
     def scale(self, done: int) -> Scale:
         """The decayed rate."""
-        return Scale(decayed(self.rate, self.rate_decay, done), 1.0)
+        return Scale(decayed(self.learning_rate, self.rate_decay, done), 1.0)
 
     def update(self, ops: Ops, weight: Tensor, gradient: Tensor, slots: Mapping[str, Tensor], scale: Scale) -> Updated:
         """The formula above."""

@@ -97,6 +97,10 @@ class ReferenceSession:
         """There is none: NumPy has no modules."""
         raise PluginError("the NumPy reference has no module to take away; ask a framework's backend for one")
 
+    def native_arrays(self, network: NetworkName, module: Any) -> State:
+        """There are none: NumPy has no modules."""
+        raise PluginError("the NumPy reference has no modules to read weights from")
+
     def _trained(self, network: NetworkName) -> State:
         return {
             each.name: self._state[f"{network}/{each.name}"] for each in self._gan.parameters(network) if each.trained

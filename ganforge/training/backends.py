@@ -1,11 +1,17 @@
-"""Which framework a recipe is trained in."""
+"""Which framework a recipe is trained in, and on which device."""
 
+from collections.abc import Callable
+from dataclasses import replace
 from importlib.util import find_spec
 
-from ganforge.backend.contract import BackendEntry
+from ganforge.backend.contract import BackendEntry, Precision, Session, Workers
+from ganforge.backend.devices import AUTO, choose_device, kind_of
 from ganforge.errors import PluginError
 from ganforge.plugins.host import Host
 from ganforge.recipes.schema import Recipe
+from ganforge.spec.arrays import State
+from ganforge.spec.gan import Gan
+from ganforge.training.distributed import SINGLE_PROCESS
 
 
 def choose_backend(recipe: Recipe, host: Host) -> BackendEntry:
@@ -21,6 +27,46 @@ def choose_backend(recipe: Recipe, host: Host) -> BackendEntry:
             f"backend {entry.name!r} has no {precision}; take --precision {' or '.join(entry.precisions)}"
         )
     return entry
+
+
+def on_device(recipe: Recipe, entry: BackendEntry, workers: Workers = SINGLE_PROCESS) -> Recipe:
+    """The recipe with the common name of the device that it is computed on, for 'auto' or a framework's own name.
+
+    A backend that tells of no devices is given the name as it is. So is each of several workers, which have a device
+    each.
+
+    Raises:
+        PluginError: the framework sees no such device on this machine.
+    """
+    if entry.devices is None or workers.shard.count > 1:
+        return recipe
+    return recipe.with_run(device=choose_device(recipe.run.device, entry.devices(), entry.name)[0])
+
+
+def tell_of_change(recipe: Recipe, before: str, what: str, warn: Callable[[str], None]) -> None:
+    """Say in one line that a run goes on on another kind of device than before.
+
+    before: the device that it ran on last, or 'auto' where that is not known.
+    """
+    now = recipe.run.device
+    if AUTO not in (before, now) and kind_of(before) != kind_of(now):
+        warn(f"{what} ran on {before} last and goes on on {now}, so its numbers are no longer the same to the last bit")
+
+
+def pinned(entry: BackendEntry, device: str) -> BackendEntry:
+    """The backend on one device whatever device is asked for; one that has the processor alone stays there.
+
+    Raises:
+        PluginError: the framework sees no such device on this machine.
+    """
+    if entry.devices is None:
+        return entry
+    name, _ = choose_device(device, entry.devices(), entry.name)
+
+    def opened(gan: Gan, state: State, precision: Precision, asked: str) -> Session:
+        return entry.open(gan, state, precision, name)
+
+    return replace(entry, open=opened)
 
 
 def known_backend(recipe: Recipe, host: Host) -> BackendEntry | None:

@@ -16,7 +16,6 @@ import msgspec
 import numpy as np
 
 from ganforge.backend.contract import Precision, StepInputs
-from ganforge.backend.observations import TOLERANCES
 from ganforge.data.preparing import Prepared
 from ganforge.errors import BenchError
 from ganforge.generation.model import Model
@@ -26,7 +25,7 @@ from ganforge.recipes.reading import RecipeLike, read
 from ganforge.recipes.schema import Recipe
 from ganforge.spec.arrays import Array
 from ganforge.spec.costs import step_operations
-from ganforge.training.backends import choose_backend
+from ganforge.training.backends import choose_backend, on_device
 from ganforge.training.batches import draw_steps
 from ganforge.training.experiment import Experiment, resolve_networks
 from ganforge.training.models import open_model
@@ -46,8 +45,8 @@ _GRADIENTS = {"float32": 1e-2, "float64": 1e-2, "bfloat16": 0.5}
 In float32 a few ReLUs fall on the other side of 0, in bfloat16 there are 8 bits of fraction; what is found is a fifth
 of this or less.
 """
-_LOSSES = {"float32": TOLERANCES["float32"].gradients, "float64": TOLERANCES["float32"].gradients, "bfloat16": 0.05}
-_PICTURES = TOLERANCES["float32"].lock_step
+_LOSSES = {"float32": 2e-5, "float64": 2e-5, "bfloat16": 0.05}
+_PICTURES = 1e-5
 _SMALL = 1e-2
 _SIDE = 1024
 
@@ -57,6 +56,7 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
 
     recipe: str
     backend: str
+    device: str
     precision: Precision
     batch_size: int
     image_shape: tuple[int, int, int]
@@ -118,7 +118,8 @@ def on_noise(recipe: Recipe, host: Host) -> Experiment:
     """
     names = recipe.class_names or tuple(map(str, range(_CLASSES))) if recipe.conditional else ()
     given = msgspec.structs.replace(recipe, channels=recipe.channels or 3, class_names=names)
-    return _noisy(resolve_networks(given, host, choose_backend(given, host)))
+    chosen = choose_backend(given, host)
+    return _noisy(resolve_networks(on_device(given, chosen), host, chosen))
 
 
 def _noisy(experiment: Experiment) -> Experiment:
@@ -190,6 +191,7 @@ def bench(recipe: RecipeLike, backend: str | None = None, *, seconds: float = 10
     return Figures(
         recipe=resolved.name,
         backend=resolved.run.backend or "",
+        device=resolved.run.device,
         precision=resolved.run.precision,
         batch_size=gan.protocol.batch_size,
         image_shape=gan.image_shape,

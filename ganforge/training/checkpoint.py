@@ -14,14 +14,13 @@ import shutil
 import struct
 from collections.abc import Callable
 from contextlib import suppress
-from hashlib import sha256
+from hashlib import file_digest, sha256
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import numpy as np
 import safetensors
-from safetensors.numpy import load as load_arrays
 
 from ganforge._io.files import PARTIAL, flush, sweep
 from ganforge.errors import RunError, WriteError
@@ -59,10 +58,8 @@ class _Head(msgspec.Struct, frozen=True):
     format: int
 
 
-def save(folder: Path, state: State, about: About, *, keep: int, keep_every: int | None = None) -> Path:
-    """Write `state` as a checkpoint into `folder`; afterwards remove earlier ones.
-
-    The `keep` newest stay, and those of steps that `keep_every` divides.
+def save(folder: Path, state: State, about: About) -> Path:
+    """Write `state` as a checkpoint into `folder`.
 
     Raises:
         WriteError: it cannot be written; earlier checkpoints are untouched.
@@ -85,10 +82,14 @@ def save(folder: Path, state: State, about: About, *, keep: int, keep_every: int
         raise WriteError(
             f"checkpoint {final} cannot be written: {error.strerror}; what was saved before is untouched"
         ) from error
-    for old in checkpoints(folder)[:-keep]:
-        if keep_every is None or _step(old) % keep_every:
-            _discard(old)
     return final
+
+
+def prune(folder: Path, *, keep: int, keep_every: int | None = None, best: int | None = None) -> None:
+    """Remove checkpoints but for the `keep` newest, those of steps that `keep_every` divides and that of step `best`."""
+    for old in checkpoints(folder)[:-keep]:
+        if step_of(old) != best and (keep_every is None or step_of(old) % keep_every):
+            _discard(old)
 
 
 def _discard(path: Path) -> None:
@@ -108,7 +109,7 @@ def set_aside(folder: Path, step: int) -> None:
         WriteError: they cannot be renamed.
     """
     for path in checkpoints(folder):
-        if _step(path) > step:
+        if step_of(path) > step:
             aside = path.with_name(f"{path.name}.damaged")
             try:
                 shutil.rmtree(aside, ignore_errors=True)  # of an earlier time
@@ -123,22 +124,32 @@ def checkpoints(folder: Path) -> list[Path]:
         named = [path for path in folder.glob("step-*") if path.name.removeprefix("step-").isdecimal()]
         found = [path for path in named if path.is_dir()]
         if all(map(os.path.lexists, named)):  # else one was removed beside us, and a newer one may have come unseen
-            return sorted(found, key=_step)
+            return sorted(found, key=step_of)
 
 
-def _step(path: Path) -> int:
+def step_of(path: Path) -> int:
+    """The step of a checkpoint, by its name."""
     return int(path.name.removeprefix("step-"))
 
 
-def load(path: Path) -> tuple[About, State]:
-    """A checkpoint, verified.
+def every_array(name: str) -> bool:
+    """Whether an array is wanted: each is."""
+    return True
+
+
+def load(path: Path, wanted: Callable[[str], bool] = every_array) -> tuple[About, State]:
+    """A checkpoint, verified whole.
+
+    wanted: tells by its name whether an array is read; the others take no memory.
 
     Raises:
         LaterFormat: it needs a later ganforge.
         RunError: a file is missing or damaged; the message names it.
     """
     try:
-        text, content = (path / ABOUT).read_bytes(), (path / STATE).read_bytes()
+        text = (path / ABOUT).read_bytes()
+        with (path / STATE).open("rb") as file:
+            digest = file_digest(file, "sha256")
         head = msgspec.json.decode(text, type=_Head)
         if head.format > FORMAT:
             raise LaterFormat(
@@ -152,13 +163,13 @@ def load(path: Path) -> tuple[About, State]:
         raise RunError(f"checkpoint {path} is damaged: {error.filename}: {error.strerror}") from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise RunError(f"checkpoint {path} is damaged: {ABOUT}: {error}") from error
-    digest = sha256(content)
     digest.update(_checked(about))
     if digest.hexdigest() != about.sha256:
         raise RunError(f"checkpoint {path} is damaged: {STATE} or {ABOUT} does not have the checksum given there")
     try:
-        return about, dict(sorted(load_arrays(content).items()))  # safetensors gives them in any order
-    except (safetensors.SafetensorError, KeyError, ValueError) as error:  # the latter two of types NumPy lacks
+        with safetensors.safe_open(path / STATE, "numpy") as arrays:  # mapped, not read; the names come in any order
+            return about, {name: arrays.get_tensor(name) for name in sorted(arrays.keys()) if wanted(name)}
+    except (safetensors.SafetensorError, KeyError, TypeError, ValueError, OSError) as error:  # of types NumPy lacks too
         raise RunError(f"checkpoint {path} is damaged: {STATE}: {error}") from error
 
 

@@ -118,6 +118,6 @@ def _refuse_unbounded(values: Mapping[str, float], step: int, loss: str) -> None
     if wrong:
         raise RunError(
             f"step {step}: {', '.join(wrong)}. Training has diverged; what was saved before is untouched. "
-            "Try lower rates (training.generator.optimizer.rate, training.discriminator.optimizer.rate), a clip, a "
+            "Try lower rates (training.generator.optimizer.learning_rate, and the discriminator's), a clip, a "
             f"penalty on the discriminator, or another loss than {loss!r}"
         )

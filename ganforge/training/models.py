@@ -1,25 +1,36 @@
 """Networks with weights, in a framework: loaded from a run, or built anew."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
+from ganforge.backend.devices import AUTO
 from ganforge.errors import RunError
 from ganforge.generation.model import Model
-from ganforge.plugins.host import default_host
+from ganforge.generation.model_files import is_weight, read_model
+from ganforge.plugins.host import Host, default_host
 from ganforge.plugins.kinds import known_kinds
 from ganforge.recipes.reading import read
 from ganforge.recipes.schema import Recipe
-from ganforge.spec.arrays import State
-from ganforge.training.backends import choose_backend
+from ganforge.spec.arrays import Array, State
+from ganforge.spec.gan import NETWORKS
+from ganforge.spec.optimizers import SGD
+from ganforge.training.backends import choose_backend, on_device
+from ganforge.training.best_checkpoint import step_of_best
 from ganforge.training.data_sets import with_data
 from ganforge.training.experiment import Experiment, resolve_networks
+from ganforge.training.observers import journal
 from ganforge.training.parts import find_data_set
-from ganforge.training.run_checkpoints import check_same_recipe, newest_good
+from ganforge.training.run_checkpoints import check_same_recipe, load_checkpoint, newest_good
 from ganforge.training.run_folder import read_recipe
 
 
-def open_model(experiment: Experiment, state: State, *, step: int = 0) -> Model:
+def open_model(
+    experiment: Experiment, state: State, *, step: int = 0, history: Mapping[str, Array] | None = None
+) -> Model:
     """The experiment's networks in its framework, with the arrays of `state`, which `step` steps have made.
 
     Where several workers train, the session is fed this one's shard of every batch.
@@ -28,33 +39,55 @@ def open_model(experiment: Experiment, state: State, *, step: int = 0) -> Model:
     assert entry is not None, "choose a backend"
     opener = entry.distributed if entry.distributed and experiment.workers.shard.count > 1 else entry
     session = opener.open(experiment.gan, state, settings.precision, settings.device)
-    return Model(recipe=experiment.recipe, gan=experiment.gan, session=session, step=step)
+    return Model(recipe=experiment.recipe, gan=experiment.gan, session=session, step=step, history=history or {})
 
 
-def load(folder: str | Path, *, backend: str | None = None, device: str | None = None) -> Model:
-    """The trained model of a run, from its newest checkpoint.
+def load(folder: str | Path, *, best: bool = False, backend: str | None = None, device: str | None = None) -> Model:
+    """The trained model of a run, from its newest checkpoint or its best one, or of a file that `Model.save` wrote.
 
-    No image is needed, nor the plugin of the run's data set. Without the plugin of its loss the model draws images as
-    well, and cannot be trained.
+    It draws images and gives its networks away; `resume` is for training on. Hence the optimizers' arrays are not
+    read, and neither images nor the plugins of the run's data set, loss and penalty are needed.
 
     Args:
-        folder: the run's.
+        folder: the run's, or the path of a file.
+        best: take the checkpoint that `keep_best` has kept.
         backend: by default the one that it ran on last.
-        device: "cpu", "cuda" or another name that the backend has for one; by default the run's.
+        device: "cpu", "cuda", "cuda:1", "mps" or "auto", the best that there is on this machine, which is the default.
 
     Raises:
-        RunError: no run, or one without a checkpoint.
+        RunError: no run, one without a checkpoint or without a best one, or a damaged file.
     """
     host, folder = default_host(), Path(folder)
     kinds = known_kinds(host)
+    device = device or AUTO
+    if folder.is_file():
+        table, state, step = read_model(folder)
+        recipe = read(table, host, kinds, backend=backend, device=device)
+        return _drawing(recipe, state, host, step=step)
     recipe = read(read_recipe(folder, kinds), host, kinds, backend=backend, device=device)
-    found = newest_good(folder, host.warn)
+    found = (
+        load_checkpoint(folder, step_of_best(folder), is_weight) if best else newest_good(folder, host.warn, is_weight)
+    )
     if found is None:
         raise RunError(f"run {folder} has no checkpoint yet")
     about, state = found
     check_same_recipe(folder, recipe, about, kinds)
-    experiment = resolve_networks(recipe, host, choose_backend(recipe, host), logits=_logits(state))
-    return open_model(experiment, state, step=about.step)
+    return _drawing(recipe, state, host, step=about.step, history=journal.history(folder))
+
+
+def _drawing(
+    recipe: Recipe, state: State, host: Host, *, step: int, history: Mapping[str, Array] | None = None
+) -> Model:
+    """A model for drawing: its optimizers keep no arrays, and neither loss nor penalty need be installed."""
+    chosen = choose_backend(recipe, host)
+    experiment = resolve_networks(on_device(recipe, chosen), host, chosen, logits=_logits(state))
+    gan = experiment.gan
+    plain = {
+        network: msgspec.structs.replace(gan.protocol.player(network), optimizer=SGD(learning_rate=1.0))
+        for network in NETWORKS
+    }
+    without = replace(gan, protocol=msgspec.structs.replace(gan.protocol, **plain))
+    return open_model(replace(experiment, gan=without), state, step=step, history=history)
 
 
 def build(
@@ -85,6 +118,7 @@ def build(
         device=device,
     )
     chosen = choose_backend(given, host)
+    given = on_device(given, chosen)
     if given.channels is None or (given.conditional and not given.class_names):
         given, _ = with_data(given, find_data_set(given, host))
     experiment = resolve_networks(given, host, chosen)

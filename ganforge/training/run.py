@@ -4,16 +4,23 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
 
+from PIL import Image
+
 from ganforge.backend.contract import Workers
 from ganforge.data.preparing import Prepared
+from ganforge.generation.animations import progress
+from ganforge.generation.html import card
+from ganforge.generation.loss_curves import draw_small
 from ganforge.generation.model import Model
 from ganforge.plugins.host import Host
 from ganforge.recipes.schema import Recipe
-from ganforge.spec.arrays import Images
+from ganforge.spec.arrays import Array, Images
+from ganforge.training.callbacks import Listeners
 from ganforge.training.experiment import Experiment
+from ganforge.training.observers import journal
 
 
-@dataclass(kw_only=True)
+@dataclass(kw_only=True, repr=False)
 class Run:
     """A run in progress, or done. Events of plugins are given it as a `RunView`."""
 
@@ -32,6 +39,10 @@ class Run:
     """Steps of the newest checkpoint; 0: there is none."""
     quiet: bool = False
     """Whether plugins should keep off the terminal."""
+    callbacks: Listeners = field(default_factory=dict)
+    """By event, functions of the caller that are told of it."""
+    interrupted: bool = False
+    """Whether it was asked to stop before its last step; `ganforge.resume` goes on with it."""
     began: float = field(default_factory=perf_counter, init=False)
     """When this process began to train, by `perf_counter`."""
 
@@ -74,6 +85,36 @@ class Run:
     def sample(self, count: int = 64) -> Images:
         """Generated images, as `Model.sample`."""
         return self.model.sample(count)
+
+    def samples(self) -> list[Image.Image]:
+        """The sample grids that it has drawn, oldest first.
+
+        Raises:
+            RunError: there are none yet, or one cannot be read.
+        """
+        return progress(self.folder)
+
+    @property
+    def history(self) -> dict[str, Array]:
+        """What it has logged so far: an array (N,) for each name, such as `step`, `d_loss` and `g_loss`.
+
+        A value that a step did not log is NaN.
+        """
+        return journal.history(self.folder)
+
+    def __repr__(self) -> str:
+        """One line: folder, recipe, framework, steps."""
+        marks = ", interrupted" if self.interrupted else ""
+        return (
+            f"<ganforge.Run {str(self.folder)[-160:]}: {self.recipe.name:.80} on {self.recipe.run.backend}, "
+            f"{self.step:,} of {self.stop:,} steps{marks}>"
+        )
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the last sample grid and the loss curve."""
+        grids = sorted((self.folder / "samples").glob("step-*.png"))[-1:]
+        curve = draw_small(self.history)
+        return card(repr(self)[1:-1], [*grids, *([curve] if curve else [])])
 
     def warn(self, line: str) -> None:
         """Print a line for the user on stderr."""

@@ -14,6 +14,7 @@ from ganforge.recipes.tables import to_table
 from ganforge.spec.arrays import State
 from ganforge.spec.kinds import Kinds
 from ganforge.training import checkpoint
+from ganforge.training.best_checkpoint import read_best
 from ganforge.training.run import Run
 from ganforge.training.run_folder import CHECKPOINTS
 
@@ -23,9 +24,11 @@ def save_checkpoint(run: Run, step: int, data: str) -> Path:
 
     data: hash of the images that it trains on.
 
+    Earlier ones that the recipe does not keep are removed, but never the best one.
+
     Raises:
         WriteError: it cannot be written; earlier checkpoints are untouched.
-        RunError: the weights are no longer finite.
+        RunError: the weights are no longer finite; or which checkpoint is the best cannot be read, so none is removed.
     """
     state = run.model.session.state()
     wrong = next((name for name, array in state.items() if not np.isfinite(array).all()), None)
@@ -43,12 +46,30 @@ def save_checkpoint(run: Run, step: int, data: str) -> Path:
         sha256="",
     )
     flush_files(run.folder)  # what plugins wrote of steps up to this one lasts as long as the checkpoint
-    settings = run.recipe.run
-    return checkpoint.save(run.folder / CHECKPOINTS, state, about, keep=settings.keep, keep_every=settings.keep_every)
+    folder, settings = run.folder / CHECKPOINTS, run.recipe.run
+    saved = checkpoint.save(folder, state, about)
+    best = read_best(run.folder)
+    checkpoint.prune(folder, keep=settings.keep, keep_every=settings.keep_every, best=best and best.step)
+    return saved
 
 
-def newest_good(folder: Path, warn: Callable[[str], None]) -> tuple[checkpoint.About, State] | None:
+def load_checkpoint(
+    folder: Path, step: int, wanted: Callable[[str], bool] = checkpoint.every_array
+) -> tuple[checkpoint.About, State]:
+    """The checkpoint of one step of a run, of it the arrays that are wanted.
+
+    Raises:
+        RunError: it is missing or damaged.
+    """
+    return checkpoint.load(folder / CHECKPOINTS / f"step-{step:08d}", wanted)
+
+
+def newest_good(
+    folder: Path, warn: Callable[[str], None], wanted: Callable[[str], bool] = checkpoint.every_array
+) -> tuple[checkpoint.About, State] | None:
     """The newest undamaged checkpoint of a run; damaged ones are reported and skipped. None: it has no checkpoints.
+
+    wanted: tells by its name whether an array is read.
 
     Raises:
         LaterFormat: the newest undamaged one needs a later ganforge.
@@ -57,7 +78,7 @@ def newest_good(folder: Path, warn: Callable[[str], None]) -> tuple[checkpoint.A
     damaged: list[Path] = []
     while paths := [path for path in checkpoint.checkpoints(folder / CHECKPOINTS) if path not in damaged]:
         try:
-            return checkpoint.load(paths[-1])
+            return checkpoint.load(paths[-1], wanted)
         except checkpoint.LaterFormat:
             raise
         except RunError as error:

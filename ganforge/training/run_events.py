@@ -1,21 +1,29 @@
-"""What happens beside the steps of a run: its plugins are told, and checkpoints are saved."""
+"""What happens beside the steps of a run: plugins and callbacks are told, and checkpoints are saved."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ganforge.plugins.host import Host
 from ganforge.plugins.run_view import RunView
 from ganforge.training.distributed import anyone
+from ganforge.training.experiment import Experiment
 from ganforge.training.run import Run
 from ganforge.training.run_checkpoints import save_checkpoint
 from ganforge.training.stop_request import StopRequest
+
+
+def ask_plugins(experiment: Experiment, host: Host) -> None:
+    """Let the plugins of the first worker look at what is to be trained. Raises what they refuse it with."""
+    if experiment.workers.shard.rank == 0:
+        host.event("ganforge_run_planned", recipe=experiment.recipe, data=experiment.prepared)
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunEvents:
     """The events of the training loop (`loop.Events`) for one run.
 
-    Of several workers only the first calls plugins and writes.
+    Of several workers only the first calls plugins and callbacks, and writes.
     """
 
     run: Run
@@ -25,20 +33,20 @@ class RunEvents:
 
     def started(self) -> None:
         """The run starts or goes on."""
-        self._tell("ganforge_run_started")
+        self._tell("run_started")
 
     def finished(self, error: BaseException | None) -> None:
         """The run ends."""
-        self._tell("ganforge_run_finished", error=error)
+        self._tell("run_finished", error=error)
 
     def step_finished(self, step: int, scalars: Mapping[str, float] | None) -> None:
         """Count the step and tell the plugins."""
         self.run.step = step
-        self._tell("ganforge_step_finished", step=step, scalars=scalars)
+        self._tell("step_finished", step=step, scalars=scalars)
 
     def epoch_finished(self, epoch: int, means: Mapping[str, float], steps: int) -> None:
         """Tell the plugins."""
-        self._tell("ganforge_epoch_finished", epoch=epoch, means=means, steps=steps)
+        self._tell("epoch_finished", epoch=epoch, means=means, steps=steps)
 
     def save(self, step: int) -> None:
         """Save a checkpoint of step `step` and tell the plugins.
@@ -51,13 +59,16 @@ class RunEvents:
         path = save_checkpoint(self.run, step, self.data) if first else None
         self.run.saved = step
         if path is not None:
-            self._tell("ganforge_checkpoint_saved", path=path)
+            self._tell("checkpoint_saved", path=path)
 
     def stop_asked(self) -> bool:
         """Whether a signal asked any worker to stop."""
         return anyone(self.run.workers, self.stop_request.made)
 
     def _tell(self, event: str, **about: Any) -> None:
+        """Tell the plugins, then the callbacks, whose exceptions end the run."""
         if self.run.workers.shard.rank == 0:
             view: RunView = self.run
-            self.run.host.event(event, run=view, **about)
+            self.run.host.event(f"ganforge_{event}", run=view, **about)
+            for function in self.run.callbacks.get(event, ()):
+                function(view, *about.values())

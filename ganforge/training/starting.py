@@ -1,6 +1,6 @@
 """Training a recipe from its first step to its last."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +9,15 @@ from ganforge.plugins.host import Host, default_host
 from ganforge.plugins.kinds import known_kinds
 from ganforge.recipes.reading import DEFAULT_RECIPE, read
 from ganforge.recipes.schema import Recipe
-from ganforge.training.backends import choose_backend, known_backend
+from ganforge.training.backends import choose_backend, known_backend, on_device
+from ganforge.training.callbacks import Listeners, listeners
 from ganforge.training.data_sets import OnProgress
-from ganforge.training.distributed import SINGLE_PROCESS, check_same_inputs, from_first, gather
+from ganforge.training.distributed import check_same_inputs, from_first, gather
 from ganforge.training.experiment import Experiment, decoded, resolve
 from ganforge.training.models import open_model
+from ganforge.training.observers.notebook import is_quiet
 from ganforge.training.run import Run
+from ganforge.training.run_events import ask_plugins
 from ganforge.training.run_folder import check_folder_free, held, new_folder, write_recipe
 from ganforge.training.train_run import train_run
 
@@ -33,10 +36,14 @@ def train(
     device: str | None = None,
     overrides: Mapping[str, Any] | None = None,
     out: str | Path | None = None,
-    quiet: bool = True,
+    callbacks: Sequence[object] = (),
+    quiet: bool | None = None,
     on_progress: OnProgress | None = None,
 ) -> Run:
     """Train a recipe from its first step to its last; returns the finished run.
+
+    An interrupt (Ctrl-C, or a notebook's stop button) finishes the step, saves a checkpoint and returns the run with
+    `run.interrupted` set.
 
     Args:
         recipe: a name, the path of a TOML file, a recipe's table as a dict, or what `load_recipe` returns.
@@ -48,17 +55,21 @@ def train(
         batch_size: images in a batch.
         seed: of all randomness.
         precision: "float32", "float64" or "bfloat16".
-        device: "cpu", "cuda" or another name that the backend has for one; by default the accelerator, if any.
+        device: "cpu", "cuda", "cuda:1", "mps" or "auto", the best that there is on this machine, which is the default.
         overrides: further values of the recipe: `{"training.latent.size": 64}`, or tables,
             `{"training": {"latent": {"size": 64}}}`. They are laid on after the arguments above.
         out: the run's folder, which must not exist; by default the next number under `runs`.
-        quiet: whether nothing is printed.
+        callbacks: functions of `(run, step, scalars)`, called after every step, with `scalars` None where the step
+            is not logged; or objects with any of the methods `run_started(run)`, `step_finished(run, step, scalars)`,
+            `epoch_finished(run, epoch, means, steps)`, `checkpoint_saved(run, path)` and `run_finished(run, error)`.
+            They are called for this run alone, and an exception in one stops it.
+        quiet: whether nothing is shown; by default progress is shown in a notebook, and nothing elsewhere.
         on_progress: called with the number of images decoded and of all, while they are decoded.
 
     Raises:
         GanforgeError: anything of this is wrong; no folder has been made then.
     """
-    host = default_host()
+    told, host = listeners(callbacks), default_host()
     given = read(
         recipe,
         host,
@@ -74,7 +85,9 @@ def train(
         precision=precision,
         device=device,
     )
-    return train_experiment(plan(given, host), host, out=out, quiet=quiet, on_progress=on_progress)
+    return train_experiment(
+        plan(given, host), host, out=out, callbacks=told, quiet=is_quiet(quiet), on_progress=on_progress
+    )
 
 
 def plan(recipe: Recipe, host: Host, *, dry_run: bool = False) -> Experiment:
@@ -82,9 +95,11 @@ def plan(recipe: Recipe, host: Host, *, dry_run: bool = False) -> Experiment:
 
     dry_run: only to be looked at: its framework may be missing, and no worker is met.
     """
-    backend = known_backend(recipe, host) if dry_run else choose_backend(recipe, host)
-    workers = SINGLE_PROCESS if backend is None or dry_run else gather(backend, host)
-    return resolve(recipe, host, backend, workers)
+    if dry_run:
+        return resolve(recipe, host, known_backend(recipe, host))
+    backend = choose_backend(recipe, host)
+    workers = gather(backend, host)
+    return resolve(on_device(recipe, backend, workers), host, backend, workers)
 
 
 def train_experiment(
@@ -92,6 +107,7 @@ def train_experiment(
     host: Host,
     *,
     out: str | Path | None = None,
+    callbacks: Listeners | None = None,
     quiet: bool = True,
     on_progress: OnProgress | None = None,
 ) -> Run:
@@ -103,8 +119,9 @@ def train_experiment(
     recipe = experiment.recipe
     model = open_model(experiment, experiment.gan.initial_state(recipe.run.seed))
     check_same_inputs(workers, recipe, experiment.images_hash, start=0)
+    ask_plugins(experiment, host)
     folder = Path(from_first(workers, lambda: str(new_folder(recipe, asked))))
-    run = Run(folder=folder, experiment=experiment, model=model, host=host, quiet=quiet)
+    run = Run(folder=folder, experiment=experiment, model=model, host=host, quiet=quiet, callbacks=callbacks or {})
     with held(folder, workers, host.warn) as writes:
         if writes:
             sweep(folder)

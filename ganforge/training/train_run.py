@@ -1,5 +1,6 @@
 """Training a run from where it stands to its last step."""
 
+from dataclasses import replace
 from time import perf_counter
 
 from ganforge.training.distributed import wait_for_all
@@ -12,8 +13,9 @@ from ganforge.training.stop_request import StopRequest
 def train_run(run: Run) -> None:
     """Train to the last step, or until SIGINT or SIGTERM asks to stop; a checkpoint is saved either way.
 
+    A run that was asked to stop is marked: `run.interrupted`.
+
     Raises:
-        KeyboardInterrupt: stopped when asked to; everything up to `run.saved` is saved.
         RunError: training diverged, or a file could not be written.
     """
     settings = run.recipe.run
@@ -34,7 +36,8 @@ def train_run(run: Run) -> None:
             done = train_steps(run.model.session, run.experiment.batches, schedule, events)
             ended = True
             if done < run.stop:
-                raise KeyboardInterrupt
+                run.interrupted, error = True, KeyboardInterrupt()
+            run.model = replace(run.model, step=run.step, history=run.history)
     except BaseException as raised:
         error = raised
         raise

@@ -43,7 +43,17 @@ def _whole() -> Iterator[tuple[type, Any]]:
 WHOLE = list(_whole())
 VALUES: list[Any] = [
     *(None, True, 0, 1, -1, 3, 2**40, 0.0, 0.5, -2.5, "", "adam", "dense", "normal", "8x8", date(2020, 1, 1)),
-    *([], [1], [1, 2], [1, "x"], [[0, 1], [1, 0]], {}, {"kind": "adam"}, {"kind": "sgd", "rate": 1.0}, {"x": 1}),
+    *(
+        [],
+        [1],
+        [1, 2],
+        [1, "x"],
+        [[0, 1], [1, 0]],
+        {},
+        {"kind": "adam"},
+        {"kind": "sgd", "learning_rate": 1.0},
+        {"x": 1},
+    ),
     *({"kind": "relu"}, {"kind": "constant", "value": 1}, {"kind": []}, {"kind": "zz"}, [{"kind": "relu"}], (1, 2)),
 ]
 CHANGES = st.sampled_from(["replace", "replace", "remove", "rename"])

@@ -188,12 +188,12 @@ def test_labels_joined_to_pictures_may_be_biases(name: str, tiny: str) -> None:
 # Optimizers ----------------------------------------------------------------------------------------------------------
 
 SETTINGS: list[Optimizer] = [
-    Adam(rate=1e-2, beta1=0.5, beta2=0.999, clip=0.5),
-    Adam(rate=1e-2, beta1=0.9, beta2=0.99, epsilon=1e-3, rate_decay=0.1),
-    RMSprop(rate=1e-2, epsilon=1e-4),
-    RMSprop(rate=1e-2, epsilon=1e-4, epsilon_inside_sqrt=True, clip=0.5),
-    SGD(rate=1e-2, momentum=0.9, clip=0.5),
-    SGD(rate=1e-2),
+    Adam(learning_rate=1e-2, beta1=0.5, beta2=0.999, clip=0.5),
+    Adam(learning_rate=1e-2, beta1=0.9, beta2=0.99, epsilon=1e-3, rate_decay=0.1),
+    RMSprop(learning_rate=1e-2, epsilon=1e-4),
+    RMSprop(learning_rate=1e-2, epsilon=1e-4, epsilon_inside_sqrt=True, clip=0.5),
+    SGD(learning_rate=1e-2, momentum=0.9, clip=0.5),
+    SGD(learning_rate=1e-2),
 ]
 FORMS = [
     *(pytest.param(name, "plain", id=f"{name}-plain") for name in FRAMEWORKS),

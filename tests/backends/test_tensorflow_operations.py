@@ -36,8 +36,8 @@ def _moved(optimizer: Adam | RMSprop, gradient: float) -> tuple[float, float]:
 @pytest.mark.parametrize(
     ("optimizer", "theirs"),
     [
-        (Adam(rate=1e-2, epsilon=1e-4, beta1=0.9), lambda keras: keras.optimizers.Adam(1e-2, epsilon=1e-4)),
-        (RMSprop(rate=1e-2, epsilon=1e-4), lambda keras: keras.optimizers.RMSprop(1e-2, epsilon=1e-4)),
+        (Adam(learning_rate=1e-2, epsilon=1e-4, beta1=0.9), lambda keras: keras.optimizers.Adam(1e-2, epsilon=1e-4)),
+        (RMSprop(learning_rate=1e-2, epsilon=1e-4), lambda keras: keras.optimizers.RMSprop(1e-2, epsilon=1e-4)),
     ],
     ids=["adam", "rmsprop"],
 )

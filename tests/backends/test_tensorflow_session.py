@@ -71,7 +71,7 @@ def test_no_sum_in_a_step_is_left_to_find_its_own_order(name: str, precision: st
 
 
 def test_an_unknown_device_names_those_that_exist(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(PluginError, match=r"no device 'tpu'.*CPU:0"):
+    with pytest.raises(PluginError, match=r"no device 'tpu'.*cpu"):
         backend.open_session(TINY["adam"], TINY["adam"].initial_state(0), "float32", "tpu")
     logical = [tf.config.LogicalDevice(f"/device:{name}", name[:3]) for name in ("CPU:0", "GPU:0", "GPU:1")]
     monkeypatch.setattr(tf.config, "list_logical_devices", lambda: logical)
@@ -84,10 +84,13 @@ def test_an_unknown_device_names_those_that_exist(monkeypatch: pytest.MonkeyPatc
     assert not repeatable
     assert devices.find("auto") == "/device:GPU:0"
     assert repeatable == ["tf32 False", "ops"]
-    assert devices.find("GPU:1") == devices.find("/gpu:1") == devices.find("/device:GPU:1") == "/device:GPU:1"
+    assert {devices.find(name) for name in ("cuda:1", "GPU:1", "/gpu:1", "/device:GPU:1")} == {"/device:GPU:1"}
+    assert list(devices.known()) == ["cuda:0", "cuda:1", "cpu"]
     for wrong in ("GPU:7", "", "gpu:1:2", "GPU 1"):
-        with pytest.raises(PluginError, match="GPU:1"):
+        with pytest.raises(PluginError, match="it has cuda:0, cuda:1, cpu"):
             devices.find(wrong)
+    monkeypatch.setattr(sys, "platform", "darwin")
+    assert devices.find("mps") == "/device:GPU:0"
 
 
 TOLD = """

@@ -110,8 +110,11 @@ def test_an_unknown_device_names_those_that_exist(monkeypatch: pytest.MonkeyPatc
     with pytest.raises(PluginError, match=r"no device 'tpu'.*cpu"):
         backend.open_session(TINY["adam"], TINY["adam"].initial_state(0), "float32", "tpu")
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda index: f"GPU number {index}")
     assert devices.find("auto", "float32").type == "cuda"
+    assert devices.find("cuda", "float32") == devices.find("GPU:0", "float32") == torch.device("cuda:0")
     assert devices.find("cuda:1", "float64").index == 1
+    assert devices.known() == {"cuda:0": "GPU number 0", "cuda:1": "GPU number 1", "cpu": ""}
     assert devices.find("cpu", "float64").type == "cpu"
-    with pytest.raises(PluginError, match=r"did you mean.*'cuda:1'"):
+    with pytest.raises(PluginError, match="it has cuda:0, cuda:1, cpu, and auto"):
         devices.find("cuda:7", "float32")

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -268,3 +269,39 @@ def test_preparing_pictures_is_told_outside_of_a_terminal_too(monkeypatch: pytes
             tell(1024, 2000)
 
     assert CliRunner().invoke(prepare).stderr == "preparing pictures: 1,024 of 2,000\n"
+
+
+def test_a_run_is_not_tied_to_the_device_it_ran_on(trained: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    shutil.copytree(trained, folder)
+    recipe = folder / "recipe.toml"
+    assert 'device = "cpu"' in recipe.read_text()
+    recipe.write_text(recipe.read_text().replace('device = "cpu"', 'device = "cuda:0"'))
+    run("sample", folder, "--out", tmp_path / "grid.png", "--device", "cpu:0")
+    told = run("resume", folder, "--steps", "20")
+    (line,) = [line for line in told.stderr.splitlines() if "cuda" in line]
+    assert line.startswith(f"run {folder} ran on cuda:0 last and goes on on cpu")
+    assert 'device = "cpu"' in recipe.read_text()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "train --out {0}/new",
+        "resume {1} --steps 90",
+        "sample {1} --out {0}/x.png",
+        "interpolate {1} --seeds 1,2",
+        "traverse {1} --labels 1",
+        "evaluate {1} --images 50 --extractor pixels",
+        "bench",
+        "parity --backends torch,jax",
+        "parity --backends numpy,torch",
+    ],
+)
+def test_every_command_that_computes_takes_a_device_and_refuses_one_that_is_not_there(
+    arguments: str, trained: Path, tmp_path: Path
+) -> None:
+    given = arguments.format(tmp_path, trained).split()
+    told = run(*given, "--device", "cuda:7", code=1)
+    assert "has no device 'cuda:7' on this machine; it has " in told.stderr
+    assert not {"new", "x.png"} & {path.name for path in tmp_path.iterdir()}

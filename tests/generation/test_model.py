@@ -31,7 +31,10 @@ def test_load_gives_the_last_weights(place: Path) -> None:
     run = ganforge.train("./r.toml", out="run")
     model = ganforge.load("run")
     assert model.step == 10
-    assert states_equal(model.session.state(), run.model.session.state())
+    trained = run.model.session.state()
+    assert states_equal(
+        model.session.state(), {name: array for name, array in trained.items() if not name.startswith("optimizer/")}
+    )
 
 
 def test_sample(model: Model) -> None:
@@ -69,7 +72,7 @@ def test_averaged_weights_draw_the_pictures(model: Model) -> None:
     [
         ({"seeds": []}, "no seed"),
         ({"count": 0}, "no seed"),
-        ({"seeds": [1, 2], "labels": [0]}, "1 labels are given for 2 seeds"),
+        ({"seeds": [1, 2], "labels": [0]}, "1 labels are given for 2 images"),
         ({"seeds": [1], "labels": [3]}, "there is no label 3; labels are 0 to 2"),
         ({"seeds": [1], "labels": [-1]}, "there is no label -1"),
         ({"seeds": [1.5]}, "seeds must be whole numbers"),

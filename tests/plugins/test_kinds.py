@@ -117,7 +117,7 @@ class LabelScale(LayerSettings, frozen=True, kw_only=True, tag="label_scale"):
 class Heavy(OptimizerSettings, frozen=True, kw_only=True, tag="heavy"):
     """b = momentum b + g; p -= rate / (1 + done) * b."""
 
-    rate: Positive
+    learning_rate: Positive
     momentum: float = 0.5
     clip: Positive | None = None
 
@@ -125,7 +125,7 @@ class Heavy(OptimizerSettings, frozen=True, kw_only=True, tag="heavy"):
         return ("b",)
 
     def scale(self, done: int) -> Scale:
-        return Scale(self.rate / (1 + done), 1.0)
+        return Scale(self.learning_rate / (1 + done), 1.0)
 
     def update(self, ops: Ops, weight: Tensor, gradient: Tensor, slots: Mapping[str, Tensor], scale: Scale) -> Updated:
         b = self.momentum * slots["b"] + gradient
@@ -184,7 +184,7 @@ class Half(LayerSettings, frozen=True, kw_only=True, tag="half"):
 
 
 class Shut(OptimizerSettings, frozen=True, kw_only=True, tag="Shut-Up"):
-    rate: float = 0.1
+    learning_rate: float = 0.1
     clip: float | None = None
     slots, scale, update = Heavy.slots, Heavy.scale, Heavy.update
 
@@ -232,19 +232,24 @@ def table(**more: Any) -> dict[str, Any]:
 
 
 def test_a_recipe_with_them_is_read_and_written() -> None:
-    optimizer = {"kind": "heavy", "rate": 0.1}
+    optimizer = {"kind": "heavy", "learning_rate": 0.1}
     recipe = parse(table(training={"generator": {"optimizer": optimizer}}), KINDS)
-    assert recipe.training.generator.optimizer == Heavy(rate=0.1)
+    assert recipe.training.generator.optimizer == Heavy(learning_rate=0.1)
     assert parse(to_table(recipe), KINDS) == recipe
     assert to_table(recipe)["training"]["generator"]["optimizer"] == {**optimizer, "momentum": 0.5}
+    with pytest.warns(FutureWarning, match="optimizer.learning_rate"):
+        assert parse(table(training={"generator": {"optimizer": {"kind": "heavy", "rate": 0.1}}}), KINDS) == recipe
 
 
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        ({"training": {"generator": {"optimizer": {"kind": "heavy"}}}}, r"key 'rate' is missing in \[training.gen"),
         (
-            {"training": {"discriminator": {"optimizer": {"kind": "heavy", "rate": 1, "momentm": 1}}}},
+            {"training": {"generator": {"optimizer": {"kind": "heavy"}}}},
+            r"key 'learning_rate' is missing in \[training.gen",
+        ),
+        (
+            {"training": {"discriminator": {"optimizer": {"kind": "heavy", "learning_rate": 1, "momentm": 1}}}},
             r"unknown key 'momentm' in \[training.discriminator.optimizer\]; did you mean 'momentum'",
         ),
         (
@@ -252,7 +257,10 @@ def test_a_recipe_with_them_is_read_and_written() -> None:
             "unknown value 'heavi' at training.generator.optimizer.kind; did you mean 'heavy'",
         ),
         ({"training": {"generator": {"optimizer": 3}}}, "training.generator.optimizer must be a table, not a whole"),
-        ({"training": {"generator": {"optimizer": {"kind": "heavy", "rate": 0}}}}, "optimizer.rate must be a number"),
+        (
+            {"training": {"generator": {"optimizer": {"kind": "heavy", "learning_rate": 0}}}},
+            "optimizer.learning_rate must be a number",
+        ),
         ({"training": {"generator": 3}}, "training.generator must be a table"),
         ({"layers": {"level": {"deacy": 1}}}, r"unknown key 'deacy' in \[layers.level\]; did you mean 'decay'"),
         (
@@ -316,8 +324,8 @@ batch_size = 8
 latent = { size = 4 }
 latents = "shared"
 average = { decay = 0.9 }
-generator = { optimizer = { kind = "heavy", rate = 0.01 } }
-discriminator = { optimizer = { kind = "heavy", rate = 0.02, clip = 0.1 } }
+generator = { optimizer = { kind = "heavy", learning_rate = 0.01 } }
+discriminator = { optimizer = { kind = "heavy", learning_rate = 0.02, clip = 0.1 } }
 
 [run]
 steps = 4

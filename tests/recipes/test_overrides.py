@@ -59,7 +59,7 @@ def test_merge_keeps_what_was_laid_on(base: dict[str, Any], over: dict[str, Any]
         ("a=108x64", {"a": "108x64"}),
         ("a = 108x64 ", {"a": "108x64"}),
         ("a=[1, 2]", {"a": [1, 2]}),
-        ("a={ kind = 'sgd', rate = 0.1 }", {"a": {"kind": "sgd", "rate": 0.1}}),
+        ("a={ kind = 'sgd', learning_rate = 0.1 }", {"a": {"kind": "sgd", "learning_rate": 0.1}}),
         ("a=x=y", {"a": "x=y"}),
         ("a=", {"a": ""}),
         ("a=[1,", {"a": "[1,"}),
@@ -86,20 +86,40 @@ def test_put_leaves_the_rest() -> None:
 
 
 def test_a_rate_alone_is_that_of_the_optimizer_that_is_meant() -> None:
-    recipe = parse(put({"name": "x"}, "training.generator.optimizer.rate=1e-3"))
-    assert recipe.training.generator.optimizer == Adam(rate=1e-3)
+    recipe = parse(put({"name": "x"}, "training.generator.optimizer.learning_rate=1e-3"))
+    assert recipe.training.generator.optimizer == Adam(learning_rate=1e-3)
     assert recipe.training.discriminator.optimizer == Adam()
-    table = put({"name": "x", "training": {"generator": {"updates": 2}}}, "training.generator.optimizer.rate=0.1")
+    table = put(
+        {"name": "x", "training": {"generator": {"updates": 2}}}, "training.generator.optimizer.learning_rate=0.1"
+    )
     recipe = parse(put(table, "training.generator.optimizer.kind=sgd"))
-    assert recipe.training.generator == Player(updates=2, optimizer=SGD(rate=0.1))
+    assert recipe.training.generator == Player(updates=2, optimizer=SGD(learning_rate=0.1))
+
+
+def test_an_optimizers_rate_is_its_learning_rate_of_before() -> None:
+    base = {"name": "x", "training": {"generator": {"optimizer": {"kind": "sgd", "learning_rate": 0.5}}}}
+    with pytest.warns(FutureWarning, match=r"^training\.generator\.optimizer\.rate is now .*\.learning_rate;"):
+        assert parse(put(base, "training.generator.optimizer.rate=0.1")).training.generator.optimizer == SGD(
+            learning_rate=0.1
+        )
+    with pytest.warns(FutureWarning, match="learning_rate"):
+        old = parse({"name": "x", "training": {"discriminator": {"optimizer": {"kind": "sgd", "rate": 0.25}}}})
+    assert old.training.discriminator.optimizer == SGD(learning_rate=0.25)
+    assert base["training"]["generator"]["optimizer"] == {"kind": "sgd", "learning_rate": 0.5}  # type: ignore[index]
+
+
+def test_both_names_at_once_are_one_too_many() -> None:
+    both = {"kind": "sgd", "rate": 0.25, "learning_rate": 0.5}
+    with pytest.raises(RecipeError, match=r"rate"):
+        parse({"name": "x", "training": {"generator": {"optimizer": both}}})
 
 
 def test_put_another_optimizer_drops_the_settings_of_the_old_one() -> None:
     table = {"training": {"generator": {"optimizer": {"kind": "adam", "beta1": 0.5}}}, "name": "x"}
     table = put(table, "training.generator.optimizer.kind=sgd")
-    table = put(table, "training.generator.optimizer.rate=0.1")
+    table = put(table, "training.generator.optimizer.learning_rate=0.1")
     recipe = parse(table)
-    assert recipe.training.generator.optimizer == SGD(rate=0.1)
+    assert recipe.training.generator.optimizer == SGD(learning_rate=0.1)
     assert recipe.training.discriminator.optimizer == Adam()
 
 

@@ -59,9 +59,11 @@ _OPTIONS = st.dictionaries(
     _WORD, st.integers(-9, 9) | st.booleans() | _TEXT | st.lists(st.integers(0, 3), max_size=2), max_size=2
 )
 _OPTIMIZER = st.one_of(
-    st.fixed_dictionaries({"kind": st.just("adam")}, optional={"rate": st.floats(1e-6, 1), "clip": st.floats(0.1, 9)}),
-    st.fixed_dictionaries({"kind": st.just("rmsprop"), "rate": st.floats(1e-6, 1)}),
-    st.fixed_dictionaries({"kind": st.just("sgd"), "rate": st.floats(1e-6, 1), "momentum": st.floats(0, 0.9)}),
+    st.fixed_dictionaries(
+        {"kind": st.just("adam")}, optional={"learning_rate": st.floats(1e-6, 1), "clip": st.floats(0.1, 9)}
+    ),
+    st.fixed_dictionaries({"kind": st.just("rmsprop"), "learning_rate": st.floats(1e-6, 1)}),
+    st.fixed_dictionaries({"kind": st.just("sgd"), "learning_rate": st.floats(1e-6, 1), "momentum": st.floats(0, 0.9)}),
 )
 _PLAYER = st.fixed_dictionaries({}, optional={"updates": st.integers(1, 5), "optimizer": _OPTIMIZER})
 _LAYER = st.sampled_from(
@@ -210,7 +212,7 @@ CONV = {"kind": "conv", "filters": 3, "kernel": 3}
         ({"training": {"batch_size": "many"}}, "training.batch_size must be a whole number, not text$"),
         (
             {"training": {"generator": {"optimizer": {"kind": "rmsprop"}}}},
-            r"key 'rate' is missing in \[training.generator.optimizer\]; it must be a number > 0$",
+            r"key 'learning_rate' is missing in \[training.generator.optimizer\]; it must be a number > 0$",
         ),
         ({"training": {"penalty": {"name": "r11"}}}, r"'weight' is missing in \[training.penalty\]; .* a number > 0$"),
         ({"generator": [CONV | {"kernel_init": {"std": 0.1}}]}, "key 'kind' is missing .*; it may be constant, .* or "),
@@ -220,8 +222,8 @@ CONV = {"kind": "conv", "filters": 3, "kernel": 3}
         ({"run": {"seed": 2**63}}, "run.seed is too large"),
         ({"training": {"average": {"decay": float("nan")}}}, "training.average.decay must be a finite number"),
         (
-            {"training": {"generator": {"optimizer": {"kind": "sgd", "rate": float("inf")}}}},
-            "optimizer.rate must be a fin",
+            {"training": {"generator": {"optimizer": {"kind": "sgd", "learning_rate": float("inf")}}}},
+            "optimizer.learning_rate must be a fin",
         ),
         (
             {"generator": [CONV | {"kernel_init": {"kind": "constant", "value": float("-inf")}}]},

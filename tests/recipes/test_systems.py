@@ -118,11 +118,11 @@ SETTINGS["cgan-mnist"] = SETTINGS["carpedm20"]
 
 
 def adam(rate: float, beta1: float, **player: Any) -> Player:
-    return Player(optimizer=Adam(rate=rate, beta1=beta1, beta2=0.999, epsilon=1e-8), **player)
+    return Player(optimizer=Adam(learning_rate=rate, beta1=beta1, beta2=0.999, epsilon=1e-8), **player)
 
 
 def rmsprop(rate: float) -> Player:
-    return Player(optimizer=RMSprop(rate=rate, rho=0.9, epsilon=1e-7, rate_decay=1e-8, clip=1.0))
+    return Player(optimizer=RMSprop(learning_rate=rate, rho=0.9, epsilon=1e-7, rate_decay=1e-8, clip=1.0))
 
 
 UNIFORM = Latent(size=100, distribution="uniform", low=-1.0, high=1.0)

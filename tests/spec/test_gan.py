@@ -43,8 +43,8 @@ def test_the_last_layer_decides_what_black_is(layer: Any, expected: tuple[float,
 def test_every_array_of_a_state_in_order() -> None:
     gan = tiny_gan(
         average=Average(),
-        discriminator=Player(optimizer=SGD(rate=0.1)),
-        generator=Player(optimizer=RMSprop(rate=0.1)),
+        discriminator=Player(optimizer=SGD(learning_rate=0.1)),
+        generator=Player(optimizer=RMSprop(learning_rate=0.1)),
     )
     trained = ["00_dense/kernel", "00_dense/bias", "01_batch_norm/scale", "01_batch_norm/offset"]
     assert list(gan.shapes) == [

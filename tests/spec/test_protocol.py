@@ -23,7 +23,7 @@ from ganforge.spec.protocol import (
 @given(st.floats(0, 0.99), st.floats(0, 0.9999), st.integers(1, 300))
 def test_adams_scale_undoes_the_bias_of_its_moments(beta1: float, beta2: float, updates: int) -> None:
     """For gradients that are always 3: m / (1 - beta1^t) is 3 and sqrt(v) / sqrt(1 - beta2^t) too."""
-    optimizer = Adam(rate=0.01, beta1=beta1, beta2=beta2)
+    optimizer = Adam(learning_rate=0.01, beta1=beta1, beta2=beta2)
     m = v = 0.0
     for _ in range(updates):
         m, v = beta1 * m + (1 - beta1) * 3, beta2 * v + (1 - beta2) * 9
@@ -33,18 +33,20 @@ def test_adams_scale_undoes_the_bias_of_its_moments(beta1: float, beta2: float, 
 
 
 def test_adams_first_update() -> None:
-    found = Adam(rate=2e-4, beta1=0.5, beta2=0.999).scale(0)
+    found = Adam(learning_rate=2e-4, beta1=0.5, beta2=0.999).scale(0)
     assert isclose(found.rate, 4e-4, rel_tol=1e-15)
     assert isclose(found.root, sqrt(0.001), rel_tol=1e-12)
 
 
-@pytest.mark.parametrize("optimizer", [RMSprop(rate=0.01, rate_decay=0.5), SGD(rate=0.01, rate_decay=0.5)], ids=repr)
+@pytest.mark.parametrize(
+    "optimizer", [RMSprop(learning_rate=0.01, rate_decay=0.5), SGD(learning_rate=0.01, rate_decay=0.5)], ids=repr
+)
 def test_the_rate_decays_from_the_second_update_on(optimizer: Optimizer) -> None:
     assert [optimizer.scale(done) for done in range(3)] == [(0.01, 1.0), (0.01 / 1.5, 1.0), (0.01 / 2, 1.0)]
 
 
 def test_adams_rate_decays_too() -> None:
-    plain, decaying = Adam(rate=0.01), Adam(rate=0.01, rate_decay=0.25)
+    plain, decaying = Adam(learning_rate=0.01), Adam(learning_rate=0.01, rate_decay=0.25)
     assert isclose(decaying.scale(4).rate, plain.scale(4).rate / 2, rel_tol=1e-15)
     assert decaying.scale(4).root == plain.scale(4).root
 
@@ -53,9 +55,9 @@ def test_adams_rate_decays_too() -> None:
     ("optimizer", "names"),
     [
         (Adam(), ("m", "v")),
-        (RMSprop(rate=1.0), ("v",)),
-        (SGD(rate=1.0), ()),
-        (SGD(rate=1.0, momentum=0.9), ("b",)),
+        (RMSprop(learning_rate=1.0), ("v",)),
+        (SGD(learning_rate=1.0), ()),
+        (SGD(learning_rate=1.0, momentum=0.9), ("b",)),
     ],
     ids=repr,
 )
@@ -81,7 +83,7 @@ def test_player_by_network() -> None:
 @pytest.mark.parametrize(
     ("kind", "given"),
     [
-        (Adam, {"rate": 0.0}),
+        (Adam, {"learning_rate": 0.0}),
         (Adam, {"beta1": 1.0}),
         (Adam, {"beta2": -0.1}),
         (Adam, {"epsilon": 0.0}),
@@ -89,8 +91,8 @@ def test_player_by_network() -> None:
         (Adam, {"clip": 0.0}),
         (Adam, {"momentum": 0.5}),
         (RMSprop, {}),
-        (RMSprop, {"rate": 0.1, "rho": 1.0}),
-        (SGD, {"rate": 0.1, "momentum": 1.0}),
+        (RMSprop, {"learning_rate": 0.1, "rho": 1.0}),
+        (SGD, {"learning_rate": 0.1, "momentum": 1.0}),
         (Latent, {"size": 0}),
         (Latent, {"distribution": "gaussian"}),
         (Latent, {"low": 1.0, "high": 1.0}),

@@ -119,6 +119,9 @@ class FakeSession:
     def native(self, network: Any, *, averaged: bool = False) -> Any:
         return SimpleNamespace(network=network, averaged=averaged)
 
+    def native_arrays(self, network: Any, module: Any) -> State:
+        return dict(module.arrays)
+
 
 def _signal(*values: Any) -> float:
     """A number that changes with any element of any of them, its place included."""

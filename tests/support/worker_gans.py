@@ -97,8 +97,8 @@ SHARED = {
     "pairs": _gan(
         "relativistic",
         penalty="gradient",
-        discriminator=Player(updates=2, optimizer=RMSprop(rate=1e-3)),
-        generator=Player(optimizer=Adam(rate=1e-3, clip=0.01)),
+        discriminator=Player(updates=2, optimizer=RMSprop(learning_rate=1e-3)),
+        generator=Player(optimizer=Adam(learning_rate=1e-3, clip=0.01)),
         latents="shared",
         order="sequential",
     ),

@@ -17,14 +17,14 @@ from ganforge.testing import ConformanceError, check_optimizer
 class Heavy(OptimizerSettings, frozen=True, kw_only=True, tag="heavy"):
     """b = 0.9 b + g; p -= rate * b."""
 
-    rate: Positive = 0.01
+    learning_rate: Positive = 0.01
     clip: Positive | None = 0.1
 
     def slots(self) -> tuple[str, ...]:
         return ("b",)
 
     def scale(self, done: int) -> Scale:
-        return Scale(self.rate / (1 + done), 1.0)
+        return Scale(self.learning_rate / (1 + done), 1.0)
 
     def update(self, ops: Ops, weight: Tensor, gradient: Tensor, slots: Mapping[str, Tensor], scale: Scale) -> Updated:
         b = 0.9 * slots["b"] + self.seen(ops, weight, gradient)
@@ -130,12 +130,12 @@ COUNTED: list[int] = []
 
 
 class NoClip(OptimizerSettings, frozen=True, kw_only=True, tag="heavy"):
-    rate: Positive = 0.01
+    learning_rate: Positive = 0.01
     slots, scale, update = Heavy.slots, Heavy.scale, Heavy.update
 
 
 class NoScale(OptimizerSettings, frozen=True, kw_only=True, tag="heavy"):
-    rate: Positive = 0.01
+    learning_rate: Positive = 0.01
     clip: Positive | None = None
     slots, update = Heavy.slots, Heavy.update
 

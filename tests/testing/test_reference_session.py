@@ -168,7 +168,7 @@ def test_the_average_follows_the_weights_after_each_step():
 
 
 def test_a_step_of_descent_follows_the_gradients():
-    descent = Player(optimizer=SGD(rate=0.125))
+    descent = Player(optimizer=SGD(learning_rate=0.125))
     gan = with_protocol(TINY["labels"], discriminator=descent, generator=descent)
     session, step = opened(gan), inputs(gan, 0, 0)
     before, gradients = session.state(), session.gradients(step)

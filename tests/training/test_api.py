@@ -220,7 +220,8 @@ def test_a_run_is_drawn_without_the_plugins_of_its_data_set_loss_and_penalty(
     set_host(monkeypatch, host)
     model = ganforge.load("run")
     assert np.array_equal(model.sample(5), run.model.sample(5))
-    assert model.gan.shapes == run.model.gan.shapes
+    trained = run.model.gan.shapes.items()
+    assert model.gan.shapes == {name: shape for name, shape in trained if not name.startswith("optimizer/")}
     for function in (model.gan.loss.discriminator, model.gan.loss.generator, model.gan.penalty.penalty):
         with pytest.raises(
             PluginError, match=r"no plugin gives (loss|penalty) 'lost'; this model can draw images, but"
@@ -275,8 +276,8 @@ def test_an_interrupted_run_has_lost_nothing(whole: State, monkeypatch: pytest.M
         "asking", ganforge_step_finished=lambda step: signal.raise_signal(signal.SIGINT) if step == 5 else 0
     )
     use_host(monkeypatch, asking)
-    with pytest.raises(KeyboardInterrupt):
-        train(out="stopped")
+    stopped = train(out="stopped")
+    assert (stopped.interrupted, stopped.step, stopped.saved, stopped.model.step) == (True, 6, 6, 6)
     use_host(monkeypatch)
     run = ganforge.resume("stopped")
     assert run.start == 6
@@ -360,7 +361,7 @@ def test_a_recipe_field_that_is_newer_than_the_checkpoint_has_its_default(whole:
         about, state = checkpoint.load(path)
         del about.recipe["training"]["order"]
         shutil.rmtree(path)
-        checkpoint.save(path.parent, state, about, keep=9)
+        checkpoint.save(path.parent, state, about)
     assert ganforge.resume("whole", steps=11).step == 11
 
 

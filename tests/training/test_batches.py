@@ -148,7 +148,7 @@ def test_each_update_has_its_own_batch_noise_and_key() -> None:
 
 def test_updates_are_counted_over_steps() -> None:
     """Step 2 of three updates begins with the seventh, whatever the number of updates in a step."""
-    rate, other = SGD(rate=1.0, rate_decay=1.0), Adam(rate=0.5)
+    rate, other = SGD(learning_rate=1.0, rate_decay=1.0), Adam(learning_rate=0.5)
     three = step_of(2, discriminator=Player(updates=3, optimizer=rate), generator=Player(updates=2, optimizer=other))
     assert [each.scale for each in three.discriminator] == [rate.scale(done) for done in (6, 7, 8)]
     assert [each.scale for each in three.generator] == [other.scale(done) for done in (4, 5)]

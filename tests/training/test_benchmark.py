@@ -109,7 +109,7 @@ def test_a_precision_that_the_backend_does_not_have_is_refused() -> None:
 
 
 def test_numbers_that_diverge_while_they_are_measured_give_no_speed() -> None:
-    rate = {"training": {"generator": {"optimizer": {"rate": 1e30}}}}
+    rate = {"training": {"generator": {"optimizer": {"learning_rate": 1e30}}}}
     with pytest.raises(BenchError, match=r"_loss.* of recipe 'digits' is nan in step [2-9]; try lower rates"):
         bench(ganforge.load_recipe(small(), overrides=rate), "torch", seconds=0.0)
 

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 from fakes import FAKE_BACKEND, RECIPE_TEXT, core_host, fakes_plugin, module, recorder, tiny_gan, use_host
+from ganforge_jax import launch as jax_launch
 from ganforge_tensorflow import launch as tensorflow_launch
 from ganforge_torch import launch as torch_launch
 from hypothesis import given
@@ -255,7 +256,7 @@ def test_one_is_asked_to_stop_and_all_do(room: Room, monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr("ganforge.training.run_events.RunEvents.stop_asked", asked)
     answers = train_in(room, monkeypatch, recorder(saved), out="out")
-    assert [type(each) for each in answers] == [KeyboardInterrupt] * 2
+    assert [each.interrupted for each in answers] == [True, True]
     assert [what for kind, what in saved if kind == "saved"] == ["step-00000004", "step-00000005"]
 
 
@@ -365,3 +366,38 @@ def test_tf_config_that_is_wrong(text: str, words: str, monkeypatch: pytest.Monk
     monkeypatch.setenv("TF_CONFIG", text)
     with pytest.raises(RunError, match=rf"TF_CONFIG .*{words}"):
         tensorflow_launch.started()
+
+
+JAX = {"JAX_NUM_PROCESSES": "4", "JAX_PROCESS_ID": "3", "JAX_COORDINATOR_ADDRESS": "host:1234"}
+
+
+@pytest.mark.parametrize("said", [{}, {"JAX_NUM_PROCESSES": "1"}, {"JAX_COORDINATOR_ADDRESS": "host:1234"}])
+def test_no_workers_of_jax(said: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in JAX:
+        monkeypatch.delenv(name, raising=False)
+    for name, value in said.items():
+        monkeypatch.setenv(name, value)
+    assert jax_launch.shard() == Shard()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("JAX_NUM_PROCESSES", "four", "JAX_NUM_PROCESSES is 'four'"),
+        ("JAX_NUM_PROCESSES", "0", "JAX_NUM_PROCESSES is '0'"),
+        ("JAX_PROCESS_ID", "4", "JAX_PROCESS_ID is 4, but JAX_NUM_PROCESSES is 4: ranks are 0 to 3"),
+        ("JAX_PROCESS_ID", "-1", "JAX_PROCESS_ID is '-1'"),
+        ("JAX_PROCESS_ID", None, "there are 4 workers, but JAX_PROCESS_ID is not set"),
+        ("JAX_COORDINATOR_ADDRESS", None, "but JAX_COORDINATOR_ADDRESS is not set"),
+        ("JAX_COORDINATOR_ADDRESS", "1234", "JAX_COORDINATOR_ADDRESS is '1234', which is no host:port"),
+    ],
+)
+def test_workers_of_jax(name: str, value: str | None, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for each in JAX:
+        monkeypatch.setenv(each, JAX[each])
+    assert jax_launch.shard() == Shard(rank=3, count=4)
+    monkeypatch.delenv(name)
+    if value is not None:
+        monkeypatch.setenv(name, value)
+    with pytest.raises(RunError, match=words):
+        jax_launch.started()

@@ -13,6 +13,7 @@ from ganforge.training.run_folder import CHECKPOINTS
 
 STORED = Path(__file__).resolve().parents[1] / "stored"
 FORMATS = range(1, checkpoint.FORMAT + 1)
+pytestmark = pytest.mark.filterwarnings("ignore:training.*optimizer.rate is now:FutureWarning")
 
 
 @pytest.mark.parametrize("number", FORMATS)

@@ -234,7 +234,7 @@ def test_remedies_without_effect_are_not_offered(run: Run) -> None:
     table["training"]["targets"] = {}
     offered = watch.fitting(run, watch.for_alike_pictures(use(run, parse(table))))
     assert [each.split("=")[0] for (each, *_) in offered] == [
-        "training.generator.optimizer.rate",
+        "training.generator.optimizer.learning_rate",
         "training.discriminator.updates",
     ]
 
@@ -247,7 +247,7 @@ def test_a_discriminator_that_truly_wins(tmp_path: Path, monkeypatch: pytest.Mon
     need("torch")
     monkeypatch.chdir(tmp_path)
     tiny = ["--set", "image_size=8", "--set", "architecture.width=4", "--set", "training.latent.size=4"]
-    rates = ["discriminator.optimizer.rate=2e-2", "generator.optimizer.rate=1e-9"]
+    rates = ["discriminator.optimizer.learning_rate=2e-2", "generator.optimizer.learning_rate=1e-9"]
     lost = [word for rate in rates for word in ("--set", f"training.{rate}")]
     often = ["--steps", "100", "--set", "run.log_every=2", "--sample-every", "10", "--batch-size", "16"]
     arguments = ["train", "--recipe", "dcgan", "--dataset", "digits", "--backend", "torch", *tiny, *lost, *often]
@@ -258,4 +258,4 @@ def test_a_discriminator_that_truly_wins(tmp_path: Path, monkeypatch: pytest.Mon
     command, first = re.findall(r"^ganforge (.*) with one of\n    (.*)$", answer.stderr, flags=re.MULTILINE)[0]
     again = CliRunner().invoke(cli, [*shlex.split(command), *shlex.split(first), "--steps", "2", "--out", "again"])
     assert again.exit_code == 0, again.output
-    assert "rate = 0.01" in (tmp_path / "again" / "recipe.toml").read_text()
+    assert "learning_rate = 0.01" in (tmp_path / "again" / "recipe.toml").read_text()

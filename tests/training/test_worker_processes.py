@@ -47,6 +47,9 @@ def environments(backend: str) -> list[dict[str, str]]:
     if backend == "torch":
         shared = {"WORLD_SIZE": str(COUNT), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(ports[0])}
         return [{**whole, **shared, "RANK": str(rank), "LOCAL_RANK": str(rank)} for rank in range(COUNT)]
+    if backend == "jax":
+        shared = {"JAX_COORDINATOR_ADDRESS": f"127.0.0.1:{ports[0]}", "JAX_NUM_PROCESSES": str(COUNT)}
+        return [{**whole, **shared, "JAX_PROCESS_ID": str(rank)} for rank in range(COUNT)]
     cluster = {"worker": [f"127.0.0.1:{port}" for port in ports]}
     tasks = [{"type": "worker", "index": rank} for rank in range(COUNT)]
     return [{**whole, "TF_CONFIG": json.dumps({"cluster": cluster, "task": task})} for task in tasks]
@@ -129,8 +132,8 @@ def test_statistics_of_each_workers_own_rows(backend: str, found: list[dict[str,
 
 # The command line ----------------------------------------------------------------------------------------------------
 
-OPTIONS = "--backend torch --precision float64 --batch-size 16 --set run.log_every=2 --out run"
-COMMAND = ["-m", "ganforge", "train", "--recipe", "digits", *OPTIONS.split()]
+OPTIONS = "--precision float64 --batch-size 16 --set run.log_every=2 --out run"
+COMMAND = ["-m", "ganforge", "train", "--recipe", "digits", *OPTIONS.split(), "--backend"]
 
 
 @pytest.fixture
@@ -159,7 +162,7 @@ def test_torchrun_and_then_alone(place: Path) -> None:
     """Four steps by two workers and two more by one process end where six steps of one process do."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", str(COUNT)]
-    command = [*launcher, *COMMAND, "--steps", "4"]
+    command = [*launcher, *COMMAND, "torch", "--steps", "4"]
     ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=1000)
     assert ended.returncode == 0, ended.stderr
     assert ended.stdout.count("done: 4 steps") == 1, "each worker tells of the run, not the first alone"
@@ -175,7 +178,7 @@ def test_torchrun_and_then_alone(place: Path) -> None:
 
 def test_a_signal_to_one_stops_all_and_loses_nothing(place: Path) -> None:
     with ExitStack() as stack:
-        first, second = workers = start(stack, "torch", *COMMAND, "--steps", "100000")
+        first, second = workers = start(stack, "torch", *COMMAND, "torch", "--steps", "100000")
         wait_for(first, "step 4/")
         second.send_signal(signal.SIGINT)
         (code, told, _), (other, _, complaint) = said(workers)
@@ -186,9 +189,11 @@ def test_a_signal_to_one_stops_all_and_loses_nothing(place: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_worker_that_is_killed_ends_the_others(place: Path) -> None:
+@pytest.mark.parametrize("backend", ["torch", "jax"])
+def test_a_worker_that_is_killed_ends_the_others(backend: str, place: Path) -> None:
+    need(backend)
     with ExitStack() as stack:
-        first, second = workers = start(stack, "torch", *COMMAND, "--steps", "100000")
+        first, second = workers = start(stack, backend, *COMMAND, backend, "--steps", "100000")
         wait_for(first, "step 4/")
         second.kill()
         (code, _, complaint), _ = said(workers)
@@ -199,7 +204,7 @@ def test_a_worker_that_is_killed_ends_the_others(place: Path) -> None:
 
 def test_a_batch_that_cannot_be_shared(place: Path) -> None:
     with ExitStack() as stack:
-        ended = said(start(stack, "torch", *COMMAND, "--batch-size", "15"))
+        ended = said(start(stack, "torch", *COMMAND, "torch", "--batch-size", "15"))
     assert [code for code, _, _ in ended] == [1, 1]
     assert all("2 workers cannot share a batch of 15 evenly; take --batch-size 14 or 16" in each for *_, each in ended)
     assert not Path("run").exists()
@@ -220,16 +225,39 @@ ganforge.train("digits", backend="torch", out="run", overrides={"run": {"seed": 
 
 
 @pytest.mark.slow
-def test_a_worker_whose_others_do_not_come_says_so_and_can_be_stopped() -> None:
-    need("tensorflow")
-    environment, command = environments("tensorflow")[0], "from ganforge_tensorflow import workers; workers.join()"
+def test_workers_of_jax_and_then_alone(place: Path) -> None:
+    """As of torchrun; a signal to one stops both, and what they saved goes on alone."""
+    need("jax")
+    with ExitStack() as stack:
+        first, second = workers = start(stack, "jax", *COMMAND, "jax", "--steps", "100000")
+        wait_for(first, "step 4/")
+        second.send_signal(signal.SIGINT)
+        (code, told, complaint), (other, untold, _) = said(workers)
+    assert (code, other) == (130, 130), complaint
+    step, _ = newest(Path("run"))
+    assert f"stopped after step {step}, all of it saved" in told
+    assert "step" not in untold
+    ganforge.resume("run", steps=step + 1)
+    options = {"run": {"precision": "float64", "steps": step + 1}, "training": {"batch_size": 16}}
+    ganforge.train("digits", backend="jax", out="whole", overrides=options)
+    assert farthest(newest(Path("run"))[1], newest(Path("whole"))[1]) < 1e-10
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", ["tensorflow", "jax"])
+def test_a_worker_whose_others_do_not_come_says_so_and_can_be_stopped(backend: str) -> None:
+    need(backend)
+    environment, command = environments(backend)[0], f"from ganforge_{backend} import workers; workers.join()"
     with ExitStack() as stack:
         arguments = [sys.executable, "-c", command]
         worker = stack.enter_context(subprocess.Popen(arguments, env=environment, stderr=subprocess.PIPE, text=True))
         stack.callback(worker.kill)
         assert worker.stderr is not None
-        assert any("worker 0 of 2, 127.0.0.1:" in line and "waits for the others" in line for line in worker.stderr)
-        time.sleep(3.0)  # until TensorFlow has taken over
+        assert any(
+            "worker 0 of 2" in line and "waits for the others" in line and "127.0.0.1:" in line
+            for line in worker.stderr
+        )
+        time.sleep(3.0)  # until the framework has taken over
         worker.send_signal(signal.SIGINT)
         assert worker.wait(timeout=100) == -signal.SIGINT
 
@@ -247,3 +275,16 @@ def test_a_port_that_is_taken_is_named() -> None:
     assert ended.returncode == 1
     assert f"worker 1 cannot meet the others of TF_CONFIG as {taken}: " in ended.stderr
     assert "is that port in use" in ended.stderr
+
+
+@pytest.mark.slow
+def test_a_port_that_is_taken_is_named_in_jax() -> None:
+    need("jax")
+    with socket() as other:
+        environment = environments("jax")[0]
+        taken = environment["JAX_COORDINATOR_ADDRESS"]
+        other.bind(("", int(taken.partition(":")[2])))
+        other.listen()
+        command = [sys.executable, "-c", "from ganforge_jax import workers; workers.join()"]
+        ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+    assert f"RunError: worker 0 cannot meet the others at {taken}: [Errno 98] Address already in use" in ended.stderr

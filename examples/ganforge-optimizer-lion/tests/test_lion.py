@@ -25,8 +25,8 @@ width = 4
 [training]
 batch_size = 8
 latent = { size = 8 }
-discriminator = { optimizer = { kind = "lion", rate = 1e-3 } }
-generator = { updates = 2, optimizer = { kind = "lion", rate = 5e-4, weight_decay = 0.01 } }
+discriminator = { optimizer = { kind = "lion", learning_rate = 1e-3 } }
+generator = { updates = 2, optimizer = { kind = "lion", learning_rate = 5e-4, weight_decay = 0.01 } }
 
 [run]
 steps = 4
@@ -44,7 +44,7 @@ def recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 def test_two_updates_by_hand() -> None:
-    lion = Lion(rate=0.5, beta1=0.5, beta2=0.75, weight_decay=0.25)
+    lion = Lion(learning_rate=0.5, beta1=0.5, beta2=0.75, weight_decay=0.25)
     weight, slots = np.array([2.0, 2.0, 2.0]), {"m": np.zeros(3)}
     updated = lion.update(NUMPY_OPS, weight, np.array([4.0, -4.0, 0.0]), slots, lion.scale(0))
     # Signs 1, -1 and 0; the decay is 0.5 * 0.25 * 2.

@@ -18,6 +18,10 @@ class Relu(LayerSettings, frozen=True, kw_only=True, tag="relu"):
         """max(x, 0)."""
         return run.ops.relu(x)
 
+    def corners(self) -> tuple[float, ...]:
+        """0."""
+        return (0.0,)
+
 
 class LeakyRelu(LayerSettings, frozen=True, kw_only=True, tag="leaky_relu"):
     """x where x > 0, slope * x elsewhere. The slope has no default: every framework has its own."""
@@ -29,6 +33,10 @@ class LeakyRelu(LayerSettings, frozen=True, kw_only=True, tag="leaky_relu"):
     def forward(self, node: Node, x: Tensor, run: Pass) -> Tensor:
         """x where x > 0, slope * x elsewhere."""
         return run.ops.leaky_relu(x, self.slope)
+
+    def corners(self) -> tuple[float, ...]:
+        """0."""
+        return (0.0,)
 
 
 class Elu(LayerSettings, frozen=True, kw_only=True, tag="elu"):
@@ -42,6 +50,10 @@ class Elu(LayerSettings, frozen=True, kw_only=True, tag="elu"):
         """x where x > 0, alpha * (exp(x) - 1) elsewhere."""
         # Without the minimum, the branch not taken overflows, and its derivative is 0 * inf.
         return run.ops.where(x > 0, x, self.alpha * run.ops.expm1(run.ops.minimum(x, 0.0)))
+
+    def corners(self) -> tuple[float, ...]:
+        """0."""
+        return (0.0,)
 
 
 class Tanh(LayerSettings, frozen=True, kw_only=True, tag="tanh"):

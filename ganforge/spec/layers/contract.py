@@ -50,6 +50,13 @@ class LayerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         """Multiplications of products and convolutions for one example, for estimates of costs."""
         return 0
 
+    def corners(self) -> tuple[float, ...]:
+        """Values of an element of the input at which a derivative jumps, as a ReLU's does at 0.
+
+        Near them rounding decides on gradients, which `ganforge parity` takes into account.
+        """
+        return ()
+
 
 @dataclass(frozen=True, kw_only=True)
 class Parameter:
@@ -221,6 +228,10 @@ class Layer(Protocol):
         ...
 
     def products(self, node: "Node") -> int:
+        """See `LayerSettings`."""
+        ...
+
+    def corners(self) -> tuple[float, ...]:
         """See `LayerSettings`."""
         ...
 

@@ -18,7 +18,7 @@ def small_dcgan() -> Gan:
     spread = partial(ConvTranspose, kernel=4, stride=2, kernel_init=init)
     norm = partial(BatchNorm, decay=0.9, epsilon=1e-5, scale_init=Normal(mean=1.0, std=0.02))
     leaky = LeakyRelu(slope=0.2)
-    adam = Player(optimizer=Adam(rate=2e-4, beta1=0.5, beta2=0.999, epsilon=1e-8))
+    adam = Player(optimizer=Adam(learning_rate=2e-4, beta1=0.5, beta2=0.999, epsilon=1e-8))
     return gan(
         (
             Dense(units=4 * 4 * 64, kernel_init=init),

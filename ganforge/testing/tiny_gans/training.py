@@ -24,14 +24,19 @@ TRAINING: dict[str, Gan] = {
     "rmsprop": gan(
         *SMALL,
         **players(
-            RMSprop(rate=1e-3, epsilon=1e-4, clip=0.05, rate_decay=0.1),
-            RMSprop(rate=1e-3, rho=0.8, epsilon=1e-4, epsilon_inside_sqrt=True),
+            RMSprop(learning_rate=1e-3, epsilon=1e-4, clip=0.05, rate_decay=0.1),
+            RMSprop(learning_rate=1e-3, rho=0.8, epsilon=1e-4, epsilon_inside_sqrt=True),
         ),
     ),
-    "momentum": gan(*SMALL, **players(SGD(rate=0.02, momentum=0.9, rate_decay=0.2), SGD(rate=0.02, clip=0.03))),
+    "momentum": gan(
+        *SMALL, **players(SGD(learning_rate=0.02, momentum=0.9, rate_decay=0.2), SGD(learning_rate=0.02, clip=0.03))
+    ),
     "adam": gan(
         *SMALL,
-        **players(Adam(rate=1e-3, beta1=0.9, epsilon=1e-3, clip=0.05), Adam(rate=1e-3, beta1=0.0, rate_decay=0.3)),
+        **players(
+            Adam(learning_rate=1e-3, beta1=0.9, epsilon=1e-3, clip=0.05),
+            Adam(learning_rate=1e-3, beta1=0.0, rate_decay=0.3),
+        ),
     ),
     # Orders of updates
     "many-updates": gan(
@@ -45,7 +50,7 @@ TRAINING: dict[str, Gan] = {
         *SMALL,
         latents="shared",
         average=Average(decay=0.7, warmup=False),
-        discriminator=Player(optimizer=Adam(rate=1e-2)),
-        generator=Player(optimizer=Adam(rate=1e-2)),
+        discriminator=Player(optimizer=Adam(learning_rate=1e-2)),
+        generator=Player(optimizer=Adam(learning_rate=1e-2)),
     ),
 }

@@ -57,7 +57,7 @@ def _adam_powers_float32(optimizer: Any, weights: Array, g: Array, slots: State,
 
 
 def _adam_uncorrected(optimizer: Any, weights: Array, g: Array, slots: State, scale: Scale) -> tuple[Array, State]:
-    return optimizers.update(optimizer, weights, g, slots, Scale(optimizer.rate, 1.0))
+    return optimizers.update(optimizer, weights, g, slots, Scale(optimizer.learning_rate, 1.0))
 
 
 def _scale_float32(optimizer: Any, weights: Array, g: Array, slots: State, scale: Scale) -> tuple[Array, State]:

@@ -5,14 +5,20 @@
 
 import json
 from collections.abc import Mapping
+from math import nan
 from pathlib import Path
+
+import numpy as np
 
 from ganforge._io.files import append, write_whole
 from ganforge.errors import RunError
 from ganforge.plugins.markers import hookimpl
 from ganforge.plugins.run_view import RunView
+from ganforge.spec.arrays import Array
 
 NAME = "journal.jsonl"
+_COUNTS = ("step",)
+"""Whole numbers, which every line has."""
 
 
 @hookimpl
@@ -59,6 +65,14 @@ def read(folder: Path) -> list[dict[str, float]]:
     except OSError as error:
         raise RunError(f"{path} cannot be read: {error.strerror}") from error
     return [entry for line in lines if (entry := _parsed(line))]
+
+
+def history(folder: Path) -> dict[str, Array]:
+    """A run's journal as an array (N,) for each name; NaN where a line lacks it. Empty: nothing has been logged."""
+    entries = read(folder) if (folder / NAME).exists() else []
+    names = dict.fromkeys(name for entry in entries for name in entry)
+    columns = {name: np.array([entry.get(name, nan) for entry in entries], dtype=np.float64) for name in names}
+    return {name: column.astype(np.int64) if name in _COUNTS else column for name, column in columns.items()}
 
 
 def _parsed(line: bytes) -> dict[str, float] | None:

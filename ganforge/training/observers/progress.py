@@ -11,6 +11,7 @@ from ganforge._io.files import redirect_to_devnull
 from ganforge.errors import WriteError
 from ganforge.plugins.markers import hookimpl
 from ganforge.plugins.run_view import RunView
+from ganforge.training.best_checkpoint import read_best
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -61,7 +62,7 @@ class _Progress:
             console=console,
             expand=True,
             transient=True,
-            disable=not console.is_terminal,
+            disable=not _moves(console),
         )
         task = bar.add_task("training", total=run.stop, completed=run.start, losses="")
         self.display = _Display(console=console, bar=bar, task=task)
@@ -90,6 +91,13 @@ class _Progress:
         self.display.ended = run.seconds
 
     @hookimpl
+    def ganforge_step_measured(self, run: RunView, step: int, measures: Mapping[str, float], by: str) -> None:
+        """The measures, in a line."""
+        if self.display is not None:
+            words = "  ".join(f"{name} {value:.4g}" for name, value in measures.items())
+            self.display.console.print(f"step {step:,} measured: {words}  ({by})")
+
+    @hookimpl
     def ganforge_run_finished(self, run: RunView, error: BaseException | None) -> None:
         """Say what there is now, or how to go on."""
         if self.display is None:
@@ -102,6 +110,11 @@ class _Progress:
                 f"done: {run.step:,} steps in {run.seconds:,.1f} s; pictures in {run.folder / 'samples'}, more by\n"
                 f"    ganforge sample {run.folder} --out grid.png"
             )
+            if run.recipe.evaluation.keep_best and (best := read_best(run.folder)) is not None:
+                console.print(
+                    f"best by {best.measure}: step {best.step:,} ({best.value:.4g}); pictures of it by\n"
+                    f"    ganforge sample {run.folder} --best --out best.png"
+                )
         elif isinstance(error, KeyboardInterrupt):
             saved = "all of it saved" if run.saved == run.step else f"saved up to step {run.saved:,}"
             console.print(f"stopped after step {run.step:,}, {saved}; go on with\n    ganforge resume {run.folder}")
@@ -126,9 +139,14 @@ def _console() -> "Console":
     return Patient(highlight=False, soft_wrap=True)
 
 
+def _moves(console: "Console") -> bool:
+    """Whether a bar can move there; a terminal whose cursor cannot, as with TERM=dumb, gets lines."""
+    return console.is_terminal and not console.is_dumb_terminal
+
+
 def _show(display: _Display, run: RunView, step: int, scalars: Mapping[str, float]) -> None:
     display.bar.update(display.task, completed=step, losses=_worded(_losses(scalars)))
-    if not display.console.is_terminal:
+    if not _moves(display.console):
         display.console.print(
             f"step {step:,}/{run.stop:,}  {step * run.batch_images:,} images  epoch {run.epoch:,.1f}  "
             f"{run.seconds:,.1f} s  {_worded(scalars)}"
@@ -168,9 +186,9 @@ def _introduce(console: "Console", run: RunView) -> None:
     )
     workers = run.workers.shard.count
     together = f", {workers} workers" if workers > 1 else ""
-    console.print(
-        f"run {run.folder}: {run.recipe.name} on {run.recipe.run.backend}, {run.recipe.run.precision}{together}"
-    )
+    settings = run.recipe.run
+    where = f"{settings.backend} ({settings.device})"
+    console.print(f"run {run.folder}: {run.recipe.name} on {where}, {settings.precision}{together}")
     console.print(f"{count:,} pictures {height}x{width}x{channels} of data set {run.recipe.data.set}", end="")
     console.print(f", {len(run.recipe.class_names)} classes" if run.recipe.class_names else "")
     console.print(f"generator {g:,} parameters, discriminator {d:,}")
@@ -184,4 +202,5 @@ _progress = _Progress()
 ganforge_run_started = _progress.ganforge_run_started
 ganforge_step_finished = _progress.ganforge_step_finished
 ganforge_epoch_finished = _progress.ganforge_epoch_finished
+ganforge_step_measured = _progress.ganforge_step_measured
 ganforge_run_finished = _progress.ganforge_run_finished

@@ -1,6 +1,6 @@
 """TensorBoard: an event file in the run's folder, to be looked at with `tensorboard --logdir runs`.
 
-Losses and mean logits of logged steps; as often as grids are drawn the grid, and histograms of the latents and of what
+Losses and mean logits of logged steps; measures of measured ones; as often as grids are drawn the grid, and histograms of the latents and of what
 the discriminator says of real and of generated pictures (logits); the recipe's settings as hyper-parameters.
 """
 
@@ -48,6 +48,11 @@ class _TensorBoard:
             values += [*_grid(path_of(run, step)), *_histograms(run)]
         if values:
             event_file.write(self.path, step, values)
+
+    @hookimpl
+    def ganforge_step_measured(self, run: RunView, step: int, measures: Mapping[str, float], by: str) -> None:
+        """Add the measures of this step."""
+        event_file.write(self.path, step, [event_file.scalar(f"quality/{name}", measures[name]) for name in measures])
 
 
 def _tag(name: str) -> str:
@@ -104,3 +109,4 @@ def _flat(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str
 _tensorboard = _TensorBoard()
 ganforge_run_started = _tensorboard.ganforge_run_started
 ganforge_step_finished = _tensorboard.ganforge_step_finished
+ganforge_step_measured = _tensorboard.ganforge_step_measured

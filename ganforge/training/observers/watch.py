@@ -97,10 +97,10 @@ def distance(groups: Sequence["Images"]) -> float:
 def for_a_winning_discriminator(gan: "Gan") -> list[Assignments]:
     """What may help when the discriminator wins: the remedies of the tutorials on GANs, in their order."""
     protocol = gan.protocol
-    rate = protocol.discriminator.optimizer.rate / 2
+    rate = protocol.discriminator.optimizer.learning_rate / 2
     dropout = _more_dropout(gan)
     return [
-        (f"training.discriminator.optimizer.rate={rate:.3g}",),
+        (f"training.discriminator.optimizer.learning_rate={rate:.3g}",),
         (f"layers.dropout.rate={dropout:g}",),
         (f"architecture.dropout={dropout:g}",),
         (f"training.generator.updates={protocol.generator.updates + 1}",),
@@ -111,14 +111,14 @@ def for_a_winning_discriminator(gan: "Gan") -> list[Assignments]:
 def for_alike_pictures(gan: "Gan") -> list[Assignments]:
     """What may help when the pictures are alike: a generator that runs ahead less far, a smoother discriminator."""
     protocol = gan.protocol
-    rate = protocol.generator.optimizer.rate / 2
+    rate = protocol.generator.optimizer.learning_rate / 2
     behind = (
         "training.generator.updates=1"
         if protocol.generator.updates > 1
         else f"training.discriminator.updates={protocol.discriminator.updates + 1}"
     )
     penalty = [] if protocol.penalty else [("training.penalty.name=r1", "training.penalty.weight=5")]
-    return [(f"training.generator.optimizer.rate={rate:.3g}",), (behind,), *penalty, _more_noise(gan)]
+    return [(f"training.generator.optimizer.learning_rate={rate:.3g}",), (behind,), *penalty, _more_noise(gan)]
 
 
 def _more_dropout(gan: "Gan") -> float:

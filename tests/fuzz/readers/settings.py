@@ -133,7 +133,7 @@ targets = { flip = 0.1 }
 average = { decay = 0.9 }
 [training.generator]
 updates = 2
-optimizer = { kind = "rmsprop", rate = 1e-4, clip = 0.01 }
+optimizer = { kind = "rmsprop", learning_rate = 1e-4, clip = 0.01 }
 """
 
 

@@ -1,0 +1,15 @@
+"""The option --device of the commands that compute."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_NAMES = "auto|cpu|cuda|cuda:1|mps"
+
+
+def device_option(what: str, default: str = "auto: the best that there is") -> Callable[[F], F]:
+    """The option, None where it is not given; `what` begins its help."""
+    return click.option("--device", metavar=_NAMES, help=f"{what} [default: {default}]")
