@@ -32,9 +32,15 @@ def open_data(recipe: Recipe, data_set: Part[DatasetEntry]) -> ImageSet:
     return check_image_set(image_set, who)
 
 
-def with_data(recipe: Recipe, data_set: Part[DatasetEntry]) -> tuple[Recipe, ImageSet]:
-    """The recipe completed from its data set, and the data set, opened. Raises as `open_data` and `complete`."""
-    image_set = open_data(recipe, data_set)
+def with_data(
+    recipe: Recipe, data_set: Part[DatasetEntry], image_set: ImageSet | None = None
+) -> tuple[Recipe, ImageSet]:
+    """The recipe completed from its data set, and the data set, opened, unless it is given.
+
+    Raises as `open_data` and `complete`.
+    """
+    if image_set is None:
+        image_set = open_data(recipe, data_set)
     channels = recipe.channels or image_channels(image_set)
     return complete(recipe, channels, image_set.class_names), image_set
 
