@@ -146,7 +146,11 @@ class DatasetEntry:
     path and is given one.
     """
     options: type[msgspec.Struct] = field(default=NoOptions)
-    """Settings of its own, read from the recipe's [data] table; unknown keys are refused."""
+    """Settings of its own, read from the recipe's [data] table; unknown keys are refused.
+
+    A field `rules` is given the recipe's `data.rules`: 1 for runs from before there were others, which must find what
+    they found.
+    """
     needs_path: bool = True
     """Whether the user must say where the pictures lie (`--data`)."""
     downloads: tuple[Download, ...] = ()

@@ -11,11 +11,14 @@ import msgspec
 
 from ganforge._io.files import write_whole
 from ganforge.data.cache import default_cache
+from ganforge.data.checks import check_label
 from ganforge.data.contract import Describes, ImageFacts, ImageSet, LeftOut
 from ganforge.errors import DataError, WriteError
+from ganforge.spec.checks import blamed
 
 _FORMAT = 1
 _CHUNK = 64
+_WHO = "the data set's plugin"
 
 
 class Looks(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,6 +33,11 @@ class Looks(msgspec.Struct, frozen=True, kw_only=True):
     """Largest value among the deep ones."""
     unreadable: int = 0
 
+    @property
+    def channels(self) -> int | None:
+        """1 if no image has color, 3 if one has; None: none can be read."""
+        return (3 if self.color else 1) if self.grey + self.color else None
+
 
 class Account(msgspec.Struct, frozen=True, kw_only=True):
     """What was found at `--data`."""
@@ -43,27 +51,27 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     left_out: tuple[LeftOut, ...] = ()
     notes: tuple[str, ...] = ()
 
-    @property
-    def channels(self) -> int | None:
-        """1 if no image has color, 3 if one has; None: it is not known."""
-        if self.looks is None or not self.looks.grey + self.looks.color:
-            return None
-        return 3 if self.looks.color else 1
-
 
 def take_account(image_set: ImageSet, cache: Path | None = None) -> Account:
     """Look at an opened data set; the files' headers are read once and what they say is kept in the cache."""
     counts = [0] * len(image_set.class_names)
     for index in range(len(image_set)) if counts else ():
-        counts[image_set.label(index)] += 1
+        with blamed(_WHO):
+            label = image_set.label(index)
+        counts[check_label(label, len(counts), _WHO)] += 1
     described = isinstance(image_set, Describes)
     return Account(
         images=len(image_set),
         classes=dict(zip(image_set.class_names, counts, strict=True)),
-        looks=_looks(image_set, default_cache() if cache is None else cache) if described else None,
-        left_out=image_set.left_out if isinstance(image_set, Describes) else (),
-        notes=image_set.notes if isinstance(image_set, Describes) else (),
+        looks=looks_of(image_set, cache),
+        left_out=image_set.left_out if described else (),
+        notes=image_set.notes if described else (),
     )
+
+
+def looks_of(image_set: ImageSet, cache: Path | None = None) -> Looks | None:
+    """How many images are of which kind; None: the set does not describe them. See `take_account`."""
+    return _looks(image_set, default_cache() if cache is None else cache) if isinstance(image_set, Describes) else None
 
 
 def told(account: Account, background: str = "white", *, ranged: bool = False) -> list[str]:
