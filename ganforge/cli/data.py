@@ -67,8 +67,7 @@ def info(dataset: str, path: str | None, assignments: tuple[str, ...], as_json: 
 
 
 def _shown(value: object) -> str:
-    return (
-        {True: "true", False: "false", None: ""}.get(value, str(value))
-        if isinstance(value, bool | None)
-        else str(value)
-    )
+    """A value as --set takes it."""
+    if value is None:
+        return ""
+    return str(value).lower() if isinstance(value, bool) else str(value)

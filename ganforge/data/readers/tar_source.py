@@ -97,10 +97,14 @@ def _plain(path: Path) -> IO[bytes]:
         return path.open("rb")
     limit = max(_SMALL, _RATIO * path.stat().st_size)
     made = tempfile.TemporaryFile(prefix="ganforge-")
-    with _unpacking(path, start) as unpacked:
-        shutil.copyfileobj(_Bounded(unpacked, limit, path), made, _PIECE)
-    made.flush()
-    made.seek(0)
+    try:
+        with _unpacking(path, start) as unpacked:
+            shutil.copyfileobj(_Bounded(unpacked, limit, path), made, _PIECE)
+        made.flush()
+        made.seek(0)
+    except BaseException:
+        made.close()
+        raise
     return made
 
 
