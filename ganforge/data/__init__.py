@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from ganforge.data.preparing import Prepared, image_channels, prepare
     from ganforge.data.python_data import as_image_set
     from ganforge.data.readers.idx import read_idx
-    from ganforge.data.readers.opening import OpenOptions, open_images
+    from ganforge.data.readers.opening import open_images
+    from ganforge.data.reading_settings import OpenOptions
     from ganforge.data.resizing import fit_image
     from ganforge.data.resizing_settings import Crop, Filter, Fit, Resizing
     from ganforge.data.survey import Account, take_account
@@ -47,7 +48,7 @@ _HOMES = {
     "ImageShape": "contract",
     "LeftOut": "contract",
     "NoOptions": "contract",
-    "OpenOptions": "readers.opening",
+    "OpenOptions": "reading_settings",
     "Pixels": "contract",
     "Prepared": "preparing",
     "Resizing": "resizing_settings",

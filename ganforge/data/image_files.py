@@ -9,14 +9,14 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import IO, Annotated
+from typing import IO
 
-import msgspec
 import numpy as np
 from PIL import Image, UnidentifiedImageError, features
 
 from ganforge.data.contract import ImageFacts, Pixels
 from ganforge.data.pixel_values import check_range, color_of, eight_bits
+from ganforge.data.reading_settings import MEGAPIXELS, PLAIN_READING, Reading
 from ganforge.errors import DataError
 
 _SUFFIXES = {
@@ -64,23 +64,8 @@ _SIGNATURES = (
 )
 """Where, and with what, the content of an image file begins."""
 
-MEGAPIXELS = 80  # below the 89 million at which Pillow starts to warn, so that the one message that a user sees is ours
 PIXEL_LIMIT = MEGAPIXELS * 1_000_000
 """Largest image that is read, in pixels, unless `Reading` says otherwise."""
-
-
-class Reading(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How an image file becomes 8 bits a channel."""
-
-    background: str = "white"
-    """Color that shows through transparent pixels: white is the page for which cut-outs are mostly made."""
-    value_range: tuple[float, float] | None = None
-    """Values that become black and white, of images of more than 8 bits, as (0, 4095) for 12. None: (0, 65535)."""
-    megapixels: Annotated[int, msgspec.Meta(ge=1)] = MEGAPIXELS
-    """Largest image that is read, in millions of pixels."""
-
-
-PLAIN_READING = Reading()
 
 
 @cache

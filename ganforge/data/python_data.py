@@ -18,7 +18,8 @@ from ganforge.data.contract import ImageSet
 from ganforge.data.image_files import pixels_of, read_image
 from ganforge.data.item_set import Item, Wanted, item_set, spooled_set
 from ganforge.data.pixel_values import ValueRange, color_of
-from ganforge.data.readers.opening import OpenOptions, open_images
+from ganforge.data.readers.opening import open_images
+from ganforge.data.reading_settings import OpenOptions
 from ganforge.errors import DataError
 
 _IMAGE_KEYS = ("image", "images", "img", "pixel_values", "x")

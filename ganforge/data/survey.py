@@ -13,10 +13,13 @@ from ganforge._io.files import write_whole
 from ganforge.data.cache import default_cache
 from ganforge.data.checks import check_label
 from ganforge.data.contract import Describes, ImageFacts, ImageSet, LeftOut
+from ganforge.data.readers.labelling import NO_LABELS
 from ganforge.errors import DataError, WriteError
 from ganforge.spec.checks import blamed
 
 _FORMAT = 1
+EXPECTED = (f"no labels: {NO_LABELS}", "no labels: none in the file")
+"""Notes that are not worth a line, but where labels are asked for."""
 _CHUNK = 64
 _WHO = "the data set's plugin"
 
@@ -82,7 +85,7 @@ def told(account: Account, background: str = "white", *, ranged: bool = False) -
         background: that transparent pixels are composed over.
         ranged: whether the values of black and white are given.
     """
-    looks, lines = account.looks or Looks(), list(account.notes)
+    looks, lines = account.looks or Looks(), [note for note in account.notes if note not in EXPECTED]
     if looks.grey and looks.color:
         lines.append(f"{looks.color:,} images in color, {looks.grey:,} grey: all become color (--set channels=1: grey)")
     if looks.transparent:

@@ -34,7 +34,7 @@ def find_source(path: Path | None) -> Path:
     others = ", ".join(sorted(file.name for file in root.glob("*.tar*"))[:3])
     hint = f". Another archive is named itself: --data {root}/... ({others})" if others else ""
     if any((root / name).exists() for name in _OF_CIFAR100):
-        hint += ". What is there is CIFAR-100, which is not read: save it as an .npz of images and labels, for --dataset folder"
+        hint += ". That is CIFAR-100, which is not read: save it as an .npz of images and labels, for --dataset folder"
     raise DataError(f"{root}: nothing of CIFAR-10 is there (looked for {_LOOKED_FOR}){hint}")
 
 

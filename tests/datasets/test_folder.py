@@ -10,7 +10,7 @@ from ganforge_folder import ganforge_datasets, open_folder
 from PIL import Image
 
 from ganforge.data.preparing import prepare
-from ganforge.data.readers.opening import OpenOptions as Options
+from ganforge.data.reading_settings import OpenOptions as Options
 from ganforge.errors import DataError
 
 

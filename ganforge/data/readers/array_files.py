@@ -15,9 +15,9 @@ import numpy.typing as npt
 from ganforge.data.array_set import array_set
 from ganforge.data.class_labels import class_labels
 from ganforge.data.contract import ImageSet
-from ganforge.data.image_files import Reading
 from ganforge.data.pixel_values import color_of
 from ganforge.data.readers.idx import read_idx
+from ganforge.data.reading_settings import Reading
 from ganforge.errors import DataError
 
 _IMAGES, _LABELS = ("images", "x", "data", "imgs"), ("labels", "label", "y", "targets")

@@ -13,9 +13,10 @@ import msgspec
 from ganforge.data.class_labels import natural_key
 from ganforge.data.contract import ImageFacts, LeftOut, Pixels
 from ganforge.data.folders import ImageFile, printable_name
-from ganforge.data.image_files import PLAIN_READING, Reading, image_facts, read_image, readable_suffixes
+from ganforge.data.image_files import image_facts, read_image, readable_suffixes
 from ganforge.data.readers.labelling import SPLITS, find_labels
 from ganforge.data.readers.listing import Source
+from ganforge.data.reading_settings import PLAIN_READING, Reading
 from ganforge.errors import DataError
 
 

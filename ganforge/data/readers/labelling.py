@@ -15,6 +15,9 @@ SPLITS = frozenset({"train", "training", "val", "valid", "validation", "dev", "t
 _AS_LABELS = "--set data.labels=subfolders makes the first folders the classes"
 
 
+NO_LABELS = "there are no subfolders, nor a table of labels"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Labelling:
     """The class of each file, as text."""
@@ -123,7 +126,7 @@ def _folders(files: Sequence[ImageFile]) -> tuple[Labelling | None, str]:
     stray = next((name for name, parts in paths if len(parts) <= level + 1), None)
     deep = next((name for name, parts in paths if len(parts) > level + 2), None)
     if stray is not None and not first:
-        return None, "there are no subfolders, nor a table of labels"
+        return None, NO_LABELS
     if stray is not None:
         return None, f"{printable_name(stray)} lies beside the subfolders, so they are no classes; move it into one"
     if deep is not None:

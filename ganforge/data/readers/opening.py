@@ -3,14 +3,10 @@
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, Literal
-
-import msgspec
 
 from ganforge._io.paths import expanded
 from ganforge.data.contract import ImageSet
 from ganforge.data.folders import by_subfolder, list_images
-from ganforge.data.image_files import MEGAPIXELS, Reading
 from ganforge.data.locate import existing, existing_folder
 from ganforge.data.pixel_values import color_of
 from ganforge.data.readers.array_files import csv_set, idx_set, npy_set, npz_set
@@ -20,6 +16,7 @@ from ganforge.data.readers.parquet_set import parquet_set
 from ganforge.data.readers.tar_source import SUFFIXES as TAR_SUFFIXES
 from ganforge.data.readers.tar_source import tar_source
 from ganforge.data.readers.zip_source import zip_source
+from ganforge.data.reading_settings import PLAIN_OPENING, OpenOptions
 from ganforge.errors import DataError
 
 KINDS = "a folder, a .zip or .tar of images, .npy, .npz, .parquet, IDX files, a .csv of pixels, WebDataset shards"
@@ -28,43 +25,7 @@ KINDS = "a folder, a .zip or .tar of images, .npy, .npz, .parquet, IDX files, a 
 _IDX_IMAGES = (b"\x00\x00\x08\x03", b"\x1f\x8b")
 
 
-class OpenOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How images are found and read."""
-
-    pattern: str = "**/*"
-    """Which files of a folder are taken, as a glob pattern, `**` at most once; those that are images."""
-    labels: str = "auto"
-    """Where labels come from.
-
-    'subfolders': the first folder on the way to an image is its class. 'none': no labels. The name of a table beside
-    the images, as labels.csv. 'auto': a table labels.csv, metadata.csv, metadata.jsonl or dataset.json if there is one;
-    else subfolders, if every image lies directly in one of at least two.
-    """
-    label_column: str | None = None
-    """Column of the labels in a table; by default the one called label or class, or the only one."""
-    split: str | None = None
-    """Only this part: the images below a folder of this name, or the arrays of this name."""
-    background: str = "white"
-    """Color that shows through transparent pixels, as CSS writes it."""
-    value_range: tuple[float, float] | None = None
-    """Values that become black and white, of images of more than 8 bits and of arrays: [0, 4095] for 12 bits."""
-    megapixels: Annotated[int, msgspec.Meta(ge=1)] = MEGAPIXELS
-    """Largest image that is read, in millions of pixels."""
-    by_content: bool = False
-    """Whether files without a suffix are looked into, and taken if they are images."""
-    transpose: bool | None = None
-    """Whether rows and columns of IDX images are exchanged; by default those of EMNIST."""
-
-    rules: Literal[1, 2] = 2
-    """Which files are found, in which order the classes are. 1: as runs from before 2 had it, which they keep."""
-
-    @property
-    def reading(self) -> Reading:
-        """How an image becomes 8 bits a channel."""
-        return Reading(background=self.background, value_range=self.value_range, megapixels=self.megapixels)
-
-
-def open_images(path: Path | None, options: OpenOptions = OpenOptions()) -> ImageSet:  # noqa: B008
+def open_images(path: Path | None, options: OpenOptions = PLAIN_OPENING) -> ImageSet:
     """What lies at a path, as an image set.
 
     Raises:

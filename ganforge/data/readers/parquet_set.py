@@ -17,7 +17,8 @@ import numpy.typing as npt
 
 from ganforge.data.class_labels import class_labels
 from ganforge.data.contract import ImageFacts, LeftOut, Pixels
-from ganforge.data.image_files import Reading, image_facts, read_image
+from ganforge.data.image_files import image_facts, read_image
+from ganforge.data.reading_settings import Reading
 from ganforge.errors import DataError
 
 _LABELS = ("label", "labels", "fine_label", "class", "target", "y")

@@ -11,7 +11,8 @@ from PIL import Image
 from ganforge.data.image_files import _SUFFIXES, readable_suffixes
 from ganforge.data.preparing import image_channels
 from ganforge.data.readers.file_set import FileSet
-from ganforge.data.readers.opening import OpenOptions, open_images
+from ganforge.data.readers.opening import open_images
+from ganforge.data.reading_settings import OpenOptions
 from ganforge.data.survey import Account, take_account, told
 from ganforge.errors import DataError
 from ganforge.generation.grids import grid, save_png

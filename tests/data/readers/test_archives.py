@@ -14,7 +14,8 @@ import pytest
 
 from ganforge.data.contract import ImageSet
 from ganforge.data.preparing import prepare
-from ganforge.data.readers.opening import OpenOptions, open_images
+from ganforge.data.readers.opening import open_images
+from ganforge.data.reading_settings import OpenOptions
 from ganforge.errors import DataError
 from tests.support.image_files import LABELS, PIXELS, png, put, zipped
 

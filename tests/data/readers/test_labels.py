@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from ganforge.data.readers.file_set import FileSet
-from ganforge.data.readers.opening import OpenOptions, open_images
+from ganforge.data.readers.opening import open_images
+from ganforge.data.reading_settings import OpenOptions
 from ganforge.errors import DataError
 from tests.support.image_files import put
 
@@ -56,7 +57,7 @@ def test_splits(tmp_path: Path) -> None:
         opened(tmp_path).notes
     )
     assert labels(tmp_path, split="val") == {"val/cat/c.png": "cat", "val/dog/d.png": "dog"}
-    with pytest.raises(DataError, match="no images in a subfolder 'test'; subfolders: train, val"):
+    with pytest.raises(DataError, match=r"no images in a subfolder 'test'; subfolders: train, val"):
         opened(tmp_path, split="test")
 
 
@@ -83,7 +84,7 @@ def test_a_table_of_another_name_and_column(tmp_path: Path) -> None:
         opened(tmp_path, labels="cats.csv")
     (tmp_path / "dogs.csv").rename(tmp_path / "labels.csv")
     assert labels(tmp_path, label_column="breed") == {"a.png": "pug", "b.png": "corgi"}
-    with pytest.raises(DataError, match="which column has the labels is not evident.*one of breed, size"):
+    with pytest.raises(DataError, match=r"which column has the labels is not evident.*one of breed, size"):
         opened(tmp_path)
     with pytest.raises(DataError, match="has no column 'kind'; its columns: image, breed, size"):
         opened(tmp_path, label_column="kind")
