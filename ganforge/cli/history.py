@@ -39,9 +39,9 @@ def _curve(run: Path, smooth: int | None) -> "Image.Image":
     from ganforge.evaluation import metrics_file
     from ganforge.generation.loss_curves import draw
 
-    measured = metrics_file.read(run)
+    title, measured = _title(run), metrics_file.read(run)
     by = f"; measured by {measured[-1].by}" if measured else ""
-    return draw(_entries(run, measured), f"{_title(run)}{by}", smooth=smooth)
+    return draw(_entries(run, measured), f"{title}{by}", smooth=smooth)
 
 
 def _overlaid(runs: tuple[Path, ...], smooth: int | None) -> "Image.Image":

@@ -151,19 +151,24 @@ class Model:
                 state[f"averaged/{name}"] = array
         self.session.load_state(state)
 
-    def save(self, path: str | Path) -> Path:
+    def save(self, path: str | Path, *, discriminator: bool = True) -> Path:
         """Write the model into one file, which `ganforge.load` reads in any framework; returns its path.
 
-        The file holds the recipe and the weights of both networks, and nothing of the optimizers: it is for drawing
-        images, and training goes on from a run. Its format is safetensors, with the recipe in the metadata.
+        The file holds the recipe and the weights, and nothing of the optimizers: it is for drawing images, and training
+        goes on from a run. Its format is safetensors, with the recipe in the metadata.
 
         Args:
             path: ends in `.safetensors`; a file that is there is replaced.
+            discriminator: whether the file holds it too. Images are drawn without it; a model that is loaded from a
+                file without has an untrained one.
 
         Raises:
             GanforgeError: another ending, or the file cannot be written.
         """
-        return write_model(Path(path), self.recipe, self.session.state(), self.step)
+        state = self.session.state()
+        if not discriminator:
+            state = {name: array for name, array in state.items() if not name.startswith("discriminator/")}
+        return write_model(Path(path), self.recipe, state, self.step)
 
     def __repr__(self) -> str:
         """One line: recipe, framework, size, classes, steps."""

@@ -47,8 +47,8 @@ def find_file(name: str, known: KnownRecipes, folder: Path) -> Path:
         raise RecipeError(
             f"unknown recipe {name!r} (a file is given by its path, as ./{name}.toml); {near_names(name, entries)}"
         )
-    path: Path = entries[name].entry.path
-    return path
+    found: Path = entries[name].entry.path
+    return found
 
 
 def read_file(path: Path, seen: Sequence[Path]) -> Table:

@@ -88,6 +88,8 @@ def _drawing(
         for network in NETWORKS
     }
     without = replace(gan, protocol=msgspec.structs.replace(gan.protocol, **plain))
+    if not any(name.startswith("discriminator/") for name in state):  # left out of a model's file
+        state = without.initial_state(recipe.run.seed) | state
     return open_model(replace(experiment, gan=without), state, step=step, history=history)
 
 

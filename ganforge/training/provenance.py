@@ -14,7 +14,6 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from ganforge import __version__
 from ganforge._io.files import append
 from ganforge.backend.contract import BackendEntry
 from ganforge.training.experiment import Experiment
@@ -33,7 +32,7 @@ def provenance(backend: BackendEntry, device: str) -> dict[str, Any]:
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]) if sys.argv[0] else "",
         "commit": _commit(),
-        "ganforge": __version__,
+        "ganforge": _versions(("ganforge",))["ganforge"],
         "python": platform.python_version(),
         "framework": {"backend": backend.name, **_versions(backend.modules)},
         "platform": platform.platform(),

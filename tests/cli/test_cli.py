@@ -136,7 +136,7 @@ def test_data_info_and_preview(tmp_path: Path) -> None:
         (["sample", "nowhere", "--seeds", "3-1", "--out", "x.png"], 2, ["upwards"]),
         (["sample", "nowhere", "--seeds", "a", "--out", "x.png"], 2, ["'a'"]),
         (["sample", "nowhere", "--out", "x.png"], 1, ["no run at nowhere"]),
-        (["sample", "nowhere", "--out", "x.jpg"], 2, [".png or .npz"]),
+        (["sample", "nowhere", "--out", "x.gif"], 2, [".jpg", ".npz", "a folder"]),
         (["resume", "nowhere"], 1, ["no run at nowhere"]),
         (["data", "info", "flder"], 1, ["unknown data set 'flder'", "'folder'"]),
     ],
