@@ -42,6 +42,7 @@ def datasets(as_json: bool) -> None:
             "data set": name,
             "plugin": provided.plugin,
             "needs --data": provided.entry.needs_path,
+            "options": ", ".join(f"data.{name}" for name in provided.entry.options.__struct_fields__),
             "summary": provided.entry.summary,
         }
         for name, provided in sorted(default_host().entries("ganforge_datasets", DatasetEntry).items())

@@ -7,6 +7,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 import click
+import msgspec
 
 if TYPE_CHECKING:
     from ganforge.cli.answer import Answer
@@ -62,6 +63,7 @@ def plan(experiment: "Experiment") -> str:
     from ganforge.recipes.tables import to_table
     from ganforge.spec.costs import network_costs, step_operations
     from ganforge.spec.gan import NETWORKS
+    from ganforge.training.data_sets import account_of
 
     gan = experiment.gan
     parts = [tomli_w.dumps(to_table(experiment.recipe)).rstrip()]
@@ -80,6 +82,9 @@ def plan(experiment: "Experiment") -> str:
         parts.append(
             f"{network}: {total:,} parameters\n" + table(rows, head=["layer", "output", "settings", "parameters"])
         )
+    if experiment.image_set is not None:
+        lines = account_of(experiment.recipe, experiment.image_set)[1]
+        parts += ["\n".join(f"data: {line}" for line in lines)] if lines else []
     operations = step_operations(gan)
     batch = gan.protocol.batch_size
     parts.append(
@@ -93,6 +98,7 @@ def plan_facts(experiment: "Experiment") -> dict[str, Any]:
     from ganforge.recipes.tables import to_table
     from ganforge.spec.costs import network_costs, step_operations
     from ganforge.spec.gan import NETWORKS
+    from ganforge.training.data_sets import account_of
 
     gan = experiment.gan
     return {
@@ -100,11 +106,16 @@ def plan_facts(experiment: "Experiment") -> dict[str, Any]:
         "parameters": {name: sum(each.parameters for each in network_costs(gan, name)) for name in NETWORKS},
         "steps": experiment.steps,
         "gflop_per_step": step_operations(gan) / 1e9,
+        "data": msgspec.to_builtins(account_of(experiment.recipe, experiment.image_set)[0])
+        if experiment.image_set is not None
+        else None,
     }
 
 
 def tell_json(answer: "Answer", run: "Run") -> None:
     """Where JSON is asked for, what a run has come to; in words its progress has told it."""
+    from ganforge.training.data_sets import read_account
+
     if answer.as_json:
         last = {name: column[-1].item() for name, column in run.history.items()}
         facts = {
@@ -117,6 +128,7 @@ def tell_json(answer: "Answer", run: "Run") -> None:
             "interrupted": run.interrupted,
             "seconds": run.seconds,
             "last": last,
+            "data": read_account(run.folder),
         }
         answer.say("", facts)
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ganforge.data.contract import Pixels
+from ganforge.data.contract import ImageFacts, LeftOut, Pixels
 from ganforge.data.pixel_values import Color, ValueRange, check_range, eight_bits, evident_range, over_background
 from ganforge.errors import DataError
 
@@ -27,6 +27,10 @@ class ArraySet:
     fingerprint: str
     background: Color
     name: str
+    notes: tuple[str, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
+    highest: int = 0
+    """Largest value, of pixels of more than 8 bits."""
 
     def __len__(self) -> int:
         return len(self.images)
@@ -45,6 +49,12 @@ class ArraySet:
         pixels = eight_bits(self.images[index], self.value_range)
         return over_background(pixels, self.background) if pixels.shape[2] in (2, 4) else pixels
 
+    def facts(self, index: int) -> ImageFacts:
+        """The same for all."""
+        channels = self.images.shape[3]
+        deep = self.images.dtype.itemsize > 1 and self.images.dtype.kind in "iu"
+        return ImageFacts(color=channels > 2, transparent=channels in (2, 4), deep=deep, highest=self.highest)
+
 
 def array_set(
     images: npt.NDArray[Any],
@@ -54,6 +64,7 @@ def array_set(
     class_names: tuple[str, ...] = (),
     value_range: ValueRange | None = None,
     background: Color = (255, 255, 255),
+    notes: tuple[str, ...] = (),
 ) -> ArraySet:
     """An array as an image set.
 
@@ -66,6 +77,7 @@ def array_set(
         value_range: the values of black and white; by default the evident ones: 0 and 255, or of floats 0 and 1, or -1
             and 1 if there are negative ones.
         background: what shows through transparent pixels.
+        notes: sentences on what was found.
 
     Raises:
         DataError: another shape or type, pixels that are not finite, or no evident range.
@@ -88,6 +100,8 @@ def array_set(
         fingerprint=f"array {digest.hexdigest()}",
         background=background,
         name=name,
+        notes=notes,
+        highest=int(high) if images.dtype.itemsize > 1 and images.dtype.kind in "iu" else 0,
     )
 
 

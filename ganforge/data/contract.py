@@ -67,6 +67,48 @@ class ImageSet(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
+class LeftOut:
+    """Files that an opened data set leaves out, for one reason."""
+
+    reason: str
+    count: int
+    example: str
+    """One of them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageFacts:
+    """What an image is at its source, before it becomes 8 bits a channel."""
+
+    color: bool
+    transparent: bool
+    """Whether it has an alpha channel or a transparent color."""
+    deep: bool
+    """Whether it has more than 8 bits a channel."""
+    highest: int
+    """Largest value of a deep one; 0 for others."""
+
+
+@runtime_checkable
+class Describes(Protocol):
+    """What an image set may have besides, so that people are told what is taken, left out and changed."""
+
+    @property
+    def left_out(self) -> tuple[LeftOut, ...]:
+        """What lies beside the images and is not taken."""
+        ...
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences on what was found: where labels come from or why there are none, links that were followed."""
+        ...
+
+    def facts(self, index: int) -> ImageFacts:
+        """What image `index` is, at the cost of its header where that is enough. Raises as `read`."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
 class Download:
     """One file of a data set's official source."""
 
@@ -104,7 +146,11 @@ class DatasetEntry:
     path and is given one.
     """
     options: type[msgspec.Struct] = field(default=NoOptions)
-    """Settings of its own, read from the recipe's [data] table; unknown keys are refused."""
+    """Settings of its own, read from the recipe's [data] table; unknown keys are refused.
+
+    A field `rules` is given the recipe's `data.rules`: 1 for runs from before there were others, which must find what
+    they found.
+    """
     needs_path: bool = True
     """Whether the user must say where the pictures lie (`--data`)."""
     downloads: tuple[Download, ...] = ()

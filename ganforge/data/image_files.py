@@ -6,18 +6,17 @@ the header alone where that is enough; nothing is ever allocated on the word of 
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import IO, Annotated
+from typing import IO
 
-import msgspec
 import numpy as np
 from PIL import Image, UnidentifiedImageError, features
 
-from ganforge.data.contract import Pixels
+from ganforge.data.contract import ImageFacts, Pixels
 from ganforge.data.pixel_values import check_range, color_of, eight_bits
+from ganforge.data.reading_settings import MEGAPIXELS, PLAIN_READING, Reading
 from ganforge.errors import DataError
 
 _SUFFIXES = {
@@ -65,36 +64,8 @@ _SIGNATURES = (
 )
 """Where, and with what, the content of an image file begins."""
 
-MEGAPIXELS = 80  # below the 89 million at which Pillow starts to warn, so that the one message that a user sees is ours
 PIXEL_LIMIT = MEGAPIXELS * 1_000_000
 """Largest image that is read, in pixels, unless `Reading` says otherwise."""
-
-
-class Reading(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How an image file becomes 8 bits a channel."""
-
-    background: str = "white"
-    """Color that shows through transparent pixels: white is the page for which cut-outs are mostly made."""
-    value_range: tuple[float, float] | None = None
-    """Values that become black and white, of images of more than 8 bits, as (0, 4095) for 12. None: (0, 65535)."""
-    megapixels: Annotated[int, msgspec.Meta(ge=1)] = MEGAPIXELS
-    """Largest image that is read, in millions of pixels."""
-
-
-PLAIN_READING = Reading()
-
-
-@dataclass(frozen=True, kw_only=True)
-class ImageFacts:
-    """What an image file holds, before it becomes 8 bits a channel."""
-
-    color: bool
-    transparent: bool
-    """Whether it has an alpha channel or a transparent color."""
-    deep: bool
-    """Whether it has more than 8 bits a channel."""
-    highest: int
-    """Largest value of a deep one; 0 for others."""
 
 
 @cache

@@ -18,6 +18,8 @@ from ganforge.data.contract import ImageSet
 from ganforge.data.image_files import pixels_of, read_image
 from ganforge.data.item_set import Item, Wanted, item_set, spooled_set
 from ganforge.data.pixel_values import ValueRange, color_of
+from ganforge.data.readers.opening import open_images
+from ganforge.data.reading_settings import OpenOptions
 from ganforge.errors import DataError
 
 _IMAGE_KEYS = ("image", "images", "img", "pixel_values", "x")
@@ -25,7 +27,7 @@ _LABEL_KEYS = ("label", "labels", "fine_label", "class", "target", "y")
 
 _TAKEN = (
     "an array, a list of images, (images, labels), {'images': ..., 'labels': ...}, a torch Tensor, Dataset or "
-    "DataLoader, a tf.data.Dataset, a Hugging Face Dataset, an image set"
+    "DataLoader, a tf.data.Dataset, a Hugging Face Dataset, a path, an image set"
 )
 """What `as_image_set` takes, in words."""
 
@@ -57,6 +59,7 @@ def as_image_set(
               an image, `(image, label)`, or a dict;
             - a `tf.data.Dataset`, batched or not, with the same kinds of elements;
             - a Hugging Face `Dataset` with an Image column;
+            - a path, of whatever `--data` takes;
             - an `ImageSet`, which comes back as it is.
         labels: a whole number or a text for each image; in place of what `data` itself has.
         class_names: names of the classes 0, 1, ...; by default the sorted values of the labels.
@@ -71,6 +74,10 @@ def as_image_set(
     """
     if isinstance(data, ImageSet):
         return data
+    if isinstance(data, (str, Path)):
+        if labels is not None or class_names is not None:
+            raise DataError(f"{data}: labels and class_names are for data in memory; a path has labels of its own")
+        return open_images(Path(data), OpenOptions(background=background, value_range=value_range))
     names = None if class_names is None else tuple(class_names)
     wanted = Wanted(
         name=name,

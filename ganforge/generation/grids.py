@@ -7,11 +7,14 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
+from PIL.PngImagePlugin import PngInfo
 
 from ganforge._io.files import write_whole
 from ganforge.errors import GanforgeError
 from ganforge.spec.arrays import Array, Images
 
+OWN = "ganforge"
+"""Mark, in an image's `info` and in its PNG file, of what is drawn for people and is no image of a data set."""
 FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
 """Pillow's name of a file's format, by suffix."""
 SMALLEST = 48
@@ -80,6 +83,7 @@ def grid(
     if caption:
         sheet_width = max(sheet_width, 2 * _MARGIN + round(font.getlength(caption)))
     sheet = Image.new("RGB", (sheet_width, top + lines * step_y - _GAP + _MARGIN), _PAPER)
+    sheet.info[OWN] = True
     pen = ImageDraw.Draw(sheet)
     pen.text((_MARGIN, _MARGIN - 2), caption, fill=_INK, font=font)
     for row, name in enumerate(rows):
@@ -118,9 +122,18 @@ def save_image(image: Image.Image, path: Path) -> None:
 
 def _encoded(image: Image.Image, format: str) -> bytes:
     buffer = BytesIO()
-    options = {} if format == "PNG" else {"quality": 95}
-    image.save(buffer, format, **options)
+    if format == "PNG":
+        image.save(buffer, format, pnginfo=_marks(image))
+    else:
+        image.save(buffer, format, quality=95)
     return buffer.getvalue()
+
+
+def _marks(image: Image.Image) -> PngInfo:
+    marks = PngInfo()
+    if OWN in image.info:
+        marks.add_text("Software", OWN)
+    return marks
 
 
 def _zoom(size: tuple[int, int], smallest: int) -> int:

@@ -66,6 +66,11 @@ def _check_evaluation(recipe: Recipe) -> None:
         )
 
 
+def parse_stored(table: Mapping[str, Any], kinds: Kinds = SHIPPED_KINDS) -> Recipe:
+    """As `parse`, of a recipe that a run stored: a later setting that it does not have keeps its first meaning."""
+    return parse(merge({"data": {"rules": 1}}, table), kinds)
+
+
 def _with_optimizers(table: Table, kinds: Kinds, where: str) -> Table:
     """The table with its optimizers' tables as settings."""
     training = table.get("training")

@@ -1,5 +1,6 @@
 """Training a recipe from its first step to its last."""
 
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from ganforge.recipes.schema import Recipe
 from ganforge.training.backends import choose_backend, known_backend, on_device
 from ganforge.training.batches import check_last_batch
 from ganforge.training.callbacks import Listeners, listeners
-from ganforge.training.data_sets import OnProgress
+from ganforge.training.data_sets import OnProgress, account_of, record_account
 from ganforge.training.distributed import check_same_inputs, from_first, gather
 from ganforge.training.experiment import Experiment, decoded, resolve
 from ganforge.training.looking import FOLDER, look, open_at
@@ -137,6 +138,10 @@ def train_experiment(
     workers, asked = experiment.workers, None if out is None else Path(out)
     if asked is not None:
         check_folder_free(asked)  # again below, but a full folder should not cost the time that decoding takes
+    assert experiment.image_set is not None, "resolve it with its data set"
+    account, lines = account_of(experiment.recipe, experiment.image_set)
+    if not quiet and workers.shard.rank == 0:
+        print("".join(f"data: {line}\n" for line in lines), end="", file=sys.stderr)
     experiment = decoded(experiment, on_progress)
     check_last_batch(experiment.batches, experiment.steps)
     recipe = experiment.recipe
@@ -151,5 +156,6 @@ def train_experiment(
             check_folder_free(folder)  # another process may have trained in it between that look and this lock
             write_recipe(folder, recipe)
             record(folder, made_with(experiment))
+            record_account(folder, account)
         train_run(run)
     return run
