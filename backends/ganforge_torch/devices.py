@@ -10,12 +10,13 @@ import torch
 from ganforge.backend import Precision, choose_device
 from ganforge.errors import PluginError
 
+_backends: Any = torch.backends  # torch's type hints do not know all of them
 _EXACT: tuple[tuple[Any, str, Any], ...] = (
-    (torch.backends.cudnn, "benchmark", False),
-    (torch.backends.cudnn, "deterministic", True),
-    (torch.backends.cudnn.conv, "fp32_precision", "ieee"),
-    (torch.backends.cuda.matmul, "fp32_precision", "ieee"),
-    (torch.backends.mkldnn.matmul, "fp32_precision", "ieee"),  # which the older setting below changes, too
+    (_backends.cudnn, "benchmark", False),
+    (_backends.cudnn, "deterministic", True),
+    (_backends.cudnn.conv, "fp32_precision", "ieee"),
+    (_backends.cuda.matmul, "fp32_precision", "ieee"),
+    (_backends.mkldnn.matmul, "fp32_precision", "ieee"),  # which the older setting below changes, too
     (torch.utils.deterministic, "fill_uninitialized_memory", False),  # costs time, and nothing reads it
 )
 """torch's settings while a GPU computes: where, name, value."""

@@ -145,11 +145,16 @@ def _numeric_settings() -> list[object]:
     [
         "pass",
         "torch.set_float32_matmul_precision('high')",
-        "torch.backends.fp32_precision = 'tf32'",
-        "torch.backends.cuda.matmul.allow_tf32 = True",
-        "torch.backends.cudnn.allow_tf32 = False",
-        "torch.backends.cudnn.benchmark = True",
-        "torch.use_deterministic_algorithms(True, warn_only=True)",
+        *(
+            pytest.param(own, marks=pytest.mark.slow)
+            for own in (
+                "torch.backends.fp32_precision = 'tf32'",
+                "torch.backends.cuda.matmul.allow_tf32 = True",
+                "torch.backends.cudnn.allow_tf32 = False",
+                "torch.backends.cudnn.benchmark = True",
+                "torch.use_deterministic_algorithms(True, warn_only=True)",
+            )
+        ),
     ],
 )
 def test_float32_on_a_gpu_means_float32_whatever_the_process_has_set(own: str) -> None:
