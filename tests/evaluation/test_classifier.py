@@ -109,6 +109,14 @@ def test_another_framework_takes_over_what_is_kept(monkeypatch: pytest.MonkeyPat
 def test_it_says_how_many_images_are_recognised(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Real digits with half of the labels moved on by one: about half are recognised, and `recognised` is its own."""
     short(monkeypatch, 300)
+    opened_by_evaluate: list[Any] = []
+    learning = classifier.learn
+
+    def noted(*given: Any) -> Any:
+        opened_by_evaluate.append(learning(*given))
+        return opened_by_evaluate[-1]
+
+    monkeypatch.setattr(classifier, "learn", noted)
     images, labels = digits()
     asked = labels.copy()
     asked[::2] = (asked[::2] + 1) % 10
@@ -116,6 +124,8 @@ def test_it_says_how_many_images_are_recognised(tmp_path: Path, monkeypatch: pyt
     (report,) = evaluate(tmp_path / "made.npz", dataset="digits", images=400, extractors=["classifier"]).reports
     assert report.floor.recognised is not None and report.floor.recognised > 0.95
     assert report.rows[0].recognised == pytest.approx(0.5, abs=0.08)
+    (opened,) = opened_by_evaluate
+    assert report.rows[0].recognised == float((opened.classify(opened.function(images[:400])) == asked[:400]).mean())
     assert "right on 9" in str(report.fingerprint)
 
 
