@@ -1,6 +1,6 @@
 """A GAN to draw images with: the networks of a recipe with weights, in one framework."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import index
 from pathlib import Path
@@ -193,7 +193,7 @@ class Model:
         return card(repr(self)[1:-1], [grid(images, columns=_SHOWN_COLUMNS, rows=names), *([curve] if curve else [])])
 
 
-def _whole(word: str, numbers: Sequence[int]) -> list[int]:
+def _whole(word: str, numbers: Iterable[int]) -> list[int]:
     try:
         return [index(number) for number in numbers]
     except TypeError as error:

@@ -1,9 +1,7 @@
-"""What the core itself gives to recipes, as a plugin: losses, layers, architectures and the like."""
+"""The losses, architectures and recipes that come with ganforge, as a plugin."""
 
 from collections.abc import Iterable
 
-from ganforge.data.contract import DatasetEntry
-from ganforge.data.memory import MEMORY
 from ganforge.plugins.markers import hookimpl
 from ganforge.recipes.schema import RecipeEntry
 from ganforge.recipes.shipped import shipped_recipes
@@ -19,12 +17,6 @@ from ganforge.spec.losses import LossEntry, PenaltyEntry
 def ganforge_architectures() -> Iterable[ArchitectureEntry]:
     """The architectures that come with ganforge."""
     return ARCHITECTURES
-
-
-@hookimpl
-def ganforge_datasets() -> Iterable[DatasetEntry]:
-    """Images that a Python program hands over."""
-    return (MEMORY,)
 
 
 @hookimpl

@@ -13,6 +13,7 @@ from fakes import states_equal, use_host, work_in
 import ganforge
 from ganforge import spec
 from ganforge.errors import DataError, GanforgeError, RunError
+from ganforge.plugins import memory
 from ganforge.training.looking import look
 from ganforge.training.observers import journal, notebook, progress, snapshots
 
@@ -25,7 +26,9 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def array() -> Any:
+def array(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Forty images, and a process that takes them."""
+    use_host(monkeypatch, memory)  # type: ignore[arg-type]
     return np.random.default_rng(0).integers(0, 256, (40, 12, 10, 3), dtype=np.uint8)
 
 
