@@ -62,13 +62,13 @@ def take_account(image_set: ImageSet, cache: Path | None = None) -> Account:
         with blamed(_WHO):
             label = image_set.label(index)
         counts[check_label(label, len(counts), _WHO)] += 1
-    described = isinstance(image_set, Describes)
+    described = image_set if isinstance(image_set, Describes) else None
     return Account(
         images=len(image_set),
         classes=dict(zip(image_set.class_names, counts, strict=True)),
         looks=looks_of(image_set, cache),
-        left_out=image_set.left_out if described else (),
-        notes=image_set.notes if described else (),
+        left_out=described.left_out if described else (),
+        notes=described.notes if described else (),
     )
 
 

@@ -1,6 +1,7 @@
 """The folder of a run and the recipe in it.
 
 runs/00003-frogs-torch/recipe.toml                the resolved recipe
+                       data.json                  what was found at --data
                        journal.jsonl              one line a logged step
                        samples/step-00000500.png  and real.png, real images in the same places
                        checkpoints/step-00012000/

@@ -38,9 +38,9 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_run_leaves_what_the_design_says(trained: Path) -> None:
     names = sorted(path.name for path in trained.iterdir())
     assert [name for name in names if not name.startswith("events.out.tfevents.")] == [
-        "checkpoints", "journal.jsonl", "provenance.jsonl", "recipe.toml", "samples",
+        "checkpoints", "data.json", "journal.jsonl", "provenance.jsonl", "recipe.toml", "samples",
     ]  # fmt: skip
-    assert len(names) == 6
+    assert len(names) == 7
     steps = [json.loads(line)["step"] for line in (trained / "journal.jsonl").read_text().splitlines()]
     assert steps == [2, 4, 6]
     grids = sorted(path.name for path in (trained / "samples").iterdir())

@@ -3,10 +3,11 @@
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import cast
 
 from ganforge._io.paths import expanded
 from ganforge.data.contract import ImageSet
-from ganforge.data.folders import by_subfolder, list_images
+from ganforge.data.folders import LabelSource, by_subfolder, list_images
 from ganforge.data.locate import existing, existing_folder
 from ganforge.data.pixel_values import color_of
 from ganforge.data.readers.array_files import csv_set, idx_set, npy_set, npz_set
@@ -45,7 +46,7 @@ def _by_first_rules(folder: Path, options: OpenOptions) -> ImageSet:
     """Class folders in the order of their names as text, eleven suffixes, no tables, no links to folders."""
     if options.labels not in ("auto", "subfolders", "none"):
         raise DataError(f"data.labels = {options.labels!r} needs data.rules = 2")
-    return by_subfolder(folder, list_images(folder, options.pattern), options.labels)
+    return by_subfolder(folder, list_images(folder, options.pattern), cast(LabelSource, options.labels))
 
 
 def _folder(folder: Path, options: OpenOptions) -> ImageSet:

@@ -3,17 +3,19 @@
 A compressed archive is unpacked into a temporary file, as one piece: nothing with a name of its own is written.
 """
 
+import bz2
 import gzip
 import io
-import shutil
+import lzma
 import tarfile
 import tempfile
-from collections.abc import Sequence
+import zlib
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from mmap import ACCESS_READ, mmap
 from pathlib import Path, PurePosixPath
-from typing import IO
+from typing import IO, cast
 
 from ganforge.data.folders import ImageFile
 from ganforge.data.readers.listing import Listing, Sorter, hidden
@@ -57,7 +59,7 @@ def tar_source(paths: Sequence[Path], *, by_content: bool = False) -> TarSource:
                 archive = opened.enter_context(tarfile.open(fileobj=file, mode="r:"))
                 for member in archive:
                     _add(member, path, prefix, number, maps, places, sorter)
-        except (tarfile.TarError, EOFError, OSError, ValueError) as error:
+        except (tarfile.TarError, lzma.LZMAError, zlib.error, EOFError, OSError, ValueError) as error:
             raise DataError(f"{path}: cannot be read as a tar archive: {error}") from error
     return TarSource(maps=maps, places=places, listing=sorter.finish())
 
@@ -93,13 +95,17 @@ def _plain(path: Path) -> IO[bytes]:
     """The archive without compression, as a file of the system."""
     with path.open("rb") as file:
         start = file.read(6)
-    if not start.startswith((b"\x1f\x8b", b"BZh", b"\xfd7zXZ")):
+    unpack = next((unpack for mark, unpack in _COMPRESSED.items() if start.startswith(mark)), None)
+    if unpack is None:
         return path.open("rb")
     limit = max(_SMALL, _RATIO * path.stat().st_size)
     made = tempfile.TemporaryFile(prefix="ganforge-")
     try:
-        with _unpacking(path, start) as unpacked:
-            shutil.copyfileobj(_Bounded(unpacked, limit, path), made, _PIECE)
+        with unpack(path) as unpacked:
+            while piece := unpacked.read(_PIECE):
+                if made.tell() + len(piece) > limit:
+                    raise DataError(f"{path}: would grow to more than {limit:,} bytes, as no images do; it is not read")
+                made.write(piece)
         made.flush()
         made.seek(0)
     except BaseException:
@@ -108,26 +114,9 @@ def _plain(path: Path) -> IO[bytes]:
     return made
 
 
-def _unpacking(path: Path, start: bytes) -> IO[bytes]:
-    import bz2
-    import lzma
-
-    if start.startswith(b"\x1f\x8b"):
-        return gzip.open(path)  # type: ignore[return-value]
-    return bz2.open(path) if start.startswith(b"BZh") else lzma.open(path)  # type: ignore[return-value]
-
-
-class _Bounded:
-    """A file that must end before a limit."""
-
-    def __init__(self, file: IO[bytes], limit: int, path: Path) -> None:
-        self._file, self._left, self._limit, self._path = file, limit, limit, path
-
-    def read(self, size: int) -> bytes:
-        piece = self._file.read(size)
-        self._left -= len(piece)
-        if self._left < 0:
-            raise DataError(
-                f"{self._path}: would grow to more than {self._limit:,} bytes, as no images do; it is not read"
-            )
-        return piece
+_COMPRESSED: Mapping[bytes, Callable[[Path], IO[bytes]]] = {
+    b"\x1f\x8b": lambda path: cast(IO[bytes], gzip.open(path)),
+    b"BZh": lambda path: cast(IO[bytes], bz2.open(path)),
+    b"\xfd7zXZ": lambda path: cast(IO[bytes], lzma.open(path)),
+}
+"""What a compressed file begins with, and what unpacks it."""
