@@ -7,7 +7,8 @@ Each runs `ganforge train --recipe NAME --backend BACKEND --steps 1` in a proces
 the figures include starting Python, importing the framework, preparing the pictures and building the networks. Where no
 data is given for a recipe, it gets a folder of noise of its size, one batch of it, in ten classes if it needs labels.
 Printed: seconds until the step is in the journal, seconds until the command has ended (a sample grid and a checkpoint
-later), seconds of a processor for all of that, and the largest resident memory of the process. Exit code 1 if a first step takes more than 60 s or 4 GiB.
+later), processor seconds of all that, and the largest resident memory of the process. Exit code 1 if a first step takes
+more than 60 s or 4 GiB.
 """
 
 import argparse
