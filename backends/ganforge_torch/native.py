@@ -125,8 +125,8 @@ class _Network:
                 if scale != 1.0:
                     layers = self.graph.call_function(operator.mul, (layers, scale))
                 return self.graph.call_function(operator.add, (shortcut, layers))
-            case GlobalPool(of="sum"):
-                return self.graph.call_method("sum", (x, (2, 3)))
+            case GlobalPool(of=of):
+                return self.graph.call_method(of, (x, (2, 3)))
             case _ if (module := native_layers.module_of(node)) is not None:
                 return self._call(node, x, self._filled(node, module))
             case _:
@@ -205,9 +205,9 @@ class _Network:
 
 
 def _target(node: Node) -> str:
-    """Where a node's layer lies in the module: `residual_02.conv_00` for `02_residual/00_conv`."""
-    parts = (part.partition("_") for part in node.name.split("/"))
-    return ".".join(f"{kind}_{number}" for number, _, kind in parts)
+    """Where a node's layer lies in the module: `residual_02.shortcut.conv_00` for `02_residual/shortcut/00_conv`."""
+    parts = ((part, *part.partition("_")) for part in node.name.split("/"))
+    return ".".join(f"{kind}_{number}" if number.isdigit() else part for part, number, _, kind in parts)
 
 
 def _read_labels(nodes: tuple[Node, ...]) -> bool:

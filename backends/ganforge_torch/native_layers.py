@@ -5,7 +5,6 @@ from torch import nn
 from ganforge.spec import (
     AvgPool,
     Gelu,
-    GlobalPool,
     GroupNorm,
     InstanceNorm,
     LayerNorm,
@@ -28,8 +27,6 @@ def module_of(node: Node) -> nn.Module | None:
             return nn.AvgPool2d(pair(size), pair(stride or size), (top, left), count_include_pad=False)
         case MaxPool(size=size, stride=stride) if evenly and _fits((top, left), pair(size)):
             return nn.MaxPool2d(pair(size), pair(stride or size), (top, left))
-        case GlobalPool(of="mean"):
-            return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
         case Upsample(method="bilinear"):
             return nn.Upsample(node.output[:2], mode="bilinear", align_corners=False)
         case Upsample() if not (node.output[0] % node.input[0] or node.output[1] % node.input[1]):
