@@ -17,7 +17,7 @@ if TYPE_CHECKING:
         Pixels,
     )
     from ganforge.data.download import fetch
-    from ganforge.data.extractors import Extractor, ExtractorEntry
+    from ganforge.data.extractors import Extractor, ExtractorEntry, Learner
     from ganforge.data.face_cropping import crop_faces
     from ganforge.data.folders import ImageFile, ImageFolder, by_subfolder, list_images, printable_name
     from ganforge.data.image_files import read_image
@@ -46,6 +46,7 @@ _HOMES = {
     "ImageFolder": "folders",
     "ImageSet": "contract",
     "ImageShape": "contract",
+    "Learner": "extractors",
     "LeftOut": "contract",
     "NoOptions": "contract",
     "OpenOptions": "reading_settings",
@@ -83,6 +84,7 @@ __all__ = [
     "ImageFolder",
     "ImageSet",
     "ImageShape",
+    "Learner",
     "LeftOut",
     "NoOptions",
     "OpenOptions",

@@ -9,7 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ganforge.data.contract import ImageShape
-from ganforge.spec.arrays import Array, Images
+from ganforge.spec.arrays import Array, Images, Labels
+
+OnProgress = Callable[[int, int], None]
+"""Called with how much is done so far and how much there is in all."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +28,18 @@ class Extractor:
     function: Callable[[Images], Array]
     """Images (N, height, width, 1 or 3), uint8, to features (N, dimension), float64. The same for the same image
     whenever it is called, and whatever other images are beside it."""
+    classify: Callable[[Array], Labels] | None = None
+    """Features (N, dimension) to labels (N,), of an extractor that knows the classes. None: an image is taken to show
+    the class of most of its nearest real ones."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Learner:
+    """An extractor that first learns from the labelled real images of the evaluation."""
+
+    learn: Callable[[Images, Labels, tuple[str, ...], OnProgress | None], Extractor]
+    """`learn(images, labels, class_names, on_progress)`: from images (N, height, width, channels) and their positions
+    (N,) in `class_names`. What it learns it keeps: asked again with the same it gives the same features."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +50,7 @@ class ExtractorEntry:
     """Name on the command line: lower case, digits and hyphens."""
     summary: str
     """One line: what the features are, how many."""
-    open: Callable[[ImageShape, str | None], Extractor]
+    open: Callable[[ImageShape, str | None], Extractor | Learner]
     """`open(shape, argument)`: for images of this shape; argument is what follows the name and a colon, as a weights
     file in `--extractor inception:FILE`, and None where nothing does. Imports what is heavy.
 

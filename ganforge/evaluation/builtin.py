@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from ganforge.data.contract import ImageShape
-from ganforge.data.extractors import Extractor, ExtractorEntry
+from ganforge.data.extractors import Extractor, ExtractorEntry, Learner
 from ganforge.plugins.markers import hookimpl
 
 
@@ -19,6 +19,12 @@ def _open_pixels(shape: ImageShape, argument: str | None) -> Extractor:
     return open_pixels(shape, argument)
 
 
+def _open_classifier(shape: ImageShape, argument: str | None) -> Learner:
+    from ganforge.evaluation.classifier import open_classifier
+
+    return open_classifier(shape, argument)
+
+
 EXTRACTORS = (
     ExtractorEntry(
         name="random",
@@ -31,10 +37,15 @@ EXTRACTORS = (
         summary="the grey levels themselves, of sides above 32 after shrinking; pixels:SIDE for another side",
         open=_open_pixels,
     ),
+    ExtractorEntry(
+        name="classifier",
+        summary="a small network that learns the classes of the real images first, 128 features; needs labels",
+        open=_open_classifier,
+    ),
 )
 
 
 @hookimpl
 def ganforge_extractors() -> Iterable[ExtractorEntry]:
-    """The extractors that need no network."""
+    """The extractors that need nothing beside ganforge and a backend."""
     return EXTRACTORS

@@ -1,16 +1,13 @@
 """The measures of each class, and how many images look like the class that they were asked for."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-
-import numpy as np
 
 from ganforge.errors import EvaluationError
 from ganforge.evaluation.features import Features
 from ganforge.evaluation.halves import SEED
 from ganforge.evaluation.measures import LEAST, Measures, measure
-from ganforge.evaluation.recognition import recognised
 from ganforge.evaluation.report import ClassRow
 from ganforge.spec.arrays import Labels
 
@@ -23,10 +20,12 @@ class Classes:
     second: Features
     labels: tuple[Labels, Labels]
     names: tuple[str, ...]
+    looks: Callable[[Features], Labels]
+    """Features (N, d) to the classes (N,) that the images look like."""
 
     def share(self, made: Features, labels: Labels) -> float:
         """Share of generated images that look like the class of their label."""
-        return float((self._looks(made) == labels).mean())
+        return float((self.looks(made) == labels).mean())
 
     @cached_property
     def floor_share(self) -> float:
@@ -35,7 +34,7 @@ class Classes:
 
     def rows(self, subject: str, made: Features, labels: Labels) -> Iterator[ClassRow]:
         """The measures of each class that has images enough, equally many of all three kinds."""
-        looks = self._looks(made)
+        looks = self.looks(made)
         for label, name in enumerate(self.names):
             chosen = labels == label
             count = min(int(chosen.sum()), *(int((each == label).sum()) for each in self.labels))
@@ -58,10 +57,7 @@ class Classes:
 
     @cached_property
     def _floor_looks(self) -> Labels:
-        return self._looks(self.second)
-
-    def _looks(self, made: Features) -> Labels:
-        return recognised(self.first, self.labels[0], np.asarray(made))
+        return self.looks(self.second)
 
 
 def _tried(real: Features, made: Features) -> Measures | None:

@@ -13,17 +13,26 @@ import numpy as np
 from ganforge._io.files import write_whole
 from ganforge._io.paths import expanded
 from ganforge.data.contract import ImageShape
+from ganforge.data.preparing import Prepared
 from ganforge.errors import DataError, EvaluationError
 from ganforge.evaluation import runs
 from ganforge.evaluation.by_class import Classes
 from ganforge.evaluation.copies import Copies, draw_pairs, find_copies
-from ganforge.evaluation.extracting import Opened, check_extractor_works, default_extractor, extract, open_extractor
+from ganforge.evaluation.extracting import (
+    Opened,
+    Untaught,
+    check_extractor_works,
+    default_extractor,
+    extract,
+    open_extractor,
+)
 from ganforge.evaluation.feature_cache import cached_features
 from ganforge.evaluation.features import Features
 from ganforge.evaluation.folders import read_images
 from ganforge.evaluation.frechet import is_biased
 from ganforge.evaluation.halves import SEED, Halves, halves_of
 from ganforge.evaluation.measures import LEAST, measure
+from ganforge.evaluation.recognition import recogniser
 from ganforge.evaluation.report import ClassRow, Evaluation, Report, Row
 from ganforge.evaluation.subjects import OnStage, Subject, drawn, others, short
 from ganforge.plugins.host import default_host
@@ -64,7 +73,8 @@ def evaluate(
         dataset, options: the data set of the real images of a folder. A run has its own.
         extractors: names, `NAME:ARGUMENT`, or functions `MODULE:FUNCTION`; by default the best that is installed.
         images: generated images at most; half of the real ones are never exceeded.
-        checkpoint: step of the run's checkpoint, or "best" for the one that `keep_best` has kept; by default the newest.
+        checkpoint: step of the run's checkpoint, or "best" for the one that `keep_best` has kept; by default the
+            newest.
         every_checkpoint: measure all checkpoints of the run.
         against: a second run or folder, measured in the same way.
         save_features: an .npz for the features.
@@ -94,7 +104,7 @@ def evaluate(
     if runs.is_run(place):
         steps = _steps(place, checkpoint, every_checkpoint)
         shape = _shape_of_run(place)
-        opened = _open(extractors, shape)
+        asked = _open(extractors, shape)
         real = runs.real_images_of_run(place, given, telling)
         halves = halves_of(real.images, min(images, len(real.images.images) // 2))
         subjects = drawn(place, steps, loaded, halves, tell)
@@ -105,7 +115,7 @@ def evaluate(
         found = read_images(place, images)
         _, height, width, channels = found.images.shape
         shape = (height, width, channels)
-        opened = _open(extractors, shape)
+        asked = _open(extractors, shape)
         if given is None and dataset == "folder":
             raise DataError("say what to compare the images with: --data PATH, a folder of real images")
         real = runs.real_images(dataset, given, shape, options or {}, telling)
@@ -118,6 +128,7 @@ def evaluate(
     notes: list[str] = []
     if against is not None:
         subjects = chain(subjects, others(expanded(against), loaded, halves, shape, tell, notes))
+    opened = _taught(asked, real.images, tell)
     reports, kept, last = _measured(opened, halves, subjects, tell)
     found_copies = None
     if copies is not None and last is not None:
@@ -154,9 +165,17 @@ def _shape_of_run(folder: Path) -> ImageShape:
     return (*recipe.size, recipe.channels)
 
 
-def _open(extractors: Sequence[str], shape: ImageShape) -> list[Opened]:
+def _open(extractors: Sequence[str], shape: ImageShape) -> list[Opened | Untaught]:
     host = default_host()
     return [open_extractor(name, shape, host) for name in extractors or [default_extractor(host)]]
+
+
+def _taught(asked: list[Opened | Untaught], real: Prepared, tell: OnStage) -> list[Opened]:
+    """The extractors, all of them ready: those that learn have learned from the real images."""
+    return [
+        each.taught(real, partial(tell, f"training {each.name}")) if isinstance(each, Untaught) else each
+        for each in asked
+    ]
 
 
 @dataclass(kw_only=True)
@@ -208,7 +227,8 @@ def _measured(
         first, second = (cached_features(each, half, "the real images", stage) for half in halves.images)
         classes = None
         if halves.labels is not None:
-            classes = Classes(first=first, second=second, labels=halves.labels, names=halves.class_names)
+            looks = recogniser(each, first, halves.labels[0])
+            classes = Classes(first=first, second=second, labels=halves.labels, names=halves.class_names, looks=looks)
         work.append(_Measuring(opened=each, real=(first, second), classes=classes, rows=[], class_rows=[]))
         kept |= {f"{each.name}/real": first, f"{each.name}/real, others": second}
     for subject in subjects:

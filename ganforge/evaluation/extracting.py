@@ -1,7 +1,6 @@
 """From an extractor's name to features that are held to its contract."""
 
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
 from importlib import import_module
@@ -13,9 +12,10 @@ from typing import Any
 import numpy as np
 
 from ganforge.data.contract import ImageShape
-from ganforge.data.extractors import Extractor, ExtractorEntry
+from ganforge.data.extractors import Extractor, ExtractorEntry, Learner, OnProgress
+from ganforge.data.preparing import Prepared
 from ganforge.errors import EvaluationError, PluginError, near_names
-from ganforge.evaluation.features import Features, check_features
+from ganforge.evaluation.features import Features, check_features, check_finite
 from ganforge.plugins.host import Host
 from ganforge.spec.arrays import Images
 from ganforge.spec.checks import blamed
@@ -26,9 +26,6 @@ _AT_ONCE = 256
 _TRIED = 4
 _ALIKE = 1e-4
 """How far features of the same image may differ, relative to the largest: what a framework's rounding leaves."""
-
-OnProgress = Callable[[int, int], None]
-"""Called with the number of images done so far and of all."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +38,34 @@ class Opened:
     frechet: str
     cached: bool
     """Whether its fingerprint covers all that its features depend on, so that they may be kept."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Untaught:
+    """An extractor that is asked for and has yet to learn from the real images."""
+
+    name: str
+    learner: Learner
+    frechet: str
+
+    def taught(self, real: Prepared, on_progress: OnProgress | None = None) -> Opened:
+        """The extractor, having learned from all real images.
+
+        Raises:
+            EvaluationError: they have no labels, or the extractor has no use for them.
+            PluginError: it breaks its contract.
+        """
+        if real.labels is None:
+            raise EvaluationError(
+                f"extractor {self.name!r} learns the classes of the real images, and these have none; take a labelled "
+                "set, as a folder with a subfolder for each class, or another extractor"
+            )
+        who = f"extractor {self.name!r}"
+        with blamed(who):
+            found = self.learner.learn(real.images, real.labels, real.class_names, on_progress)
+        if not isinstance(found, Extractor):
+            raise PluginError(f"{who} gave {found!r:.60}, not an Extractor. Please tell the plugin's author")
+        return Opened(name=self.name, extractor=found, frechet=self.frechet, cached=True)
 
 
 def default_extractor(host: Host) -> str:
@@ -57,7 +82,7 @@ def missing(entry: ExtractorEntry) -> list[str]:
     return [module for module in entry.modules if find_spec(module.partition(".")[0]) is None]
 
 
-def open_extractor(asked: str, shape: ImageShape, host: Host) -> Opened:
+def open_extractor(asked: str, shape: ImageShape, host: Host) -> Opened | Untaught:
     """The extractor `NAME`, `NAME:ARGUMENT`, or the function `MODULE:FUNCTION`, for images of one shape.
 
     Raises:
@@ -83,6 +108,8 @@ def open_extractor(asked: str, shape: ImageShape, host: Host) -> Opened:
     who = f"extractor {name!r} of plugin {entries[name].plugin!r}"
     with blamed(who):
         extractor = entry.open(shape, argument if colon else None)
+    if isinstance(extractor, Learner):
+        return Untaught(name=asked, learner=extractor, frechet=entry.frechet)
     if not isinstance(extractor, Extractor):
         raise PluginError(f"{who} gave {extractor!r:.60}, not an Extractor. Please tell the plugin's author")
     return Opened(name=asked, extractor=extractor, frechet=entry.frechet, cached=True)
@@ -126,8 +153,10 @@ def check_extractor_works(opened: Opened, images: Images) -> None:
     """
     few = np.array(images[:_TRIED])
     first, again = _called(opened, few), _called(opened, few[::-1].copy())[::-1]
-    finite = np.isfinite(first).all() and np.isfinite(again).all()
-    if finite and np.abs(first - again).max() > _ALIKE * max(float(np.abs(first).max()), 1e-30):
+    check_finite(first, f"a first try, extractor {opened.name!r}")
+    if first.shape != again.shape:
+        raise _changing(opened)
+    if not np.abs(first - again).max() <= _ALIKE * max(float(np.abs(first).max()), 1e-30):
         raise EvaluationError(
             f"extractor {opened.name!r}: called twice with the same images, in another order, it gives other features; "
             "it must not draw random numbers nor look at the other images (dropout, batch norm in training mode)"
@@ -143,11 +172,15 @@ def extract(opened: Opened, images: Images, who: str, on_progress: OnProgress | 
     parts = []
     for at in range(0, len(images), _AT_ONCE):
         parts.append(_called(opened, np.array(images[at : at + _AT_ONCE])))  # a copy: cached images are read-only
+        if parts[-1].shape[1] != parts[0].shape[1]:
+            raise _changing(opened)
         if on_progress is not None:
             on_progress(min(at + _AT_ONCE, len(images)), len(images))
-    if len({part.shape[1] for part in parts}) != 1:
-        raise EvaluationError(f"extractor {opened.name!r}: the number of its features changes between calls")
     return check_features(np.concatenate(parts), f"{who}, extractor {opened.name!r}")
+
+
+def _changing(opened: Opened) -> EvaluationError:
+    return EvaluationError(f"extractor {opened.name!r}: the number of its features changes between calls")
 
 
 def _called(opened: Opened, images: Images) -> Features:

@@ -14,8 +14,9 @@ import numpy as np
 
 from ganforge._io.files import write_whole
 from ganforge.data.cache import default_cache
+from ganforge.data.extractors import OnProgress
 from ganforge.errors import WriteError
-from ganforge.evaluation.extracting import OnProgress, Opened, extract
+from ganforge.evaluation.extracting import Opened, extract
 from ganforge.evaluation.features import Features
 from ganforge.spec.arrays import Images
 

@@ -31,15 +31,20 @@ def check_features(given: Any, who: str, *, least: int = 2) -> Features:
     if len(features) < least:
         raise EvaluationError(f"{who}: {_images(len(features))}, and this measure needs {least:,} or more")
     features = features.astype(np.float64, copy=False)
-    bad = int(np.count_nonzero(~np.isfinite(features).all(axis=1)))
-    if bad:
-        raise EvaluationError(f"{who}: the features of {_images(bad)} of {len(features):,} are NaN or infinite")
+    check_finite(features, who)
     if len(features) > 1 and np.ptp(features, axis=0).max() <= _SAME * np.abs(features).max():
         raise EvaluationError(
             f"{who}: all {_images(len(features))} have the same features, so there is no distribution to measure; "
             "look whether the images are all the same"
         )
     return features
+
+
+def check_finite(features: Features, who: str) -> None:
+    """Check that all features (N, d) are numbers. Raises `EvaluationError`: some are NaN or infinite."""
+    bad = int(np.count_nonzero(~np.isfinite(features).all(axis=1)))
+    if bad:
+        raise EvaluationError(f"{who}: the features of {_images(bad)} of {len(features):,} are NaN or infinite")
 
 
 def check_pair(real: Any, made: Any, *, least: int = 2) -> tuple[Features, Features]:

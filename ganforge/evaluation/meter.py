@@ -3,13 +3,20 @@
 from dataclasses import dataclass
 
 from ganforge.data.preparing import Prepared
-from ganforge.evaluation.extracting import Opened, check_extractor_works, default_extractor, extract, open_extractor
+from ganforge.evaluation.extracting import (
+    Opened,
+    Untaught,
+    check_extractor_works,
+    default_extractor,
+    extract,
+    open_extractor,
+)
 from ganforge.evaluation.feature_cache import cached_features
 from ganforge.evaluation.features import Features
 from ganforge.evaluation.halves import SEED, Halves, halves_of
 from ganforge.evaluation.measures import measure_some
 from ganforge.evaluation.metrics_file import Measured
-from ganforge.evaluation.recognition import recognised
+from ganforge.evaluation.recognition import recogniser
 from ganforge.evaluation.subjects import draw_like
 from ganforge.generation.model import Model
 from ganforge.plugins.host import default_host
@@ -39,8 +46,8 @@ class Meter:
         features = extract(self.opened, subject.images, subject.name)
         found = measure_some(self.features, features, self.names, seed=SEED)
         if subject.labels is not None and self.halves.labels is not None:
-            looks = recognised(self.features, self.halves.labels[0], features)
-            found["recognised"] = float((looks == subject.labels).mean())
+            looks = recogniser(self.opened, self.features, self.halves.labels[0])
+            found["recognised"] = float((looks(features) == subject.labels).mean())
         return Measured(
             step=step,
             extractor=self.opened.name,
@@ -60,8 +67,9 @@ def open_meter(settings: EvaluationSettings, data: Prepared) -> Meter:
     """
     host = default_host()
     _, height, width, channels = data.images.shape
-    opened = open_extractor(settings.extractor or default_extractor(host), (height, width, channels), host)
+    asked = open_extractor(settings.extractor or default_extractor(host), (height, width, channels), host)
     halves = halves_of(data, min(settings.images, len(data.images) // 2))
+    opened = asked.taught(data) if isinstance(asked, Untaught) else asked
     check_extractor_works(opened, halves.images[0])
     wanted = {*settings.measures, *([settings.keep_best] if settings.keep_best else [])}
     names = ("kid_deviation", *wanted) if "kid" in wanted else tuple(wanted)

@@ -1,11 +1,25 @@
-"""Which class an image looks like: that of most of its nearest real images. No classifier has to be trained."""
+"""Which class an image looks like: what the extractor says, or the class of most of its nearest real images."""
+
+from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
 from ganforge.evaluation.balls import NEIGHBOURS
+from ganforge.evaluation.extracting import Opened
 from ganforge.evaluation.features import Features
 from ganforge.evaluation.neighbours import centred, distances
 from ganforge.spec.arrays import Labels
+
+
+def recogniser(opened: Opened, real: Features, labels: Labels) -> Callable[[Features], Labels]:
+    """A function from features (M, d) to the classes (M,) that the images look like.
+
+    Args:
+        opened: the extractor.
+        real, labels: features (N, d) of real images, and their classes (N,).
+    """
+    return opened.extractor.classify or partial(recognised, real, labels)
 
 
 def recognised(real: Features, labels: Labels, made: Features, *, k: int = NEIGHBOURS) -> Labels:

@@ -63,7 +63,7 @@ class Report:
         return min(stepped, key=lambda row: row.measures.kid) if len(stepped) > 1 else None
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Evaluation:
     """Generated images against real ones."""
 
@@ -87,7 +87,7 @@ class Evaluation:
         """As plain data, for JSON."""
         return msgspec.to_builtins(self)  # type: ignore[no-any-return]
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         """The tables, with all that belongs beside the figures."""
         height, width, channels = self.shape
         drawn = f", of seeds {self.seeds[0]} to {self.seeds[1]:,}" if self.seeds is not None else ""

@@ -7,10 +7,11 @@ from typing import Any, TypeAlias
 
 from ganforge._io.paths import expanded
 from ganforge.data.contract import ImageShape
+from ganforge.data.extractors import OnProgress
 from ganforge.data.preparing import Prepared
 from ganforge.errors import RunError
-from ganforge.evaluation.extracting import OnProgress
 from ganforge.generation.model import Model
+from ganforge.generation.model_files import is_weight
 from ganforge.plugins.host import default_host
 from ganforge.recipes.parsing import parse_stored
 from ganforge.recipes.reading import read
@@ -19,6 +20,7 @@ from ganforge.spec.arrays import Labels
 from ganforge.training import checkpoint
 from ganforge.training.data_sets import decode, with_data
 from ganforge.training.parts import find_data_set
+from ganforge.training.run_checkpoints import load_checkpoint
 from ganforge.training.run_folder import CHECKPOINTS, read_recipe
 
 Load: TypeAlias = Callable[[Path], Model]
@@ -96,7 +98,7 @@ def models_of(folder: Path, steps: list[int] | None, load: Load) -> Iterator[Mod
         yield model
         return
     for step in steps:
-        about, state = checkpoint.load(folder / CHECKPOINTS / f"step-{step:08d}")
+        about, state = load_checkpoint(folder, step, is_weight)
         model.session.load_state(state)
         yield Model(recipe=model.recipe, gan=model.gan, session=model.session, step=about.step)
 

@@ -56,7 +56,7 @@ class _WhileTraining:
             run.warn(f"ganforge: step {step:,} is not measured: {error}")
             return
         metrics_file.add(run.folder, found)
-        run.host.event("ganforge_step_measured", run=run, step=step, measures=found.measures, by=found.by)
+        run.tell("step_measured", step=step, measures=found.measures, by=found.by)
 
     @hookimpl
     def ganforge_checkpoint_saved(self, run: "Run", path: Path) -> None:

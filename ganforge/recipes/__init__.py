@@ -8,6 +8,7 @@ from ganforge.recipes.recipe_files import KnownRecipes
 from ganforge.recipes.schema import (
     ArchitectureSettings,
     DataSettings,
+    EvaluationSettings,
     ImageSize,
     Recipe,
     RecipeEntry,
@@ -21,6 +22,7 @@ from ganforge.recipes.templates import Layers, Measures
 __all__ = [
     "ArchitectureSettings",
     "DataSettings",
+    "EvaluationSettings",
     "ImageSize",
     "KnownRecipes",
     "Layers",

@@ -42,4 +42,5 @@ def steps_in_all(recipe: Recipe, pictures: int) -> int:
         )
     if recipe.run.steps is not None:
         return recipe.run.steps
-    return max(1, (recipe.run.epochs or 1) * (pictures // batch) // recipe.training.discriminator.updates)
+    batches = (recipe.run.epochs or 1) * recipe.training.batches_of_epoch(pictures)
+    return max(1, batches // recipe.training.discriminator.updates)

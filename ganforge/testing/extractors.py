@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from ganforge.data.contract import ImageShape
-from ganforge.data.extractors import Extractor, ExtractorEntry
+from ganforge.data.extractors import Extractor, ExtractorEntry, Learner
 from ganforge.plugins.host import default_host
 from ganforge.spec import random_streams
 from ganforge.spec.arrays import Array, Images
@@ -13,7 +13,7 @@ from ganforge.testing.backends import NAME
 from ganforge.testing.findings import ConformanceError, Finding
 
 _SHAPES: tuple[ImageShape, ...] = ((32, 32, 3), (28, 28, 1), (48, 40, 3))
-_IMAGES = 7
+_IMAGES, _LEARNED = 7, 40
 _ALIKE = 1e-4
 """Relative to the largest feature: what a framework's rounding leaves from one size of batch to another."""
 
@@ -32,7 +32,8 @@ def check_extractor(extractor: str | ExtractorEntry, argument: str | None = None
     )
     findings = list(_entry(entry))
     for shape in _SHAPES:
-        findings += _opened(entry.open(shape, argument), entry.open(shape, argument), shape)
+        first, again = (_ready(entry.open(shape, argument), shape) for _ in range(2))
+        findings += _opened(first, again, shape)
     if findings:
         raise ConformanceError(f"extractor {entry.name!r}", findings)
 
@@ -46,6 +47,16 @@ def _entry(entry: ExtractorEntry) -> Iterator[Finding]:
         yield Finding(what="it needs modules and does not say how to install them", where=", ".join(entry.modules))
     if "fid" in entry.frechet.lower() and entry.name != "inception":
         yield Finding(what='"FID" is the name of the distance on Inception-v3 alone', where=repr(entry.frechet))
+
+
+def _ready(opened: Extractor | Learner, shape: ImageShape) -> Extractor:
+    """The extractor; one that learns has learned to tell dark images from light ones."""
+    if isinstance(opened, Extractor):
+        return opened
+    labels = np.arange(_LEARNED) % 2
+    noise = random_streams.generator(0, "extractor check, learned").integers(0, 128, (_LEARNED, *shape))
+    images = (noise + 128 * labels[:, None, None, None]).astype(np.uint8)
+    return opened.learn(images, labels, ("dark", "light"), None)
 
 
 def _opened(extractor: Extractor, again: Extractor, shape: ImageShape) -> Iterator[Finding]:

@@ -8,7 +8,7 @@ from ganforge.errors import GanforgeError
 
 Listeners: TypeAlias = Mapping[str, tuple[Callable[..., Any], ...]]
 """By event, the functions to call."""
-EVENTS = ("run_started", "step_finished", "epoch_finished", "checkpoint_saved", "run_finished")
+EVENTS = ("run_started", "step_finished", "epoch_finished", "checkpoint_saved", "step_measured", "run_finished")
 """The events of a run, named as the plugin hooks are without `ganforge_`."""
 
 

@@ -86,7 +86,7 @@ def save(folder: Path, state: State, about: About) -> Path:
 
 
 def prune(folder: Path, *, keep: int, keep_every: int | None = None, best: int | None = None) -> None:
-    """Remove checkpoints but for the `keep` newest, those of steps that `keep_every` divides and that of step `best`."""
+    """Remove earlier checkpoints: all but the `keep` newest, those of steps that `keep_every` divides, and the best."""
     for old in checkpoints(folder)[:-keep]:
         if step_of(old) != best and (keep_every is None or step_of(old) % keep_every):
             _discard(old)

@@ -13,6 +13,7 @@ from ganforge.plugins.kinds import known_kinds
 from ganforge.recipes.reading import read
 from ganforge.training import checkpoint
 from ganforge.training.backends import choose_backend, on_device, tell_of_change
+from ganforge.training.batches import check_last_batch
 from ganforge.training.callbacks import listeners
 from ganforge.training.data_sets import OnProgress
 from ganforge.training.distributed import check_same_inputs, gather
@@ -79,6 +80,7 @@ def resume(
         if about is None:
             host.warn(f"run {folder} was stopped before its first checkpoint; it begins anew")
         experiment = decoded(experiment, on_progress)
+        check_last_batch(experiment.batches, experiment.steps)
         if about is not None and about.data != experiment.images_hash:
             raise RunError(
                 f"the pictures of data set {recipe.data.set!r} are not those that run {folder} was trained on, so it "

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
 from PIL import Image
 
@@ -13,6 +14,7 @@ from ganforge.generation.html import card
 from ganforge.generation.loss_curves import draw_small
 from ganforge.generation.model import Model
 from ganforge.plugins.host import Host
+from ganforge.plugins.run_view import RunView
 from ganforge.recipes.schema import Recipe
 from ganforge.spec.arrays import Array, Images
 from ganforge.training.callbacks import Listeners
@@ -73,14 +75,22 @@ class Run:
 
     @property
     def batch_images(self) -> int:
-        """Real images that a step takes."""
+        """Real images that a step takes, where it takes whole batches."""
         return self.recipe.training.batch_size * self.recipe.training.discriminator.updates
 
     @property
     def epoch(self) -> float:
-        """Passes over the data set so far; the remainder of a pass, less than a batch, is dropped."""
+        """Passes over the data set so far: a batch is as much of one as any other."""
         training = self.recipe.training
-        return self.step * training.discriminator.updates / (len(self.data.images) // training.batch_size)
+        return self.step * training.discriminator.updates / training.batches_of_epoch(len(self.data.images))
+
+    @property
+    def images_taken(self) -> int:
+        """Real images taken so far, each time they were."""
+        training, pictures = self.recipe.training, len(self.data.images)
+        of_epoch = training.batches_of_epoch(pictures)
+        epochs, batches = divmod(self.step * training.discriminator.updates, of_epoch)
+        return epochs * min(of_epoch * training.batch_size, pictures) + batches * training.batch_size
 
     def sample(self, count: int = 64) -> Images:
         """Generated images, as `Model.sample`."""
@@ -115,6 +125,13 @@ class Run:
         grids = sorted((self.folder / "samples").glob("step-*.png"))[-1:]
         curve = draw_small(self.history)
         return card(repr(self)[1:-1], [*grids, *([curve] if curve else [])])
+
+    def tell(self, event: str, **about: Any) -> None:
+        """Tell the plugins of one of `EVENTS`, then the callbacks, whose exceptions end the run."""
+        view: RunView = self
+        self.host.event(f"ganforge_{event}", run=view, **about)
+        for function in self.callbacks.get(event, ()):
+            function(view, *about.values())
 
     def warn(self, line: str) -> None:
         """Print a line for the user on stderr."""

@@ -49,7 +49,9 @@ def save_checkpoint(run: Run, step: int, data: str) -> Path:
     folder, settings = run.folder / CHECKPOINTS, run.recipe.run
     saved = checkpoint.save(folder, state, about)
     best = read_best(run.folder)
-    checkpoint.prune(folder, keep=settings.keep, keep_every=settings.keep_every, best=best and best.step)
+    checkpoint.prune(
+        folder, keep=settings.keep, keep_every=settings.keep_every, best=None if best is None else best.step
+    )
     return saved
 
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from ganforge.plugins.host import Host
-from ganforge.plugins.run_view import RunView
 from ganforge.training.distributed import anyone
 from ganforge.training.experiment import Experiment
 from ganforge.training.run import Run
@@ -66,9 +65,5 @@ class RunEvents:
         return anyone(self.run.workers, self.stop_request.made)
 
     def _tell(self, event: str, **about: Any) -> None:
-        """Tell the plugins, then the callbacks, whose exceptions end the run."""
         if self.run.workers.shard.rank == 0:
-            view: RunView = self.run
-            self.run.host.event(f"ganforge_{event}", run=view, **about)
-            for function in self.run.callbacks.get(event, ()):
-                function(view, *about.values())
+            self.run.tell(event, **about)

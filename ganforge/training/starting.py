@@ -13,6 +13,7 @@ from ganforge.plugins.kinds import known_kinds
 from ganforge.recipes.reading import DEFAULT_RECIPE, read
 from ganforge.recipes.schema import Recipe
 from ganforge.training.backends import choose_backend, known_backend, on_device
+from ganforge.training.batches import check_last_batch
 from ganforge.training.callbacks import Listeners, listeners
 from ganforge.training.data_sets import OnProgress, account_of, record_account
 from ganforge.training.distributed import check_same_inputs, from_first, gather
@@ -142,6 +143,7 @@ def train_experiment(
     if not quiet and workers.shard.rank == 0:
         print("".join(f"data: {line}\n" for line in lines), end="", file=sys.stderr)
     experiment = decoded(experiment, on_progress)
+    check_last_batch(experiment.batches, experiment.steps)
     recipe = experiment.recipe
     model = open_model(experiment, experiment.gan.initial_state(recipe.run.seed))
     check_same_inputs(workers, recipe, experiment.images_hash, start=0)

@@ -17,6 +17,7 @@ from ganforge.spec import Array, Images
 _SIDE = 64
 _BATCH = 64
 FEATURES = 1280
+STRETCH = Resizing(fit="stretch")
 
 
 def open_network(argument: str | None) -> Extractor:
@@ -50,13 +51,12 @@ def _load(path: Path) -> tuple[Any, str]:
 
 
 def _function(network: Any, side: int) -> Callable[[Images], Array]:
-    stretch = Resizing(fit="stretch")
 
     def features(images: Images) -> Array:
         return np.concatenate([batch(images[at : at + _BATCH]) for at in range(0, len(images), _BATCH)])
 
     def batch(images: Images) -> Array:
-        fitted = np.stack([fit_image(image, (side, side, 3), stretch) for image in images])
+        fitted = np.stack([fit_image(image, (side, side, 3), STRETCH) for image in images])
         with torch.inference_mode():
             given = torch.from_numpy(fitted).permute(0, 3, 1, 2).float()
             maps = network.extract_features((given - 127) / 128)

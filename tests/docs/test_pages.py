@@ -5,7 +5,7 @@ import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import click
@@ -128,6 +128,17 @@ def test_an_event_stops_the_run(examples: dict[str, ModuleType]) -> None:
     finished(step=2, scalars={"g_loss": 5.0})
     with pytest.raises(ganforge.GanforgeError, match="step 3"):
         finished(step=3, scalars={"g_loss": 1e7})
+
+
+def test_events_of_a_plan_and_of_measures(examples: dict[str, ModuleType], tmp_path: Path) -> None:
+    run = SimpleNamespace(folder=tmp_path, name="x")
+    examples["ganforge_step_measured"].ganforge_step_measured(run, 20, {"kid": 0.5}, "random, 60 images")
+    assert (tmp_path / "kid.csv").read_text() == "20,0.5,random, 60 images\n"
+    planned = examples["ganforge_run_planned"]
+    planned.ganforge_run_planned(run)
+    planned.shutil = SimpleNamespace(disk_usage=lambda _: SimpleNamespace(free=1))  # type: ignore[attr-defined]
+    with pytest.raises(ganforge.GanforgeError, match="less than 100 MB"):
+        planned.ganforge_run_planned(run)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

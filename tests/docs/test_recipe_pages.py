@@ -10,7 +10,7 @@ from frameworks import need
 
 import ganforge
 from ganforge.plugins.host import default_host
-from ganforge.recipes.schema import RunSettings
+from ganforge.recipes.schema import EvaluationSettings, RunSettings
 from ganforge.spec.layers.contract import Layer
 from ganforge.spec.protocol import Protocol
 from ganforge.training.experiment import resolve_networks
@@ -31,6 +31,12 @@ def test_the_page_of_recipes_is_up_to_date() -> None:
     generator = runpy.run_path(str(DOCS / "make_recipes.py"))
     up_to_date = (DOCS / "recipes.md").read_text(encoding="utf-8") == generator["page"]()
     assert up_to_date, f"docs/recipes.md is not what the recipes say now; run: {generator['COMMAND']}"
+
+
+def test_the_table_of_figures_is_up_to_date() -> None:
+    generator = runpy.run_path(str(DOCS / "make_quality.py"))
+    up_to_date = (DOCS / "quality.md").read_text(encoding="utf-8") == generator["page"]()
+    assert up_to_date, f"the table in docs/quality.md is not what docs/quality.json says; run: {generator['COMMAND']}"
 
 
 @pytest.mark.parametrize("name", ["small", "strokes", "duel"])
@@ -62,7 +68,9 @@ def test_the_guide_names_every_kind_of_layer_with_its_keys() -> None:
         assert keys == set(re.findall(r"`(\w+)(?: = [^`]*)?`", named[tag])) - {"conv"}, tag
 
 
-@pytest.mark.parametrize(("table", "settings"), [("training", Protocol), ("run", RunSettings)])
+@pytest.mark.parametrize(
+    ("table", "settings"), [("training", Protocol), ("run", RunSettings), ("evaluation", EvaluationSettings)]
+)
 def test_the_guide_names_every_key(table: str, settings: Any) -> None:
     section = GUIDE.partition(f"key of `[{table}]`")[2].partition("\n\n")[0]
     rows = re.findall(r"^\| (`.*?`) \|", section, re.MULTILINE)

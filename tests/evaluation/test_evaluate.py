@@ -72,6 +72,7 @@ def test_a_run_and_the_floor(run: Path, tmp_path: Path) -> None:
         assert sorted(saved) == ["random/real", "random/real, others", "random/step 90"]
         assert measure(saved["random/real"], saved["random/step 90"]) == row.measures
         assert measure(saved["random/real"], saved["random/real, others"]) == report.floor.measures
+    assert repr(found) == str(found) and repr(found).startswith(f"{run}: 300 generated images")
     said = invoked(run, "--images", 300, "--extractor", "random", "--json", figures)
     assert json.loads(figures.read_text()) == json.loads(json.dumps(found.table()))
     for words in ("seeds 0 to 299", "300 of the 1,797 images of digits", "random 1, seed 0", "resizing: none", "±"):

@@ -230,6 +230,8 @@ def opened_from(host: Host, monkeypatch: pytest.MonkeyPatch, function: Callable[
         (lambda images: [1, 2], r"gave \[1, 2\]"),
         (lambda images: means(images) + next(COUNTER), "called twice"),
         (lambda images: means(images) - images.mean(axis=0).mean() * images[0, 0, 0, 0], "called twice"),
+        (lambda images: means(images) * np.nan, "a first try, .*: the features of 4 images of 4 are NaN or infinite"),
+        (lambda images: means(images)[:, : 1 + int(next(COUNTER)) % 2], "number of its features changes between calls"),
     ],
 )
 def test_broken_functions_are_found_before_minutes_are_spent(
@@ -237,6 +239,19 @@ def test_broken_functions_are_found_before_minutes_are_spent(
 ) -> None:
     with pytest.raises(EvaluationError, match=says):
         check_extractor_works(opened_from(host, monkeypatch, function), IMAGES)
+
+
+def test_features_that_grow_more_are_found_at_once(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[int] = []
+
+    def more(images: Images) -> Array:
+        calls.append(len(images))
+        return np.repeat(means(images), len(calls), axis=1)
+
+    many = np.repeat(IMAGES, 100, axis=0)
+    with pytest.raises(EvaluationError, match="number of its features changes between calls"):
+        extract(opened_from(host, monkeypatch, more), many, "x")
+    assert sum(calls) < len(many)
 
 
 def test_a_function_that_raises_is_named(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -376,10 +376,12 @@ def test_hooks_by_name() -> None:
         "ganforge_layers",
         "ganforge_optimizers",
         "ganforge_commands",
+        "ganforge_run_planned",
         "ganforge_run_started",
         "ganforge_step_finished",
         "ganforge_epoch_finished",
         "ganforge_checkpoint_saved",
+        "ganforge_step_measured",
         "ganforge_run_finished",
     ]
     assert hookimpl.project_name == "ganforge"

@@ -11,7 +11,6 @@ from ganforge._io.files import redirect_to_devnull
 from ganforge.errors import WriteError
 from ganforge.plugins.markers import hookimpl
 from ganforge.plugins.run_view import RunView
-from ganforge.training.best_checkpoint import read_best
 from ganforge.training.observers.notebook import in_notebook
 from ganforge.training.observers.speed import Speed, clock
 
@@ -114,11 +113,7 @@ class _Progress:
                 f"done: {run.step:,} steps in {run.seconds:,.1f} s; pictures in {run.folder / 'samples'}, more by\n"
                 f"    ganforge sample {run.folder} --out grid.png"
             )
-            if run.recipe.evaluation.keep_best and (best := read_best(run.folder)) is not None:
-                console.print(
-                    f"best by {best.measure}: step {best.step:,} ({best.value:.4g}); pictures of it by\n"
-                    f"    ganforge sample {run.folder} --best --out best.png"
-                )
+            _say_which_is_best(console, run)
         elif isinstance(error, KeyboardInterrupt):
             saved = "all of it saved" if run.saved == run.step else f"saved up to step {run.saved:,}"
             console.print(f"stopped after step {run.step:,}, {saved}; go on with\n    ganforge resume {run.folder}")
@@ -152,7 +147,7 @@ def _show(display: _Display, run: RunView, step: int, scalars: Mapping[str, floa
     display.bar.update(display.task, completed=step, losses=_worded(_losses(scalars)), speed=_speed(display, run))
     if not _moves(display.console):
         display.console.print(
-            f"step {step:,}/{run.stop:,}  {step * run.batch_images:,} images  epoch {run.epoch:,.1f}  "
+            f"step {step:,}/{run.stop:,}  {run.images_taken:,} images  epoch {run.epoch:,.1f}  "
             f"{run.seconds:,.1f} s  {_speed(display, run)}  {_worded(scalars)}"
         )
 
@@ -168,6 +163,16 @@ def _say(display: _Display) -> None:
     if display.unsaid:
         display.console.print(display.unsaid)
         display.unsaid = ""
+
+
+def _say_which_is_best(console: "Console", run: RunView) -> None:
+    from ganforge.training.best_checkpoint import read_best
+
+    if run.recipe.evaluation.keep_best and (best := read_best(run.folder)) is not None:
+        console.print(
+            f"best by {best.measure}: step {best.step:,} ({best.value:.4g}); images of it by\n"
+            f"    ganforge sample {run.folder} --best --out best.png"
+        )
 
 
 def _speed(display: _Display, run: RunView) -> str:

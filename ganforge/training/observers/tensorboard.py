@@ -1,7 +1,8 @@
 """TensorBoard: an event file in the run's folder, to be looked at with `tensorboard --logdir runs`.
 
-Losses and mean logits of logged steps; measures of measured ones; as often as grids are drawn the grid, and histograms of the latents and of what
-the discriminator says of real and of generated pictures (logits); the recipe's settings as hyper-parameters.
+Losses and mean logits of logged steps; measures of measured ones; as often as grids are drawn the grid, and histograms
+of the latents and of what the discriminator says of real and of generated pictures (logits); the recipe's settings as
+hyper-parameters.
 """
 
 import os

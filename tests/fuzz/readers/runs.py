@@ -14,6 +14,7 @@ from PIL import Image
 from safetensors.numpy import save as save_arrays
 
 from ganforge.data.cache import Meta, open_entry
+from ganforge.evaluation import metrics_file
 from ganforge.generation.animations import progress
 from ganforge.generation.loss_curves import draw
 from ganforge.recipes.parsing import parse
@@ -22,11 +23,12 @@ from ganforge.recipes.tables import to_table
 from ganforge.spec.arrays import State
 from ganforge.spec.gan import Gan
 from ganforge.training import checkpoint
+from ganforge.training.best_checkpoint import step_of_best
 from ganforge.training.experiment import resolve_networks
 from ganforge.training.observers import journal
 from ganforge.training.run import Run
 from ganforge.training.run_checkpoints import newest_good
-from ganforge.training.run_folder import read_recipe
+from ganforge.training.run_folder import CHECKPOINTS, read_recipe
 
 from ..containers import chosen, json_value, npy_header, one_of, png, safetensors_header
 from ..target import Change, Target, bundle, unbundle
@@ -135,6 +137,21 @@ def _read_journal(document: bytes, folder: Path) -> None:
         draw(entries, "it")
 
 
+def _read_metrics(document: bytes, folder: Path) -> None:
+    """As `history` reads them; as `resume` cuts them."""
+    (folder / metrics_file.NAME).write_bytes(document)
+    for line in metrics_file.read(folder):
+        assert all(isinstance(value, float) for value in line.measures.values())
+    metrics_file.cut(folder, 2)
+    assert all(line.step <= 2 for line in metrics_file.read(folder))
+
+
+def _read_best(document: bytes, folder: Path) -> None:
+    (folder / CHECKPOINTS).mkdir()
+    (folder / CHECKPOINTS / "best").write_bytes(document)
+    step_of_best(folder)
+
+
 def _read_grids(document: bytes, folder: Path) -> None:
     (folder / "samples").mkdir()
     (folder / "samples" / "step-00000001.png").write_bytes(document)
@@ -223,6 +240,22 @@ TARGETS = (
         ],
         read=_read_journal,
         words=(*_JSON_WORDS, b'"d_loss":', b'{"step": 2}\n'),
+    ),
+    Target(
+        name="metrics",
+        seeds=lambda: [
+            b'{"step":1,"extractor":"x","fingerprint":"y","images":9,"measures":{"kid":0.5},"real":{"kid":0.0}}\n'
+            b'{"step":3,"extractor":"x","fingerprint":"y","images":9,"measures":{},"real":{}}\n{"step":4,"ext'
+        ],
+        read=_read_metrics,
+        words=(*_JSON_WORDS, b'"measures":', b'"images":'),
+    ),
+    Target(
+        name="best",
+        seeds=lambda: [b'{"step":20,"measure":"kid","value":0.5}\n'],
+        read=_read_best,
+        containers=(json_value,),
+        words=_JSON_WORDS,
     ),
     Target(
         name="grids", seeds=lambda: [_grid()], read=_read_grids, containers=(png,), words=(b"IHDR", b"tRNS", b"GIF89a")
