@@ -120,7 +120,7 @@ def test_the_progress_is_all_grids_in_order(tmp_path: Path) -> None:
     assert len(shown) == MOST
     assert (shown[0], shown[-1]) == (0, (2 * MOST - 1) % 256)
     (tmp_path / "samples" / "step-00000000.png").write_bytes(b"\x89PNG")
-    with pytest.raises(RunError, match=r"cannot be read: .*step-00000000\.png: not a picture"):
+    with pytest.raises(RunError, match=r"cannot be read: .*step-00000000\.png: not an image"):
         progress(tmp_path)
 
 

@@ -150,4 +150,5 @@ def test_runs_without_a_curve(place: Path) -> None:
 
 
 def test_the_panels_are_those_of_the_contract() -> None:
-    assert {name for panel in loss_curves.PANELS for name, _ in panel.lines} == {"d_loss", "g_loss", "d_real", "d_fake"}
+    logged = {name for panel in loss_curves.PANELS[:2] for name, _ in panel.lines}
+    assert logged == {"d_loss", "g_loss", "d_real", "d_fake"}
