@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from tiers import few
 
 import ganforge
+from ganforge.data import Resizing
 from ganforge.errors import RecipeError, SpecError
 from ganforge.plugins.host import default_host
 from ganforge.spec.gan import Gan
@@ -315,3 +316,18 @@ def test_both_compute_the_same(name: str) -> None:
         steps=3,
     )
     assert report.ok, report.first
+
+
+@pytest.mark.parametrize(
+    ("recipe", "resizing"),
+    [
+        ("celeba", Resizing(fit="resize_crop", filter="bilinear", crop_rounding="even")),
+        ("carpedm20", Resizing(crop=(108, 108), crop_rounding="even", crop_small="keep", filter="bilinear")),
+        ("faces", Resizing(filter="nearest")),
+        ("anime", Resizing()),
+        ("frogs", Resizing()),
+        ("dcgan", Resizing()),
+    ],
+)
+def test_images_are_resized_as_the_original_did(recipe: str, resizing: Resizing) -> None:
+    assert ganforge.load_recipe(recipe).data.resizing == resizing
