@@ -7,6 +7,8 @@ of the same names train.
 """
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
@@ -17,9 +19,40 @@ from torch import Tensor, nn
 Step = Callable[[np.ndarray, np.ndarray], None]
 
 
-def dcgan(size: int) -> Step:
+@dataclass(frozen=True, kw_only=True)
+class Style:
+    """Where a loop computes, and what people do to make it faster."""
+
+    device: str = "cpu"
+    channels_last: bool = False
+    autocast: bool = False
+    """Networks in bfloat16 by torch.autocast, losses in float32."""
+    compiler: str | None = None
+    """Networks by torch.compile with this backend."""
+
+    def placed(self, network: nn.Module) -> nn.Module:
+        """The network on the device."""
+        network.to(self.device)
+        if self.channels_last:
+            network.to(memory_format=torch.channels_last)
+        return network if self.compiler is None else torch.compile(network, backend=self.compiler)
+
+    def casting(self) -> AbstractContextManager[object]:
+        """While open, operations are cast where the style says so."""
+        return torch.autocast(self.device.partition(":")[0], torch.bfloat16, enabled=self.autocast)
+
+    def images(self, pictures: np.ndarray) -> Tensor:
+        """(B, channels, height, width) of 0 to 255 on the device."""
+        sent = torch.from_numpy(pictures).to(self.device).permute(0, 3, 1, 2).float()
+        return sent if self.channels_last else sent.contiguous()
+
+
+PLAIN = Style()
+
+
+def dcgan(size: int, style: Style = PLAIN, width: int = 64) -> Step:
     """Radford et al. 2015 for pictures of `size`, a power of two: PyTorch's example with as many layers as fit."""
-    widths = [64 * 2**depth for depth in range(size.bit_length() - 3)]  # 64: 64 to 512; 32: 64 to 256
+    widths = [width * 2**depth for depth in range(size.bit_length() - 3)]  # 64: 64 to 512; 32: 64 to 256
     up: list[nn.Module] = [
         nn.ConvTranspose2d(100, widths[-1], 4, bias=False),
         nn.BatchNorm2d(widths[-1]),
@@ -34,20 +67,28 @@ def dcgan(size: int) -> Step:
     discriminator = nn.Sequential(*down, nn.Conv2d(widths[-1], 1, 4, bias=False), nn.Sigmoid())
     for network in (generator, discriminator):
         network.apply(_as_dcgan)
+    generator, discriminator = style.placed(generator), style.placed(discriminator)
     criterion = nn.BCELoss()
     d_adam = torch.optim.Adam(discriminator.parameters(), lr=2e-4, betas=(0.5, 0.999))
     g_adam = torch.optim.Adam(generator.parameters(), lr=2e-4, betas=(0.5, 0.999))
 
     def step(pictures: np.ndarray, labels: np.ndarray) -> None:
-        real = torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 127.5 - 1.0
-        batch = len(real)
+        real = style.images(pictures) / 127.5 - 1.0
+        batch, device = len(real), style.device
+
+        def loss(images: Tensor, target: float) -> Tensor:
+            with style.casting():
+                found = discriminator(images)
+            return criterion(found.float().view(-1), torch.full((batch,), target, device=device))
+
         discriminator.zero_grad()
-        criterion(discriminator(real).view(-1), torch.full((batch,), 1.0)).backward()
-        fake = generator(torch.randn(batch, 100, 1, 1))
-        criterion(discriminator(fake.detach()).view(-1), torch.full((batch,), 0.0)).backward()
+        loss(real, 1.0).backward()
+        with style.casting():
+            fake = generator(torch.randn(batch, 100, 1, 1, device=device))
+        loss(fake.detach(), 0.0).backward()
         d_adam.step()
         generator.zero_grad()
-        criterion(discriminator(fake).view(-1), torch.full((batch,), 1.0)).backward()
+        loss(fake, 1.0).backward()
         g_adam.step()
 
     return step
@@ -106,31 +147,35 @@ class MnistDiscriminator(nn.Module):
         return self.dense2(torch.cat([x, hot], 1))
 
 
-def cgan_mnist() -> Step:
+def cgan_mnist(style: Style = PLAIN) -> Step:
     """carpedm20's conditional network for 28x28 digits: one update of D, two of G, averaged weights."""
     generator, discriminator = MnistGenerator(), MnistDiscriminator()
     for module in [*generator.modules(), *discriminator.modules()]:
         if isinstance(module, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
             nn.init.normal_(module.weight, 0.0, 0.02)
             nn.init.zeros_(module.bias)
+    generator, discriminator = style.placed(generator), style.placed(discriminator)
     averaged = [weight.detach().clone() for weight in generator.parameters()]
     criterion = nn.BCEWithLogitsLoss()
     d_adam = torch.optim.Adam(discriminator.parameters(), lr=2e-4, betas=(0.5, 0.999))
     g_adam = torch.optim.Adam(generator.parameters(), lr=2e-4, betas=(0.5, 0.999))
 
     def step(pictures: np.ndarray, labels: np.ndarray) -> None:
-        real = torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 255.0
-        hot = F.one_hot(torch.from_numpy(labels), 10).float()
-        latents = torch.rand(len(real), 100) * 2.0 - 1.0
-        ones, zeros = torch.ones(len(real), 1), torch.zeros(len(real), 1)
+        real, device = style.images(pictures) / 255.0, style.device
+        hot = F.one_hot(torch.from_numpy(labels).to(device), 10).float()
+        latents = torch.rand(len(real), 100, device=device) * 2.0 - 1.0
+        ones, zeros = torch.ones(len(real), 1, device=device), torch.zeros(len(real), 1, device=device)
         d_adam.zero_grad()
-        fake = generator(latents, hot)
-        loss = criterion(discriminator(real, hot), ones) + criterion(discriminator(fake.detach(), hot), zeros)
-        loss.backward()
+        with style.casting():
+            fake = generator(latents, hot)
+            on_real, on_fake = discriminator(real, hot), discriminator(fake.detach(), hot)
+        (criterion(on_real.float(), ones) + criterion(on_fake.float(), zeros)).backward()
         d_adam.step()
         for _ in range(2):
             g_adam.zero_grad()
-            criterion(discriminator(generator(latents, hot), hot), ones).backward()
+            with style.casting():
+                found = discriminator(generator(latents, hot), hot)
+            criterion(found.float(), ones).backward()
             g_adam.step()
         _average(averaged, generator)
 

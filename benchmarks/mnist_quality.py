@@ -16,12 +16,12 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import torch
-from ganforge_mnist.idx import read_idx
 from sklearn.metrics import pairwise_distances
 from torch import Tensor, nn
 from torch.nn import functional
 
 import ganforge
+from ganforge.data import read_idx
 
 Images = npt.NDArray[np.uint8]
 Labels = npt.NDArray[np.int64]

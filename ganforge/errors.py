@@ -55,6 +55,15 @@ class BenchError(GanforgeError):
     """A speed that is not told, since what was computed is wrong."""
 
 
+class OutOfMemoryError(GanforgeError):
+    """More memory is asked for than a device has."""
+
+    def __init__(self, message: str, *, total: int | None = None) -> None:
+        """total: bytes that the device has in all, where that is known."""
+        super().__init__(message)
+        self.total = total
+
+
 class EvaluationError(GanforgeError):
     """Images or features that cannot be measured: too few, all the same, not finite; an extractor that is broken."""
 

@@ -23,7 +23,7 @@ from ganforge.backend import (
     plain_asked,
 )
 from ganforge.spec import Array, Gan, State
-from ganforge_jax import cpu, devices, native
+from ganforge_jax import cpu, devices, memory, native
 from ganforge_jax.fast import FAST
 from ganforge_jax.ops import JaxOps
 
@@ -139,7 +139,7 @@ class JaxRuntime:
         def run(*inputs: Any) -> Any:
             changed, result = whole(arrays, *inputs)
             self.store(arrays, changed)
-            return result
+            return {name: memory.Awaited(each, self.device) for name, each in result.items()}
 
         return run
 
@@ -147,6 +147,7 @@ class JaxRuntime:
     def context(self) -> Iterator[None]:
         """On the device, in the session's precision whatever the process has set, and float32 meaning float32."""
         with (
+            memory.told(self.device),
             jax.enable_x64(self.dtype == np.float64),
             jax.default_matmul_precision("highest"),
             jax.default_device(self.device),

@@ -37,9 +37,10 @@ def _found() -> dict[str, str]:
     """TensorFlow's full names by the common ones."""
     # Among workers the others' devices are listed too, by the name of their process and the same names after it.
     full = [re.sub("^.*(?=/device:)", "", device.name) for device in tf.config.list_logical_devices()]
-    return {_common(name): name for name in sorted(full, key=lambda name: "CPU" in name)}
+    return {common(name): name for name in sorted(full, key=lambda name: "CPU" in name)}
 
 
-def _common(full: str) -> str:
+def common(full: str) -> str:
+    """The common name of a device by TensorFlow's full one."""
     # Apple's plugin calls its device GPU:0.
     return "mps" if sys.platform == "darwin" and full == "/device:GPU:0" else common_name(full)

@@ -162,6 +162,11 @@ def _layers(node: Node, name: str, dtype: str) -> list[keras.Layer]:
             return [layers.Activation("tanh", dtype=dtype, name=name)]
         case Sigmoid():
             return [layers.Activation("sigmoid", dtype=dtype, name=name)]
+        case Dropout(rate=rate, scale_at="inference"):
+            # Keras's has divided by 1 - rate in training: times 1 - rate it is right in both modes. An array, since
+            # Keras rounds a plain number to float32.
+            factor = np.asarray(1.0 - rate, dtype)
+            return [layers.Dropout(rate, dtype=dtype, name=name), layers.Rescaling(factor, dtype=dtype)]
         case Dropout(rate=rate):
             return [layers.Dropout(rate, dtype=dtype, name=name)]
         case Reshape(shape=shape):

@@ -22,7 +22,7 @@ from ganforge.backend import (
     plain_asked,
 )
 from ganforge.spec import Array, Gan, State
-from ganforge_tensorflow import cpu, devices, native
+from ganforge_tensorflow import cpu, devices, memory, native
 from ganforge_tensorflow.fast import fast_forms
 from ganforge_tensorflow.ops import TensorFlowOps, gradients
 
@@ -146,5 +146,5 @@ class TensorFlowRuntime:
 
     @contextmanager
     def context(self) -> Iterator[None]:
-        with tf.device(self.device):
+        with memory.told(self.device), tf.device(self.device):
             yield

@@ -1,12 +1,26 @@
 """Which device a session's arrays lie on, and what makes its numbers repeatable there."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 
 from ganforge.backend import Precision, choose_device
 from ganforge.errors import PluginError
+
+_backends: Any = torch.backends  # torch's type hints do not know all of them
+_EXACT: tuple[tuple[Any, str, Any], ...] = (
+    (_backends.cudnn, "benchmark", False),
+    (_backends.cudnn, "deterministic", True),
+    (_backends.cudnn.conv, "fp32_precision", "ieee"),
+    (_backends.cuda.matmul, "fp32_precision", "ieee"),
+    (_backends.mkldnn.matmul, "fp32_precision", "ieee"),  # which the older setting below changes, too
+    (torch.utils.deterministic, "fill_uninitialized_memory", False),  # costs time, and nothing reads it
+)
+"""torch's settings while a GPU computes: where, name, value."""
+_WORKSPACE = "CUBLAS_WORKSPACE_CONFIG"
 
 
 def find(name: str, precision: Precision) -> torch.device:
@@ -18,6 +32,9 @@ def find(name: str, precision: Precision) -> torch.device:
     found, _ = choose_device(name, known(), "torch")
     if found == "mps" and precision == "float64":
         raise PluginError("device 'mps' has no float64; take --precision float32 or --device cpu")
+    if found.startswith("cuda"):
+        # Without it torch refuses matrix products where algorithms must be deterministic; cuBLAS reads it at its start.
+        os.environ.setdefault(_WORKSPACE, ":4096:8")
     return torch.device(found)
 
 
@@ -32,10 +49,10 @@ def known() -> dict[str, str]:
 def repeatable(device: torch.device, threads: int | None) -> Iterator[None]:
     """While open, the same inputs give the same bits, and float32 means float32 (no TF32).
 
-    On a CPU that is so for one number of threads; on a GPU cuDNN must be told.
+    On a CPU that is so for one number of threads; on a GPU torch must be told.
     """
     if device.type == "cuda":
-        with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False):
+        with _exact():
             yield
         return
     before = torch.get_num_threads()
@@ -44,3 +61,29 @@ def repeatable(device: torch.device, threads: int | None) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+@contextmanager
+def _exact() -> Iterator[None]:
+    kept = [(where, name, getattr(where, name)) for where, name, _ in _EXACT]
+    enabled, warns = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+    older = _matmul_precision()
+    try:
+        torch.set_float32_matmul_precision("highest")
+        for where, name, value in _EXACT:
+            setattr(where, name, value)
+        torch.use_deterministic_algorithms(True)
+        yield
+    finally:
+        torch.use_deterministic_algorithms(enabled, warn_only=warns)
+        torch.set_float32_matmul_precision(older)
+        for where, name, value in kept:
+            setattr(where, name, value)
+
+
+def _matmul_precision() -> str:
+    """The setting that is older than those of single operations. Where it contradicts them, torch refuses products."""
+    try:
+        return torch.get_float32_matmul_precision()
+    except RuntimeError:  # it contradicts them now, so it was never set
+        return "highest"

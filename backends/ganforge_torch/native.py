@@ -56,14 +56,16 @@ _RUNNING = ("mean", "variance")
 
 
 def build(gan: Gan, name: NetworkName, arrays: Mapping[str, Tensor]) -> nn.Module:
-    """The network `(x, labels=None) -> pictures or logits` with copies of its arrays, in evaluation mode.
+    """The network `(x) -> pictures or logits`, `(x, labels)` if it reads labels, with copies of its arrays.
 
-    Latents (B, size), pictures (B, channels, height, width), labels (B,) integers. Layers go by their nodes' names.
+    In evaluation mode. Latents (B, size), pictures (B, channels, height, width), labels (B,) integers. A layer goes by
+    its node's name as Python can write it: `conv_03` for `03_conv`.
     """
-    graph = fx.Graph()
-    x, labels = graph.placeholder(_INPUTS[name]), graph.placeholder("labels", default_value=None)
+    graph, nodes = fx.Graph(), gan.nodes(name)
+    x = graph.placeholder(_INPUTS[name])
+    labels = graph.placeholder("labels") if _read_labels(nodes) else None
     network = _Network(graph=graph, arrays=arrays, labels=labels)
-    graph.output(network.chain(gan.nodes(name), x))
+    graph.output(network.chain(nodes, x))
     return fx.GraphModule(network.layers, graph, class_name=name.capitalize()).eval()
 
 
@@ -74,7 +76,8 @@ class _Network:
     graph: fx.Graph
     arrays: Mapping[str, Tensor]
     """In the core's layouts."""
-    labels: fx.Node
+    labels: fx.Node | None
+    """None: no layer reads them."""
     layers: dict[str, nn.Module] = field(default_factory=dict)
 
     def chain(self, nodes: tuple[Node, ...], x: fx.Node) -> fx.Node:
@@ -102,6 +105,9 @@ class _Network:
                 return self._call(node, x, nn.Tanh())
             case Sigmoid():
                 return self._call(node, x, nn.Sigmoid())
+            case Dropout(rate=rate, scale_at="inference"):
+                # torch's has divided by 1 - rate in training: times 1 - rate it is right in both modes.
+                return self.graph.call_function(operator.mul, (self._call(node, x, nn.Dropout(rate)), 1.0 - rate))
             case Dropout(rate=rate):
                 return self._call(node, x, nn.Dropout(rate))
             case Reshape() | Flatten():
@@ -111,9 +117,10 @@ class _Network:
             case Residual():
                 return self.graph.call_function(operator.add, (x, self.chain(node.body, x)))
             case _:
-                target = node.name.replace("/", ".")
+                target = _target(node)
                 self.layers[target] = PluginLayer(node, self.arrays)
-                return self.graph.call_module(target, (x, self.labels))
+                given = (x, self.labels) if _read_labels((node,)) else (x,)
+                return self.graph.call_module(target, given)
 
     def _conv(self, node: Node, layer: Conv, x: fx.Node) -> fx.Node:
         (top, bottom), (left, right) = node.padding
@@ -138,8 +145,11 @@ class _Network:
             node.input[2], layer.filters, pair(layer.kernel), pair(layer.stride), both, bias=layer.bias, device="meta"
         )
         x = self._call(node, x, self._filled(node, conv))
-        rest = (both[1] - left, both[1] - right, both[0] - top, both[0] - bottom)
-        return self._call(node, x, nn.ZeroPad2d(rest), "_crop") if any(rest) else x
+        # By `narrow` and not by a padding below 0, which the ONNX exporter takes but loses the number of channels over.
+        for axis, start, least, size in zip((2, 3), (top, left), both, node.output[:2], strict=True):
+            if node.padding[axis - 2] != (least, least):
+                x = self.graph.call_method("narrow", (x, axis, start - least, size))
+        return x
 
     def _reshape(self, node: Node, x: fx.Node) -> fx.Node:
         if len(node.input) == 3:
@@ -156,7 +166,7 @@ class _Network:
         return self.graph.call_function(torch.cat, ([x, hot], 1))
 
     def _call(self, node: Node, x: fx.Node, layer: nn.Module, suffix: str = "") -> fx.Node:
-        target = node.name.replace("/", ".") + suffix
+        target = _target(node) + suffix
         self.layers[target] = layer
         return self.graph.call_module(target, (x,))
 
@@ -168,6 +178,16 @@ class _Network:
                 copy = _torch_layout(array).clone(memory_format=torch.contiguous_format)
                 setattr(layer, _NAMES[kind], copy if kind in _RUNNING else nn.Parameter(copy))
         return layer
+
+
+def _target(node: Node) -> str:
+    """Where a node's layer lies in the module: `residual_02.conv_00` for `02_residual/00_conv`."""
+    parts = (part.partition("_") for part in node.name.split("/"))
+    return ".".join(f"{kind}_{number}" for number, _, kind in parts)
+
+
+def _read_labels(nodes: tuple[Node, ...]) -> bool:
+    return any(node.layer.reads_labels and node.classes > 0 for node in walk(nodes))
 
 
 def arrays(gan: Gan, name: NetworkName, module: nn.Module) -> State:
@@ -189,7 +209,7 @@ def arrays(gan: Gan, name: NetworkName, module: nn.Module) -> State:
 def _keys(nodes: tuple[Node, ...]) -> Iterator[tuple[str, str, bool]]:
     """Of each array: its name in the network, its key in the module, and whether it is in torch's layout there."""
     for node in nodes:
-        place = node.name.replace("/", ".")
+        place = _target(node)
         if isinstance(node.layer, Residual):
             yield from _keys(node.body)
         elif isinstance(node.layer, LAYERS):

@@ -23,7 +23,7 @@ from ganforge.backend import (
     plain_asked,
 )
 from ganforge.spec import Array, Gan, State
-from ganforge_torch import cpu, devices, native
+from ganforge_torch import cpu, devices, memory, native
 from ganforge_torch.fast import FAST
 from ganforge_torch.ops import TorchOps
 
@@ -134,7 +134,7 @@ class TorchRuntime:
 
     @contextmanager
     def context(self) -> Iterator[None]:
-        with torch.no_grad(), devices.repeatable(self.device, self.threads):
+        with memory.told(self.device), torch.no_grad(), devices.repeatable(self.device, self.threads):
             yield
 
     def _parameter(self, array: Tensor) -> Tensor:

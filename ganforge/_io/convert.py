@@ -6,6 +6,7 @@ msgspec converts, and has the last word. Before that the data are compared with 
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, time
+from difflib import get_close_matches
 from math import isfinite
 from operator import ge, gt, le, lt
 from types import NoneType
@@ -48,14 +49,16 @@ _TAKEN: Mapping[type[inspect.Type], tuple[type, ...]] = {
 """What each type of a setting can be made of. One that is not here is msgspec's to judge."""
 
 
-def convert(table: object, kind: type[T], where: str, within: str = "") -> T:
+def convert(table: object, kind: type[T], where: str, within: str = "", also: Sequence[str] = ()) -> T:
     """`table`, which stands at `within` of what `where` names, as a `kind`.
+
+    also: paths of keys below it that its type does not show, for the near names of an unknown key.
 
     Raises:
         RecipeError: an unknown key or a wrong value; the message names `where`, its place there, and the near names.
     """
     _refuse_extremes(table, where, within, DEEPEST)
-    for fault in _faults(table, inspect.type_info(kind), within):
+    for fault in _faults(table, inspect.type_info(kind), within, also):
         raise RecipeError(f"{where}: {fault}")
     try:
         return msgspec.convert(table, kind)
@@ -101,7 +104,7 @@ def _is_text(value: str) -> bool:
     return True
 
 
-def _faults(value: object, kind: inspect.Type, place: str) -> Iterator[str]:
+def _faults(value: object, kind: inspect.Type, place: str, also: Sequence[str] = ()) -> Iterator[str]:
     """What is wrong with a value at a place such as `training.generator` or `generator[3].layers[0]`."""
     given, options = _type_of(value), _options(kind)
     if given not in _GIVEN or not all(map(_taken, options)):
@@ -112,23 +115,29 @@ def _faults(value: object, kind: inspect.Type, place: str) -> Iterator[str]:
         quotes = words == ["text"] and given not in (list, dict, NoneType)
         yield f"{place or 'it'} must be {_either(words)}, not {_GIVEN[given]}{'; put it in quotes' if quotes else ''}"
     elif isinstance(value, Mapping):
-        yield from _table_faults(value, fitting, place)
+        yield from _table_faults(value, fitting, place, also)
     elif isinstance(value, list | tuple):
-        yield from _list_faults(value, fitting[0], place)
+        yield from _list_faults(value, fitting[0], place, also)
     elif all(faults := [_value_fault(value, each, place) for each in fitting]):
         yield faults[0]
 
 
-def _table_faults(table: Mapping[Any, object], options: Sequence[inspect.Type], place: str) -> Iterator[str]:
+def _table_faults(
+    table: Mapping[Any, object], options: Sequence[inspect.Type], place: str, also: Sequence[str]
+) -> Iterator[str]:
     if isinstance(options[0], inspect.DictType):
         for key, value in table.items():
-            yield from _faults(value, options[0].value_type, _inside(place, key))
+            yield from _faults(value, options[0].value_type, _inside(place, key), also)
         return
     structs = {each.tag: each for each in options if isinstance(each, inspect.StructType)}
     struct = next(iter(structs.values()))
     if (tag := struct.tag_field) in table or len(structs) > 1:
         tags = inspect.LiteralType(tuple(structs))
-        wrong = [*_faults(table[tag], tags, _inside(place, tag))] if tag in table else [_missing(str(tag), tags, place)]
+        wrong = (
+            [*_faults(table[tag], tags, _inside(place, tag), also)]
+            if tag in table
+            else [_missing(str(tag), tags, place)]
+        )
         if wrong:
             yield from wrong
             return
@@ -136,21 +145,42 @@ def _table_faults(table: Mapping[Any, object], options: Sequence[inspect.Type], 
     fields = {field.encode_name: field for field in struct.fields}
     for key, value in table.items():
         if key in fields:
-            yield from _faults(value, fields[key].type, _inside(place, key))
+            yield from _faults(value, fields[key].type, _inside(place, key), also)
         elif key != tag and struct.forbid_unknown_fields:
-            yield f"unknown key {str(key)!r}{_of_table(place)}; {near_names(str(key), fields)}"
+            yield f"unknown key {str(key)!r}{_of_table(place)}; {_suggestion(str(key), struct, place, also)}"
     for name, field in fields.items():
         if field.required and name not in table:
             yield _missing(name, field.type, place)
 
 
-def _list_faults(values: Sequence[object], kind: Any, place: str) -> Iterator[str]:
+def _suggestion(wrong: str, struct: inspect.StructType, place: str, also: Sequence[str]) -> str:
+    """The keys of that name deeper down, or else the near names of this table's keys, or else of those deeper down."""
+    own = [field.encode_name for field in struct.fields]
+    inside = [path.removeprefix(f"{place}.") for path in also if path.startswith(f"{place}." if place else "")]
+    below = {path: path.rpartition(".")[2] for path in (*_paths(struct, ""), *inside) if "." in path}
+    near = [wrong] if wrong in below.values() else get_close_matches(wrong, own, n=1, cutoff=0.75)
+    near = near or get_close_matches(wrong, below.values(), n=1, cutoff=0.75)
+    found = [repr(_inside(place, path)) for path, name in below.items() if name in near][:3]
+    return f"did you mean {_either(found)}?" if found else near_names(wrong, own)
+
+
+def _paths(struct: inspect.StructType, place: str) -> Iterator[str]:
+    """The path of every key of a struct and below."""
+    for field in struct.fields:
+        path = _inside(place, field.encode_name)
+        yield path
+        for each in _options(field.type):
+            if isinstance(each, inspect.StructType):
+                yield from _paths(each, path)
+
+
+def _list_faults(values: Sequence[object], kind: Any, place: str, also: Sequence[str]) -> Iterator[str]:
     fixed = isinstance(kind, inspect.TupleType)
     kinds = kind.item_types if fixed else (kind.item_type,) * len(values)
     if len(values) != len(kinds):
         yield f"{place or 'it'} must be a list of length {len(kinds)}, not {len(values)}"
     for number, (value, each) in enumerate(zip(values, kinds, strict=False)):
-        yield from _faults(value, each, f"{place}[{number}]")
+        yield from _faults(value, each, f"{place}[{number}]", also)
 
 
 def _value_fault(value: Any, kind: inspect.Type, place: str) -> str:

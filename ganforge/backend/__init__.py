@@ -20,6 +20,7 @@ from ganforge.backend.contract import (
 from ganforge.backend.devices import choose_device, common_name
 from ganforge.backend.forward import forward as forward_pass
 from ganforge.backend.forward import label_as_bias
+from ganforge.backend.memory import bytes_after, host_memory, host_memory_told, out_of_memory
 from ganforge.backend.observations import TOLERANCES, Seen, Tolerances, difference, observe
 from ganforge.backend.runtime import (
     NO_FAST_FORMS,
@@ -63,12 +64,16 @@ __all__ = [
     "UpdatedList",
     "Vjp",
     "Workers",
+    "bytes_after",
     "choose_device",
     "common_name",
     "difference",
     "forward_pass",
+    "host_memory",
+    "host_memory_told",
     "label_as_bias",
     "observe",
+    "out_of_memory",
     "plain_asked",
     "waiting_for_others",
 ]

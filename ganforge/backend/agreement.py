@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ganforge.backend.observations import Seen, difference, largest
+from ganforge.backend.observations import NOTHING, Seen, difference, largest
 from ganforge.spec.arrays import Array
 
 FACTOR = 2.0
@@ -28,7 +28,7 @@ class Agreement(NamedTuple):
 
     difference: float
     limit: float
-    index: tuple[int, ...]
+    at: tuple[int, ...]
     """Of the element that comes closest to its limit, or passes it."""
     further: int | None = None
     """The amounts of rounding are compared, not the numbers: which of the two lies further from its float64."""
@@ -47,7 +47,7 @@ def agreement(x: Seen, y: Seen, *exact: Seen) -> Agreement:
     exact: none: they are held to their tolerance. Two: what the same backends computed in float64 of the same inputs.
     """
     found, index = difference(x, y)
-    if not exact or x.value.size == 0 or not np.isfinite(found):
+    if not exact or x.value.size == 0 or x.floor <= NOTHING or not np.isfinite(found):
         return Agreement(found, x.tolerance, index)
     numbers, rounding = _numbers(x, y, *exact), _rounding(x, y, *exact)
     return rounding if numbers.share <= 1.0 < rounding.share else numbers

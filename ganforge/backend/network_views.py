@@ -45,6 +45,10 @@ class View:
         """The network's arrays by their names in it."""
         return {name: state[place] for name, place in self.names.items()}
 
+    def in_state(self, arrays: Tensors) -> Tensors:
+        """Arrays of the network by their names in a state."""
+        return {self.names[name]: each for name, each in arrays.items()}
+
     def learned(self, arrays: Tensors) -> Tensors:
         """Those of its arrays that have a gradient."""
         return {name: arrays[name] for name in self.differentiated}

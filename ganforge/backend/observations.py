@@ -68,7 +68,8 @@ class Seen(NamedTuple):
 
 
 _ABSENT = np.array(np.nan)
-_NOTHING = np.finfo(np.float64).tiny
+NOTHING = float(np.finfo(np.float64).tiny)
+"""The floor of what is zero by definition."""
 _SHARE = 1e-2
 """A gradient much smaller than its network's largest may be a sum of large terms that cancel; it is held to less."""
 
@@ -153,7 +154,7 @@ def _gradients(session: Session, gan: Gan, fed: StepInputs, precision: Precision
         floor = _SHARE * max(map(largest, values.values()), default=0.0)
         for each in trained:
             # What is zero by definition must be zero, not small.
-            least = _NOTHING if each.zero_gradient else max(floor, _NOTHING)
+            least = NOTHING if each.zero_gradient else max(floor, NOTHING)
             name, value = f"{network}/{each.name}", values[each.name]
             yield Seen(f"gradients of the {network}", name, 0, value, least, TOLERANCES[precision].gradients)
 
@@ -170,7 +171,7 @@ def _after(state: State, gan: Gan, step: int, word: str, precision: Precision) -
         if top == "optimizer":
             kin = "/".join(["optimizer", *rest[:2]]) + "/"
             floor = _SHARE * max(largest(state[each]) for each in state if each.startswith(kin))
-            seen = Seen(f"moments after {word}", name, step, value, max(floor, _NOTHING), tolerances.moments)
+            seen = Seen(f"moments after {word}", name, step, value, max(floor, NOTHING), tolerances.moments)
             rows["moments"].append(seen)
             continue
         kind = "averaged weights" if top == "averaged" else "running values" if name in running else "weights"
@@ -181,4 +182,5 @@ def _after(state: State, gan: Gan, step: int, word: str, precision: Precision) -
 
 
 def largest(x: Array) -> float:
+    """The largest absolute value; 0 of an empty array."""
     return float(np.abs(x).max(initial=0.0))

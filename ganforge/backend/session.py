@@ -51,7 +51,8 @@ class GanSession:
         gan.check_state(state)
         self._gan, self._runtime, self._native = gan, runtime, native
         self._native_arrays = native_arrays
-        self._arrays = runtime.arrays({name: state[name] for name in gan.shapes})
+        with runtime.context():
+            self._arrays = runtime.arrays({name: state[name] for name in gan.shapes})
         self._model = model = Model(gan=gan, runtime=runtime)
         self._step = runtime.compile(partial(step, model), self._arrays, changing=True, together=True)
         self._gradients = runtime.compile(partial(gradients, model), self._arrays, together=True)

@@ -33,6 +33,11 @@ class Model:
             "averaged": View.of_average(self.gan)
         }
 
+    @cached_property
+    def every_pass_moves(self) -> bool:
+        """Whether running values move in every pass of an update, not only in those of the network's own."""
+        return self.gan.protocol.running_values == "every_pass"
+
 
 F = TypeVar("F", DiscriminatorFeed, GeneratorFeed)
 
@@ -43,7 +48,7 @@ class UpdateResult(NamedTuple):
     gradients: Tensors
     """Of the network's trained arrays, by their names in it, not clipped."""
     moved: Tensors
-    """New values of the network's other arrays."""
+    """New values of arrays that no optimizer touches, by their names in a state."""
     scalars: Tensors
 
 
@@ -68,8 +73,9 @@ def step(model: Model, arrays: Tensors, feed: StepFeed) -> tuple[Tensors, Tensor
         batch = _with_one_hot(model, given)
         if number == count and gan.same_fakes_follow:
             made = make_fakes(model, now, batch, key)
-        fakes = constant_fakes(model, now, batch, key) if made is None else made.value
+        fakes, moved = constant_fakes(model, now, batch, key) if made is None else (made.value, Tensors())
         result = discriminator_loss_and_gradients(model, now, batch, fakes, key)
+        result = result._replace(moved=moved | result.moved)
         put(apply_update(model.runtime, gan, model.views["discriminator"], now, result.gradients, result.moved, scale))
         scalars |= result.scalars
     for latest, key, scale in zip(feed.generator, keys[count:], scales[count:], strict=True):
@@ -87,7 +93,7 @@ def gradients(model: Model, arrays: Tensors, feed: StepFeed) -> tuple[Tensors, T
     """Gradients of the first update of each network, both at the present weights, by their names in a state."""
     keys = model.runtime.ops.unstack(feed.keys)
     batch, key = _with_one_hot(model, feed.discriminator[0]), keys[0]
-    fakes = constant_fakes(model, arrays, batch, key)
+    fakes, _ = constant_fakes(model, arrays, batch, key)
     discriminator = discriminator_loss_and_gradients(model, arrays, batch, fakes, key)
     then, key = _with_one_hot(model, feed.generator[0]), keys[len(feed.discriminator)]
     generator = generator_loss_and_gradients(model, arrays, then, make_fakes(model, arrays, then, key), key)
@@ -96,13 +102,19 @@ def gradients(model: Model, arrays: Tensors, feed: StepFeed) -> tuple[Tensors, T
     }
 
 
-def constant_fakes(model: Model, arrays: Tensors, batch: DiscriminatorFeed, key: Number) -> Tensor:
-    """Fakes for the discriminator: no derivatives, and no running value moves."""
-    runtime = model.runtime
-    own = runtime.ops.fold_in(key, GENERATOR_PASS)
-    return forward(
-        runtime, model.gan.generator, model.views["generator"].arrays(arrays), batch.latents, batch.labels, key=own
-    )[0]
+def constant_fakes(model: Model, arrays: Tensors, batch: DiscriminatorFeed, key: Number) -> tuple[Tensor, Tensors]:
+    """Fakes for the discriminator, without derivatives, and the generator's running values where that moves them."""
+    runtime, view = model.runtime, model.views["generator"]
+    images, run = forward(
+        runtime,
+        model.gan.generator,
+        view.arrays(arrays),
+        batch.latents,
+        batch.labels,
+        key=runtime.ops.fold_in(key, GENERATOR_PASS),
+        moving=model.every_pass_moves,
+    )
+    return images, view.in_state(run.moved)
 
 
 def make_fakes(model: Model, arrays: Tensors, batch: DiscriminatorFeed | GeneratorFeed, key: Number) -> Vjp:
@@ -177,6 +189,7 @@ def discriminator_loss_and_gradients(
 
     found = runtime.vjp(loss, model.views["discriminator"].learned(weights))
     scalars, moved = found.aux
+    moved = model.views["discriminator"].in_state(moved)
     return UpdateResult(_everyone(model, "discriminator", weights, found.pull()), moved, scalars)
 
 
@@ -187,22 +200,31 @@ def generator_loss_and_gradients(
     gan, runtime, ops = model.gan, model.runtime, model.runtime.ops
     judges, labels = model.views["discriminator"].arrays(arrays), batch.labels
 
-    def judge(images: Tensor, number: int) -> Tensor:
-        own = ops.fold_in(key, number)
-        return ops.like(forward(runtime, gan.discriminator, judges, images, labels, key=own)[0], batch.targets)
+    def judge(images: Tensor, number: int, moved: Tensors) -> tuple[Tensor, Tensors]:
+        logits, run = forward(
+            runtime,
+            gan.discriminator,
+            judges | moved,
+            images,
+            labels,
+            key=ops.fold_in(key, number),
+            moving=model.every_pass_moves,
+        )
+        return ops.like(logits, batch.targets), moved | run.moved
 
-    real_logits = None
+    real_logits, seen = None, Tensors()
     if batch.images is not None:
         real = pixels(batch.images, gan, ops, real=batch.targets, like=batch.latents)
-        real_logits = judge(real, REAL_PASS)
+        real_logits, seen = judge(real, REAL_PASS, seen)
 
-    def loss(images: Tensor) -> tuple[Tensor, None]:
-        fake_logits = judge(images, FAKE_PASS)
-        return gan.loss.generator(ops, real_logits, fake_logits, Targets(batch.targets, batch.targets)), None
+    def loss(images: Tensor) -> tuple[Tensor, Tensors]:
+        fake_logits, moved = judge(images, FAKE_PASS, seen)
+        return gan.loss.generator(ops, real_logits, fake_logits, Targets(batch.targets, batch.targets)), moved
 
     found = fakes.then(loss)
-    weights = model.views["generator"].arrays(arrays)
-    return UpdateResult(_everyone(model, "generator", weights, found.pull()), fakes.aux, {"g_loss": found.value})
+    own, other = model.views["generator"], model.views["discriminator"]
+    moved = own.in_state(fakes.aux) | other.in_state(found.aux)
+    return UpdateResult(_everyone(model, "generator", own.arrays(arrays), found.pull()), moved, {"g_loss": found.value})
 
 
 def _with_one_hot(model: Model, batch: F) -> F:

@@ -18,7 +18,10 @@ def apply_update(
     moved: Tensors,
     scale: Scale,
 ) -> Tensors:
-    """The network's arrays and its optimizer's after one update, by their names in a state."""
+    """The network's arrays and its optimizer's after one update, by their names in a state.
+
+    moved: arrays that no optimizer touches, by their names in a state.
+    """
     optimizer: Optimizer = gan.protocol.player(view.prefix).optimizer
     weights = {name: arrays[view.names[name]] for name in gradients}
     slots = {slot: {name: arrays[names[name]] for name in gradients} for slot, names in view.slots.items()}
@@ -29,7 +32,7 @@ def apply_update(
         found = _one_by_one(runtime, optimizer, weights, gradients, slots, scale)
     if not runtime.replicas.one_batch:  # each worker has moved its running values by its own rows
         moved = dict(zip(moved, runtime.replicas.average(list(moved.values())), strict=True))
-    changed = {view.names[name]: each for name, each in (found.weights | moved).items()}
+    changed = view.in_state(found.weights) | moved
     for slot, kept in found.slots.items():
         changed |= {view.slots[slot][name]: each for name, each in kept.items()}
     return changed

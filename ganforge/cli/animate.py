@@ -50,6 +50,11 @@ class Targets:
         if self.mp4:
             save_mp4(frames(), self.mp4)
 
+    def facts(self) -> dict[str, str]:
+        """What has been written, by option."""
+        written = {"out": self.out, "gif": self.gif, "mp4": self.mp4}
+        return {name: str(path) for name, path in written.items() if path}
+
     def __str__(self) -> str:
         """What has been written."""
         return ", ".join(str(path) for path in (self.out, self.gif, self.mp4) if path)

@@ -4,6 +4,7 @@ from math import isfinite
 
 import click
 
+from ganforge.cli.answer import Answer, answers
 from ganforge.cli.devices import device_option
 
 
@@ -15,7 +16,7 @@ from ganforge.cli.devices import device_option
 @device_option("Device to measure on.")
 @click.option("--seconds", type=click.FloatRange(min=0), default=10, show_default=True, help="To measure for.")
 @click.option("--set", "assignments", multiple=True, metavar="KEY.PATH=VALUE", help="Any value of the recipe.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@answers
 def bench(
     recipe: str,
     backend: str | None,
@@ -24,7 +25,7 @@ def bench(
     device: str | None,
     seconds: float,
     assignments: tuple[str, ...],
-    as_json: bool,
+    answer: Answer,
 ) -> None:
     """Measure the training steps of a recipe, on noise; exit code 1 where the numbers computed are wrong.
 
@@ -41,10 +42,7 @@ def bench(
     overrides = parse_assignments(assignments)
     settings = {"batch_size": batch_size, "precision": precision, "device": device}
     found = measured(recipe, backend, seconds=seconds, overrides=overrides, **settings)
-    if as_json:
-        click.echo(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())
-        return
-    click.echo(
+    words = (
         f"{found.recipe} with {found.backend} on {found.device} in {found.precision}: "
         f"{found.images_per_second:.1f} images/s\n"
         f"  a step       {found.milliseconds:.2f} ms, batch {found.batch_size}, median of {found.steps} "
@@ -54,3 +52,4 @@ def bench(
         f"  memory       {found.peak_megabytes:.0f} MB at most\n"
         f"  checked      differs from the plain computation by {found.difference:.2g} of what is allowed"
     )
+    answer.say(words, msgspec.to_builtins(found))

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import click
 
+from ganforge.cli.answer import Answer, answers
+
 
 @click.command()
 @click.argument("source", metavar="SRC", type=click.Path(path_type=Path))
@@ -46,9 +48,10 @@ import click
     show_default=True,
     help="Step between the sizes that are searched: smaller is slower and finds more.",
 )
+@answers
 def crop(
     source: Path, target: Path, cascade_file: Path | None, size: int, padding: float, min_size: int, neighbors: int,
-    scale: float,
+    scale: float, answer: Answer,
 ) -> None:  # fmt: skip
     """Cut the faces out of the pictures in SRC into the new folder DST.
 
@@ -64,10 +67,12 @@ def crop(
         faces += len(cropped.faces)
         if cropped.reason:
             skipped += 1
-            click.echo(f"skipped {cropped.where}: {cropped.reason}", err=True)
+            if answer.words:
+                click.echo(f"skipped {cropped.where}: {cropped.reason}", err=True)
     if not faces:
         raise DataError(
             f"{source}: no face in any of {pictures:,} pictures. For drawings name a cascade that was trained on them "
             "(--cascade lbpcascade_animeface.xml); for small faces lower --min-size"
         )
-    click.echo(f"{target}: {faces:,} faces from {pictures:,} pictures; {skipped:,} pictures skipped")
+    words = f"{target}: {faces:,} faces from {pictures:,} images; {skipped:,} images skipped"
+    answer.say(words, {"out": target, "faces": faces, "images": pictures, "skipped": skipped})

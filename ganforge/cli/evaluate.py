@@ -38,6 +38,7 @@ from ganforge.cli.parameter_types import STEP_OR_BEST
 @click.option("--json", "to", type=click.Path(path_type=Path), metavar="FILE", help="Write all figures; - for stdout.")
 @click.option("--backend", help="Framework to draw with. [default: the one it ran on last]")
 @device_option("Device to draw on.")
+@click.option("--quiet", "-q", is_flag=True, help="Print nothing but errors.")
 def evaluate(
     target: Path,
     data: Path | None,
@@ -52,6 +53,7 @@ def evaluate(
     to: Path | None,
     backend: str | None,
     device: str | None,
+    quiet: bool,
 ) -> None:
     """Measure the images of a RUN, or those in a FOLDER, against real images.
 
@@ -66,7 +68,7 @@ def evaluate(
         raise click.BadParameter(f"{save_features} must end in .npz", param_hint="--save-features")
     if copies is not None and copies.suffix != ".png":
         raise click.BadParameter(f"{copies} must end in .png", param_hint="--copies")
-    with stages() as tell:
+    with stages(not quiet) as tell:
         found = measured(
             target,
             data=data,
@@ -86,7 +88,9 @@ def evaluate(
     if to == Path("-"):
         click.echo(text)
         return
-    click.echo(str(found))
+    if not quiet:
+        click.echo(str(found))
     if to is not None:
         write_whole(to, f"{text}\n".encode())
-        click.echo(f"{to} written")
+        if not quiet:
+            click.echo(f"{to} written")

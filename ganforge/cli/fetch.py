@@ -8,11 +8,14 @@ from pathlib import Path
 
 import click
 
+from ganforge.cli.answer import Answer, answers
+
 
 @click.command()
 @click.argument("dataset")
 @click.option("--to", "folder", type=click.Path(path_type=Path), help="Folder for the files.  [default: data/DATASET]")
-def fetch(dataset: str, folder: Path | None) -> None:
+@answers
+def fetch(dataset: str, folder: Path | None, answer: Answer) -> None:
     """Download a DATASET from its official source.
 
     A download that is interrupted begins anew when run again. Files that are there already are checked and kept.
@@ -27,14 +30,16 @@ def fetch(dataset: str, folder: Path | None) -> None:
     if not entry.downloads:
         raise DataError(f"data set {entry.name!r} has no download; its source: {entry.source}")
     folder = Path("data") / entry.name if folder is None else expanded(folder)
-    click.echo(f"{entry.name}: {entry.source}; terms: {entry.license}")
+    lines = [f"{entry.name}: {entry.source}; terms: {entry.license}"]
     for download in entry.downloads:
         wait = partial(click.echo, f"{download.file}: another process downloads it; waiting", err=True)
         with _receiving(download.file) as tell:
             came = fetch_file(download, folder, progress=tell, waiting=wait)
         state = "downloaded" if came else "was there already"
-        click.echo(f"{folder / download.file}: {state}, {download.size:,} bytes, checksum right")
-    click.echo(f"Look at it: ganforge data info {entry.name} --data {folder}")
+        lines.append(f"{folder / download.file}: {state}, {download.size:,} bytes, checksum right")
+    lines.append(f"Look at it: ganforge data info {entry.name} --data {folder}")
+    files = [each.file for each in entry.downloads]
+    answer.say("\n".join(lines), {"data set": entry.name, "folder": folder, "files": files})
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""`ganforge history`: how a run went, as pictures."""
+"""`ganforge history`: how a run went, or how several did, as images."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -7,35 +7,63 @@ from typing import TYPE_CHECKING
 import click
 
 from ganforge.cli.animate import Targets, targets
+from ganforge.cli.answer import Answer, answers
 
 if TYPE_CHECKING:
+    from PIL import Image
+
     from ganforge.evaluation.metrics_file import Measured
 
 
 @click.command()
-@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("runs", metavar="RUN...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--smooth", type=click.IntRange(min=1), metavar="N", help="Draw means of N logged values.")
 @targets("losses.png")
-def history(run: Path, **paths: Path | None) -> None:
-    """The loss curve of a RUN, finished or not, and what was measured; as a GIF or MP4 its sample grids in turn."""
-    from ganforge.evaluation import metrics_file
+@answers
+def history(runs: tuple[Path, ...], smooth: int | None, answer: Answer, **paths: Path | None) -> None:
+    """The loss curve of a RUN, finished or not, and what was measured; as a GIF or MP4 its sample grids in turn.
+
+    Of several runs the curves lie over one another, a colour for each, in losses.png here.
+    """
+    from ganforge.errors import GanforgeError
     from ganforge.generation.animations import progress
+
+    to = Targets.of(paths, runs[0] / "losses.png" if len(runs) == 1 else Path("losses.png"))
+    if len(runs) > 1 and (to.gif or to.mp4):
+        raise GanforgeError("an animation is of one run; give one, or --out alone")
+    to.save(lambda: _curve(runs[0], smooth) if len(runs) == 1 else _overlaid(runs, smooth), lambda: progress(runs[0]))
+    answer.say(f"{to} written", {**to.facts(), "runs": [str(run) for run in runs]})
+
+
+def _curve(run: Path, smooth: int | None) -> "Image.Image":
+    from ganforge.evaluation import metrics_file
     from ganforge.generation.loss_curves import draw
+
+    title, measured = _title(run), metrics_file.read(run)
+    by = f"; measured by {measured[-1].by}" if measured else ""
+    return draw(_entries(run, measured), f"{title}{by}", smooth=smooth)
+
+
+def _overlaid(runs: tuple[Path, ...], smooth: int | None) -> "Image.Image":
+    from ganforge.evaluation import metrics_file
+    from ganforge.generation.loss_overlays import overlay
+
+    return overlay([(_title(run), _entries(run, metrics_file.read(run))) for run in runs], smooth=smooth)
+
+
+def _title(run: Path) -> str:
     from ganforge.plugins.host import default_host
     from ganforge.plugins.kinds import known_kinds
-    from ganforge.training.observers.journal import read
     from ganforge.training.run_folder import read_recipe
 
-    to = Targets.of(paths, run / "losses.png")
     recipe = read_recipe(run, known_kinds(default_host()))
-    measured = metrics_file.read(run)
-    by = f"; measured by {measured[-1].by}" if measured else ""
-    to.save(
-        lambda: draw(
-            [*read(run), *map(_entry, measured)], f"{recipe.name} on {recipe.run.backend}, {run.resolve().name}{by}"
-        ),
-        lambda: progress(run),
-    )
-    click.echo(f"{to} written")
+    return f"{recipe.name} on {recipe.run.backend}, {run.resolve().name}"
+
+
+def _entries(run: Path, measured: "list[Measured]") -> list[Mapping[str, float]]:
+    from ganforge.training.observers.journal import read
+
+    return [*read(run), *map(_entry, measured)]
 
 
 def _entry(measured: "Measured") -> Mapping[str, float]:

@@ -5,25 +5,29 @@ from pathlib import Path
 import click
 
 from ganforge.cli.animate import Targets, targets
+from ganforge.cli.answer import Answer, answers
 from ganforge.cli.devices import device_option
+from ganforge.cli.labels import chosen, labels_option
 from ganforge.cli.parameter_types import RANGES
 
 
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("--seeds", type=RANGES, required=True, help="Two or more to pass by, as 3,8,21.")
-@click.option("--labels", type=RANGES, help="Go the whole way for each of these labels.")
+@labels_option("Go the whole way for each of these labels")
 @click.option("--steps", type=click.IntRange(min=2), default=10, show_default=True, help="Pictures from seed to seed.")
 @targets("walk.png")
 @click.option("--backend", help="Framework to draw with. [default: the one it ran on last]")
 @device_option("Device to draw on.")
+@answers
 def interpolate(
     run: Path,
     seeds: list[int],
-    labels: list[int] | None,
+    labels: str | None,
     steps: int,
     backend: str | None,
     device: str | None,
+    answer: Answer,
     **paths: Path | None,
 ) -> None:
     """Strips of pictures of a RUN from seed to seed; their ends are the pictures of `ganforge sample`.
@@ -36,8 +40,10 @@ def interpolate(
 
     to = Targets.of(paths, run / "walk.png")
     model = load(run, backend=backend, device=device)
-    strips = latent_walks.interpolate(model, seeds=seeds, labels=labels, steps=steps)
+    numbers = chosen(labels, model.recipe.class_names, model.recipe.name)
+    strips = latent_walks.interpolate(model, seeds=seeds, labels=numbers, steps=steps)
     caption = f"{model.recipe.name}, step {model.step:,}"
     way = latent_walks.joined(strips, len(seeds) - 1)
     to.save(lambda: latent_walks.sheet(strips, caption), lambda: latent_walks.frames(way, caption))
-    click.echo(f"{to}: {len(strips)} x {steps} pictures, drawn after {model.step:,} steps")
+    words = f"{to}: {len(strips)} x {steps} images, drawn after {model.step:,} steps"
+    answer.say(words, {**to.facts(), "strips": [strip.name for strip in strips], "images": steps, "step": model.step})

@@ -41,7 +41,8 @@ def datasets(as_json: bool) -> None:
         {
             "data set": name,
             "plugin": provided.plugin,
-            "needs --data": "yes" if provided.entry.needs_path else "no",
+            "needs --data": provided.entry.needs_path,
+            "options": ", ".join(f"data.{name}" for name in provided.entry.options.__struct_fields__),
             "summary": provided.entry.summary,
         }
         for name, provided in sorted(default_host().entries("ganforge_datasets", DatasetEntry).items())
@@ -136,8 +137,10 @@ def backends(as_json: bool) -> None:
             {
                 "backend": name,
                 "plugin": provided.plugin,
-                "installed": f"missing: pip install '{entry.install}'" if missing else _versions(entry.modules),
-                "devices": "" if missing else _devices(entry),
+                "installed": not missing,
+                "versions": {} if missing else _versions(entry.modules),
+                "to install": f"pip install '{entry.install}'" if missing else None,
+                "devices": {} if missing else _devices(entry),
                 "summary": entry.summary,
             }
         )
@@ -155,11 +158,11 @@ def plugins(ctx: click.Context, as_json: bool) -> None:
 
     host = default_host()
     rows = [
-        {"plugin": each.name, "from": each.distribution, "state": "ok", "hooks": " ".join(each.hooks)}
+        {"plugin": each.name, "from": each.distribution, "state": "ok", "hooks": list(each.hooks)}
         for each in host.loaded
     ]
     rows += [
-        {"plugin": each.plugin, "from": each.distribution, "state": f"left out: {each.reason}", "hooks": ""}
+        {"plugin": each.plugin, "from": each.distribution, "state": f"left out: {each.reason}", "hooks": []}
         for each in host.failures
     ]
     listing(rows, as_json=as_json, empty="no plugin is loaded")
@@ -168,29 +171,28 @@ def plugins(ctx: click.Context, as_json: bool) -> None:
 plugins.add_command(new)
 
 
-def _settings(kind: Any) -> str:
+def _settings(kind: Any) -> list[str]:
     """The settings of a kind by name, those without a default first."""
     required = len(kind.__struct_fields__) - len(kind.__struct_defaults__)
-    names = (name if at < required else f"[{name}]" for at, name in enumerate(kind.__struct_fields__))
-    return " ".join(names)
+    return [name if at < required else f"[{name}]" for at, name in enumerate(kind.__struct_fields__)]
 
 
-def _devices(entry: "BackendEntry") -> str:
-    """The devices that a framework sees; why it cannot tell, where it is broken."""
+def _devices(entry: "BackendEntry") -> dict[str, str]:
+    """The devices that a framework sees, and what each is; why it cannot tell, where it is broken."""
     if entry.devices is None:
-        return "cpu"
+        return {"cpu": ""}
     try:
-        found = entry.devices()
+        return dict(entry.devices())
     except Exception as error:  # a framework that cannot be imported is what a listing must tell of
-        return f"none: {type(error).__name__}: {error}"
-    return ", ".join(f"{name} ({about})" if about else name for name, about in found.items())
+        return {"none": f"{type(error).__name__}: {error}"}
 
 
-def _versions(modules: tuple[str, ...]) -> str:
-    found = []
+def _versions(modules: tuple[str, ...]) -> dict[str, str]:
+    """By module; of one whose distribution has another name, an empty text."""
+    found = {}
     for module in modules:
         try:
-            found.append(f"{module} {version(module)}")
-        except PackageNotFoundError:  # a module whose distribution has another name
-            found.append(module)
-    return ", ".join(found)
+            found[module] = version(module)
+        except PackageNotFoundError:
+            found[module] = ""
+    return found

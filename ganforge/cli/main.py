@@ -17,6 +17,7 @@ from ganforge.cli.interpolate import interpolate
 from ganforge.cli.listings import architectures, backends, datasets, layers, losses, optimizers, plugins, recipes
 from ganforge.cli.parity import parity
 from ganforge.cli.resume import resume
+from ganforge.cli.runs import runs
 from ganforge.cli.sample import sample
 from ganforge.cli.train import train
 from ganforge.cli.traverse import traverse
@@ -49,7 +50,7 @@ def cli() -> None:
     """One description of a GAN; any framework trains it; the numbers agree."""
 
 
-LOOKING = (sample, traverse, interpolate, history, evaluate)
+LOOKING = (runs, sample, traverse, interpolate, history, evaluate)
 LISTING = (recipes, datasets, architectures, layers, losses, optimizers, backends, plugins)
 for command in (train, resume, *LOOKING, parity, bench, *LISTING, data):
     cli.add_command(command)

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 @click.option(
     "--save", type=click.Path(path_type=Path), help="Write the two arrays that differ first to this .npz file."
 )
+@click.option("--quiet", "-q", is_flag=True, help="Print nothing but errors.")
 @click.pass_context
 def parity(
     ctx: click.Context,
@@ -44,6 +45,7 @@ def parity(
     assignments: tuple[str, ...],
     json_file: Path | None,
     save: Path | None,
+    quiet: bool,
 ) -> None:
     """Compare backends on recipes: every layer, gradient, update, and whole runs. Exit code 1 if they differ."""
     from ganforge._io.files import write_whole
@@ -77,7 +79,8 @@ def parity(
             reports.append(
                 {"recipe": recipe.name, "batch_size": batch_size, "device": device or "cpu", **report.as_data()}
             )
-            click.echo(_worded(recipe.name, made, report, device or "cpu"))
+            if not quiet:
+                click.echo(_worded(recipe.name, made, report, device or "cpu"))
             if not report.ok:
                 _explain(made, report, [first, other], save)
     if json_file is not None:

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import click
 
+from ganforge.cli.answer import Answer, answers
 from ganforge.cli.devices import device_option
-from ganforge.cli.show import preparing
+from ganforge.cli.show import preparing, tell_json
 
 
 @click.command()
@@ -14,13 +15,18 @@ from ganforge.cli.show import preparing
 @click.option("--steps", type=click.IntRange(min=1), help="Another number of steps in all.")
 @click.option("--data", "path", help="Where the data set's pictures lie now, if they have moved.")
 @device_option("Device to go on on.")
-def resume(run: Path, backend: str | None, steps: int | None, path: str | None, device: str | None) -> None:
+@answers
+def resume(
+    run: Path, backend: str | None, steps: int | None, path: str | None, device: str | None, answer: Answer
+) -> None:
     """Go on with a RUN from its last checkpoint, exactly as if it had never stopped."""
     from ganforge.training import resuming
 
-    with preparing() as tell:
+    quiet = not answer.words
+    with preparing(answer.words) as tell:
         done = resuming.resume(
-            run, backend=backend, steps=steps, data=path, device=device, quiet=False, on_progress=tell
+            run, backend=backend, steps=steps, data=path, device=device, quiet=quiet, on_progress=tell
         )
+    tell_json(answer, done)
     if done.interrupted:
         raise KeyboardInterrupt

@@ -1,47 +1,81 @@
-"""`ganforge sample`: draw pictures with a trained run."""
+"""`ganforge sample`: draw images with a trained run."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from ganforge.cli.answer import Answer, answers
 from ganforge.cli.devices import device_option
+from ganforge.cli.labels import chosen, labels_option
 from ganforge.cli.parameter_types import RANGES
+
+if TYPE_CHECKING:
+    from ganforge.generation.model import Model
 
 
 @click.command()
-@click.argument("run", type=click.Path(path_type=Path))
-@click.option("--seeds", type=RANGES, default="0-63", show_default=True, help="One picture each, as 0-63 or 3,8,21.")
-@click.option("--labels", type=RANGES, help="Draw every seed once for each of these labels, as 0-9.")
+@click.argument("run", metavar="RUN|FILE", type=click.Path(path_type=Path))
+@click.option("--seeds", type=RANGES, default="0-63", show_default=True, help="One image each, as 0-63 or 3,8,21.")
+@labels_option("Draw every seed once for each of these classes")
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
-    required=True,
-    help="grid.png, or samples.npz for arrays images and labels.",
+    help="A grid (.png, .jpg, .webp), arrays (.npz), or a folder of single files. [default: sample.png in RUN]",
 )
+@click.option(
+    "--format",
+    "suffix",
+    type=click.Choice(["png", "jpg", "webp"]),
+    default="png",
+    show_default=True,
+    help="Of single files.",
+)
+@click.option("--columns", type=click.IntRange(min=1), help="Images in a row of the grid.")
+@click.option("--scale", type=click.IntRange(1, 64), help="Enlarge each image in the grid so many times.")
+@click.option("--show-seeds", is_flag=True, help="Write its seed below each image of the grid.")
 @click.option("--best", is_flag=True, help="With the best checkpoint, that of `train --keep-best`, not the newest.")
 @click.option("--exact", is_flag=True, help="Draw every image the same bit for bit in any company, which is slower.")
 @click.option("--backend", help="Framework to draw with. [default: the one it ran on last]")
 @device_option("Device to draw on.")
+@answers
 def sample(
     run: Path,
     seeds: list[int],
-    labels: list[int] | None,
-    out: Path,
+    labels: str | None,
+    out: Path | None,
+    suffix: str,
+    columns: int | None,
+    scale: int | None,
+    show_seeds: bool,
     best: bool,
     exact: bool,
     backend: str | None,
     device: str | None,
+    answer: Answer,
 ) -> None:
-    """Draw images with a RUN. The image of a seed is the same, to one grey level, whatever else is asked for.
+    """Draw images with a RUN, or with the FILE of a saved model.
 
-    Without --labels a conditional run draws label (seed modulo the number of classes).
+    The image of a seed is the same, to one grey level, whatever else is asked for. Without --labels a conditional run
+    draws label (seed modulo the number of classes).
     """
-    from ganforge.generation.sampling import save_grid, save_npz
+    from ganforge.generation.grids import FORMATS
+    from ganforge.generation.sampling import GridStyle, save_files, save_grid, save_npz
     from ganforge.training.models import load
 
-    if out.suffix not in (".png", ".npz"):
-        raise click.BadParameter(f"{out} must end in .png or .npz", param_hint="--out")
-    model = load(run, best=best, backend=backend, device=device)
-    save = save_grid if out.suffix == ".png" else save_npz
-    count = save(model, seeds, labels, out, exact=exact)
-    click.echo(f"{out}: {count} pictures, drawn after {model.step:,} steps")
+    out = out or (run / "sample.png" if run.is_dir() else run.with_suffix(".png"))
+    if out.suffix not in (*FORMATS, ".npz", ""):
+        raise click.BadParameter(
+            f"{out} must end in {', '.join(FORMATS)} or .npz, or name a folder", param_hint="--out"
+        )
+    model: Model = load(run, best=best, backend=backend, device=device)
+    numbers = chosen(labels, model.recipe.class_names, model.recipe.name)
+    if out.suffix == ".npz":
+        count = save_npz(model, seeds, numbers, out, exact=exact)
+    elif out.suffix:
+        style = GridStyle(columns=columns, scale=scale, seeds=show_seeds)
+        count = save_grid(model, seeds, numbers, out, style, exact=exact)
+    else:
+        count = save_files(model, seeds, numbers, out, f".{suffix}", exact=exact)
+    words = f"{out}: {count:,} images, drawn after {model.step:,} steps"
+    answer.say(words, {"out": out, "images": count, "step": model.step, "seeds": seeds, "labels": numbers})

@@ -1,16 +1,18 @@
 """What commands show: tables, JSON, a recipe's plan, the progress of preparing pictures."""
 
 import json
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 import click
+import msgspec
 
 if TYPE_CHECKING:
+    from ganforge.cli.answer import Answer
     from ganforge.training.experiment import Experiment
+    from ganforge.training.run import Run
 
 _PAUSE = 10.0
 """Seconds from one line to the next, of pictures that are being prepared."""
@@ -24,7 +26,25 @@ def listing(rows: Sequence[Mapping[str, Any]], *, as_json: bool, empty: str) -> 
     if not rows:
         click.echo(empty)
         return
-    click.echo(table([[str(value) for value in row.values()] for row in rows], head=list(rows[0])))
+    click.echo(table([[_cell(value) for value in row.values()] for row in rows], head=list(rows[0])))
+
+
+def _cell(value: object) -> str:
+    """A value in a table."""
+    match value:
+        case bool():
+            return "yes" if value else "no"
+        case None:
+            return ""
+        case float():
+            return f"{value:.4g}"
+        case int():
+            return f"{value:,}"
+        case list():
+            return " ".join(map(str, value))
+        case dict():
+            return ", ".join(f"{name} {_cell(each)}".rstrip() for name, each in value.items())
+    return str(value)
 
 
 def table(rows: Sequence[Sequence[str]], *, head: Sequence[str]) -> str:
@@ -43,6 +63,7 @@ def plan(experiment: "Experiment") -> str:
     from ganforge.recipes.tables import to_table
     from ganforge.spec.costs import network_costs, step_operations
     from ganforge.spec.gan import NETWORKS
+    from ganforge.training.data_sets import account_of
 
     gan = experiment.gan
     parts = [tomli_w.dumps(to_table(experiment.recipe)).rstrip()]
@@ -61,6 +82,9 @@ def plan(experiment: "Experiment") -> str:
         parts.append(
             f"{network}: {total:,} parameters\n" + table(rows, head=["layer", "output", "settings", "parameters"])
         )
+    if experiment.image_set is not None:
+        lines = account_of(experiment.recipe, experiment.image_set)[1]
+        parts += ["\n".join(f"data: {line}" for line in lines)] if lines else []
     operations = step_operations(gan)
     batch = gan.protocol.batch_size
     parts.append(
@@ -69,20 +93,61 @@ def plan(experiment: "Experiment") -> str:
     return "\n\n".join(parts)
 
 
+def plan_facts(experiment: "Experiment") -> dict[str, Any]:
+    """What `plan` says, for programs: the resolved recipe, parameters of each network, operations of a step."""
+    from ganforge.recipes.tables import to_table
+    from ganforge.spec.costs import network_costs, step_operations
+    from ganforge.spec.gan import NETWORKS
+    from ganforge.training.data_sets import account_of
+
+    gan = experiment.gan
+    return {
+        "recipe": to_table(experiment.recipe),
+        "parameters": {name: sum(each.parameters for each in network_costs(gan, name)) for name in NETWORKS},
+        "steps": experiment.steps,
+        "gflop_per_step": step_operations(gan) / 1e9,
+        "data": msgspec.to_builtins(account_of(experiment.recipe, experiment.image_set)[0])
+        if experiment.image_set is not None
+        else None,
+    }
+
+
+def tell_json(answer: "Answer", run: "Run") -> None:
+    """Where JSON is asked for, what a run has come to; in words its progress has told it."""
+    from ganforge.training.data_sets import read_account
+
+    if answer.as_json:
+        last = {name: column[-1].item() for name, column in run.history.items()}
+        facts = {
+            "run": str(run.folder),
+            "recipe": run.recipe.name,
+            "backend": run.recipe.run.backend,
+            "steps": run.step,
+            "of": run.stop,
+            "saved": run.saved,
+            "interrupted": run.interrupted,
+            "seconds": run.seconds,
+            "last": last,
+            "data": read_account(run.folder),
+        }
+        answer.say("", facts)
+
+
 @contextmanager
-def preparing() -> Iterator[Callable[[int, int], None]]:
+def preparing(shows: bool = True) -> Iterator[Callable[[int, int], None]]:
     """A function to tell how far preparing the pictures has come: a bar on a terminal, elsewhere a line at times."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-    shown = sys.stderr.isatty()
-    with Progress(*columns, console=Console(stderr=True), transient=True, disable=not shown) as bar:
+    console = Console(stderr=True)
+    shown = shows and console.is_terminal and not console.is_dumb_terminal
+    with Progress(*columns, console=console, transient=True, disable=not shown) as bar:
         task, said = None, monotonic()
 
         def tell(done: int, total: int) -> None:
             nonlocal task, said
-            if not shown and monotonic() - said >= _PAUSE:
+            if shows and not shown and monotonic() - said >= _PAUSE:
                 said = monotonic()
                 click.echo(f"preparing pictures: {done:,} of {total:,}", err=True)
             if task is None:
@@ -95,19 +160,20 @@ def preparing() -> Iterator[Callable[[int, int], None]]:
 
 
 @contextmanager
-def stages() -> Iterator[Callable[[str, int, int], None]]:
+def stages(shows: bool = True) -> Iterator[Callable[[str, int, int], None]]:
     """A function to tell what is being done and how far it has come: a bar on a terminal, elsewhere a line at times."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-    shown = sys.stderr.isatty()
-    with Progress(*columns, console=Console(stderr=True), transient=True, disable=not shown) as bar:
+    console = Console(stderr=True)
+    shown = shows and console.is_terminal and not console.is_dumb_terminal
+    with Progress(*columns, console=console, transient=True, disable=not shown) as bar:
         task, now, said = bar.add_task("", total=None, visible=False), "", monotonic()
 
         def tell(stage: str, done: int, total: int) -> None:
             nonlocal now, said
-            if not shown and monotonic() - said >= _PAUSE:
+            if shows and not shown and monotonic() - said >= _PAUSE:
                 said = monotonic()
                 click.echo(f"{stage}: {done:,} of {total:,}", err=True)
             if stage != now:

@@ -5,12 +5,13 @@ from typing import Any
 
 import click
 
+from ganforge.cli.answer import Answer, answers
 from ganforge.cli.devices import device_option
-from ganforge.cli.show import plan, preparing
+from ganforge.cli.show import plan, plan_facts, preparing, tell_json
 
 
 @click.command()
-@click.option("--recipe", default="digits", show_default=True, help="Name of a recipe, or path of a TOML file.")
+@click.option("--recipe", help="Name of a recipe, or path of a TOML file. [default: digits, or dcgan for --data]")
 @click.option("--backend", help="Framework to train with. [default: the first that is installed]")
 @click.option("--dataset", help="Another data set than the recipe's.")
 @click.option("--data", "path", help="Where the data set's pictures lie.")
@@ -33,8 +34,9 @@ from ganforge.cli.show import plan, preparing
 @click.option("--out", type=click.Path(path_type=Path), help="The run's folder. [default: runs/NNNNN-recipe-backend]")
 @click.option("--set", "assignments", multiple=True, metavar="KEY.PATH=VALUE", help="Any value of the recipe.")
 @click.option("--dry-run", is_flag=True, help="Show the resolved recipe, the layers and the cost, and stop.")
+@answers
 def train(
-    recipe: str,
+    recipe: str | None,
     dataset: str | None,
     path: str | None,
     evaluate_every: int | None,
@@ -42,22 +44,34 @@ def train(
     out: Path | None,
     assignments: tuple[str, ...],
     dry_run: bool,
+    answer: Answer,
     **settings: Any,
 ) -> None:
-    """Train a GAN. With nothing else said: handwritten digits, in about a minute."""
+    """Train a GAN. With nothing else said: handwritten digits, in about a minute.
+
+    With --data and no recipe: looks at your images and trains dcgan on them at a size that fits, by class where there
+    are classes.
+    """
     from ganforge.plugins.host import default_host
     from ganforge.plugins.kinds import known_kinds
     from ganforge.recipes.laying import parse_assignments
-    from ganforge.recipes.reading import read
+    from ganforge.recipes.reading import DEFAULT_RECIPE, RecipeLike, read
     from ganforge.training import starting
+    from ganforge.training.looking import FOLDER, look, open_at
 
     if settings["steps"] and settings["epochs"]:
         raise click.UsageError("give either --steps or --epochs")
     asked = {"evaluation.every": evaluate_every, "evaluation.keep_best": keep_best}
     measured = {key: value for key, value in asked.items() if value is not None}
     host = default_host()
+    chosen: RecipeLike = recipe or DEFAULT_RECIPE
+    if recipe is None and path is not None:
+        found = look(open_at(path, dataset, parse_assignments(assignments), host), dataset or FOLDER)
+        chosen, dataset = found.table, found.dataset
+        if answer.words:
+            click.echo(str(found), err=True)
     given = read(
-        recipe,
+        chosen,
         host,
         known_kinds(host),
         data=path,
@@ -67,9 +81,10 @@ def train(
     )
     experiment = starting.plan(given, host, dry_run=dry_run)
     if dry_run:
-        click.echo(plan(experiment))
+        answer.say(plan(experiment), plan_facts(experiment))
         return
-    with preparing() as tell:
-        run = starting.train_experiment(experiment, host, out=out, quiet=False, on_progress=tell)
+    with preparing(answer.words) as tell:
+        run = starting.train_experiment(experiment, host, out=out, quiet=not answer.words, on_progress=tell)
+    tell_json(answer, run)
     if run.interrupted:
         raise KeyboardInterrupt

@@ -5,7 +5,9 @@ from pathlib import Path
 import click
 
 from ganforge.cli.animate import Targets, targets
+from ganforge.cli.answer import Answer, answers
 from ganforge.cli.devices import device_option
+from ganforge.cli.labels import chosen, labels_option
 from ganforge.cli.parameter_types import RANGES, SPAN
 
 
@@ -13,21 +15,23 @@ from ganforge.cli.parameter_types import RANGES, SPAN
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("--dim", "dims", type=RANGES, multiple=True, help="Element of the latent to sweep, as 17 or 0-9.")
 @click.option("--seeds", type=RANGES, default="0", show_default=True, help="Of the latents to begin with, as 3,8.")
-@click.option("--labels", type=RANGES, help="A strip for each of these labels; without --dim the labels are swept.")
+@labels_option("A strip for each of these labels; without --dim the labels are swept")
 @click.option("--steps", type=click.IntRange(min=2), default=20, show_default=True, help="Pictures in a strip.")
 @click.option("--span", type=SPAN, help="First and last value. [default: the latent's range; -3,3 of a normal one]")
 @targets("strips.png")
 @click.option("--backend", help="Framework to draw with. [default: the one it ran on last]")
 @device_option("Device to draw on.")
+@answers
 def traverse(
     run: Path,
     dims: tuple[list[int], ...],
     seeds: list[int],
-    labels: list[int] | None,
+    labels: str | None,
     steps: int,
     span: tuple[float, float] | None,
     backend: str | None,
     device: str | None,
+    answer: Answer,
     **paths: Path | None,
 ) -> None:
     """Strips of pictures of a RUN: one element of the latent swept evenly, the rest held.
@@ -41,13 +45,17 @@ def traverse(
     if not dims and labels is None:
         raise click.UsageError("give --dim, the element of the latent to sweep, or --labels to sweep")
     model = load(run, backend=backend, device=device)
+    numbers = chosen(labels, model.recipe.class_names, model.recipe.name)
     if dims:
         swept = [dim for each in dims for dim in each]
-        strips = latent_walks.traverse(model, dims=swept, seeds=seeds, labels=labels, steps=steps, span=span)
+        strips = latent_walks.traverse(model, dims=swept, seeds=seeds, labels=numbers, steps=steps, span=span)
         low, high = span or latent_walks.span_of(model.gan.protocol.latent)
         caption = f"{model.recipe.name}, step {model.step:,}: {low:g} to {high:g}"
     else:
-        strips = latent_walks.sweep_labels(model, seeds=seeds, labels=labels or [])
-        caption = f"{model.recipe.name}, step {model.step:,}: labels {', '.join(map(str, labels or []))}"
+        strips = latent_walks.sweep_labels(model, seeds=seeds, labels=numbers or [])
+        swept_names = ", ".join(model.recipe.class_names[number] for number in numbers or [])
+        caption = f"{model.recipe.name}, step {model.step:,}: labels {swept_names}"
     to.save(lambda: latent_walks.sheet(strips, caption), lambda: latent_walks.frames(strips, caption))
-    click.echo(f"{to}: {len(strips)} x {len(strips[0].pictures)} pictures, drawn after {model.step:,} steps")
+    each = len(strips[0].pictures)
+    words = f"{to}: {len(strips)} x {each} images, drawn after {model.step:,} steps"
+    answer.say(words, {**to.facts(), "strips": [strip.name for strip in strips], "images": each, "step": model.step})

@@ -5,7 +5,17 @@ from typing import TYPE_CHECKING
 from ganforge._io.lazy import lazy_exports
 
 if TYPE_CHECKING:
-    from ganforge.data.contract import DatasetEntry, Download, ImageSet, ImageShape, NoOptions, Pixels
+    from ganforge.data.contract import (
+        DatasetEntry,
+        Describes,
+        Download,
+        ImageFacts,
+        ImageSet,
+        ImageShape,
+        LeftOut,
+        NoOptions,
+        Pixels,
+    )
     from ganforge.data.download import fetch
     from ganforge.data.extractors import Extractor, ExtractorEntry, Learner
     from ganforge.data.face_cropping import crop_faces
@@ -13,26 +23,37 @@ if TYPE_CHECKING:
     from ganforge.data.image_files import read_image
     from ganforge.data.locate import existing_folder
     from ganforge.data.preparing import Prepared, image_channels, prepare
+    from ganforge.data.python_data import as_image_set
+    from ganforge.data.readers.idx import read_idx
+    from ganforge.data.readers.opening import open_images
+    from ganforge.data.reading_settings import OpenOptions
     from ganforge.data.resizing import fit_image
     from ganforge.data.resizing_settings import Crop, Filter, Fit, Resizing
+    from ganforge.data.survey import Account, take_account
 
 _HOMES = {
+    "Account": "survey",
     "Crop": "resizing_settings",
     "DatasetEntry": "contract",
+    "Describes": "contract",
     "Download": "contract",
     "Extractor": "extractors",
     "ExtractorEntry": "extractors",
     "Filter": "resizing_settings",
     "Fit": "resizing_settings",
+    "ImageFacts": "contract",
     "ImageFile": "folders",
     "ImageFolder": "folders",
     "ImageSet": "contract",
     "ImageShape": "contract",
     "Learner": "extractors",
+    "LeftOut": "contract",
     "NoOptions": "contract",
+    "OpenOptions": "reading_settings",
     "Pixels": "contract",
     "Prepared": "preparing",
     "Resizing": "resizing_settings",
+    "as_image_set": "python_data",
     "by_subfolder": "folders",
     "crop_faces": "face_cropping",
     "existing_folder": "locate",
@@ -40,28 +61,37 @@ _HOMES = {
     "fit_image": "resizing",
     "image_channels": "preparing",
     "list_images": "folders",
+    "open_images": "readers.opening",
     "prepare": "preparing",
     "printable_name": "folders",
+    "read_idx": "readers.idx",
     "read_image": "image_files",
+    "take_account": "survey",
 }
 
 __all__ = [
+    "Account",
     "Crop",
     "DatasetEntry",
+    "Describes",
     "Download",
     "Extractor",
     "ExtractorEntry",
     "Filter",
     "Fit",
+    "ImageFacts",
     "ImageFile",
     "ImageFolder",
     "ImageSet",
     "ImageShape",
     "Learner",
+    "LeftOut",
     "NoOptions",
+    "OpenOptions",
     "Pixels",
     "Prepared",
     "Resizing",
+    "as_image_set",
     "by_subfolder",
     "crop_faces",
     "existing_folder",
@@ -69,9 +99,12 @@ __all__ = [
     "fit_image",
     "image_channels",
     "list_images",
+    "open_images",
     "prepare",
     "printable_name",
+    "read_idx",
     "read_image",
+    "take_account",
 ]
 
 __getattr__, __dir__ = lazy_exports(__name__, _HOMES)

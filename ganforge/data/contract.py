@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import msgspec
 import numpy as np
@@ -27,6 +27,7 @@ class NoOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """The options of a data set that has none."""
 
 
+@runtime_checkable
 class ImageSet(Protocol):
     """An opened data set: random access to its pictures. Must be cheap to open; pictures are read when asked for."""
 
@@ -62,6 +63,48 @@ class ImageSet(Protocol):
             DataError: the picture cannot be decoded; it is then skipped and listed. The message may begin with
                 `where(index)` and a colon.
         """
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class LeftOut:
+    """Files that an opened data set leaves out, for one reason."""
+
+    reason: str
+    count: int
+    example: str
+    """One of them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageFacts:
+    """What an image is at its source, before it becomes 8 bits a channel."""
+
+    color: bool
+    transparent: bool
+    """Whether it has an alpha channel or a transparent color."""
+    deep: bool
+    """Whether it has more than 8 bits a channel."""
+    highest: int
+    """Largest value of a deep one; 0 for others."""
+
+
+@runtime_checkable
+class Describes(Protocol):
+    """What an image set may have besides, so that people are told what is taken, left out and changed."""
+
+    @property
+    def left_out(self) -> tuple[LeftOut, ...]:
+        """What lies beside the images and is not taken."""
+        ...
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences on what was found: where labels come from or why there are none, links that were followed."""
+        ...
+
+    def facts(self, index: int) -> ImageFacts:
+        """What image `index` is, at the cost of its header where that is enough. Raises as `read`."""
         ...
 
 
@@ -103,7 +146,11 @@ class DatasetEntry:
     path and is given one.
     """
     options: type[msgspec.Struct] = field(default=NoOptions)
-    """Settings of its own, read from the recipe's [data] table; unknown keys are refused."""
+    """Settings of its own, read from the recipe's [data] table; unknown keys are refused.
+
+    A field `rules` is given the recipe's `data.rules`: 1 for runs from before there were others, which must find what
+    they found.
+    """
     needs_path: bool = True
     """Whether the user must say where the pictures lie (`--data`)."""
     downloads: tuple[Download, ...] = ()

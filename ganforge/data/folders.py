@@ -12,8 +12,11 @@ from typing import Literal
 
 from ganforge import errors
 from ganforge.data.contract import Pixels
-from ganforge.data.image_files import SUFFIXES, read_image
+from ganforge.data.image_files import read_image
 from ganforge.errors import DataError
+
+SUFFIXES = (".bmp", ".gif", ".jp2", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
+"""How the names of the files end that `list_images` takes, in lower case."""
 
 LabelSource = Literal["auto", "subfolders", "none"]
 """Whether subfolders are classes, see `by_subfolder`."""

@@ -7,6 +7,13 @@ from ganforge._io.paths import expanded
 from ganforge.errors import DataError
 
 
+def existing(path: Path | None, looked_for: str) -> Path:
+    """`path`, if a file or a folder is there. Args and errors as of `existing_folder`."""
+    if path is not None and str(path) and expanded(path).is_file():
+        return expanded(path)
+    return existing_folder(path, looked_for)
+
+
 def existing_folder(path: Path | None, looked_for: str) -> Path:
     """`path`, if it is a folder.
 

@@ -22,8 +22,10 @@ import numpy.typing as npt
 from ganforge.data.cache import Entry, Meta, RowFile, Skipped, default_cache, making, open_entry, publish, scratch
 from ganforge.data.checks import check_label
 from ganforge.data.contract import ImageSet, ImageShape, Pixels
-from ganforge.data.resizing import color_of, fit_image
+from ganforge.data.pixel_values import color_of
+from ganforge.data.resizing import fit_image
 from ganforge.data.resizing_settings import PLAIN, Resizing
+from ganforge.data.survey import looks_of
 from ganforge.errors import DataError, PluginError, printable
 from ganforge.spec.checks import blamed
 
@@ -119,19 +121,28 @@ def prepare(
 
 
 def image_channels(image_set: ImageSet) -> int:
-    """Channels of the first picture that can be read, 1 or 3: what a recipe that leaves them open gets.
+    """Channels of the images, 3 if one of them has color, else 1: what a recipe that leaves them open gets.
+
+    Of a set that does not describe its images the first thousand are read.
 
     Raises:
-        DataError: no picture can be read; the first reasons are listed.
+        DataError: no image can be read; the first reasons are listed.
     """
-    skipped: list[Skipped] = []
+    looks = looks_of(image_set)
+    if looks is not None and looks.channels is not None:
+        return looks.channels
+    channels, skipped = 0, list[Skipped]()
     for index in range(min(len(image_set), _TRIED)):
         try:
-            return int(_read(image_set, index).shape[2])
+            channels = int(_read(image_set, index).shape[2])
         except (DataError, OSError) as error:
             skipped.append(_skipped(image_set, index, error))
+        if channels == 3:
+            break
+    if channels:
+        return channels
     first = f"first {_TRIED:,} of the " if len(image_set) > _TRIED else ""
-    raise DataError(f"none of the {first}set's {len(image_set):,} pictures can be read:{_listed(skipped)}")
+    raise DataError(f"none of the {first}set's {len(image_set):,} images can be read:{_listed(skipped)}")
 
 
 def _key(fingerprint: str, shape: ImageShape, resizing: Resizing) -> str:

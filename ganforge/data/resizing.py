@@ -3,9 +3,10 @@
 from collections.abc import Callable, Mapping
 
 import numpy as np
-from PIL import Image, ImageColor
+from PIL import Image
 
 from ganforge.data.contract import ImageShape, Pixels
+from ganforge.data.pixel_values import color_of
 from ganforge.data.resampling import resample
 from ganforge.data.resizing_settings import PLAIN, Crop, CropRounding, Fit, Resizing
 from ganforge.errors import DataError
@@ -42,18 +43,6 @@ def fit_image(pixels: Pixels, shape: ImageShape, resizing: Resizing = PLAIN) -> 
         pixels = np.asarray(Image.fromarray(pixels).convert("L"))[..., np.newaxis]
     pixels = _FITS[resizing.fit](pixels, (height, width), resizing)
     return np.repeat(pixels, 3, axis=2) if channels == 3 and pixels.shape[2] == 1 else pixels
-
-
-def color_of(text: str, where: str) -> tuple[int, int, int]:
-    """Red, green and blue of a color as CSS writes it.
-
-    Raises:
-        DataError: it is none; the message begins with `where`.
-    """
-    try:
-        return ImageColor.getrgb(text)[:3]
-    except ValueError as error:
-        raise DataError(f"{where}: {text!r} is not a color; 'white' or '#ff8000' are") from error
 
 
 def _cropped(pixels: Pixels, crop: Crop, resizing: Resizing) -> Pixels:

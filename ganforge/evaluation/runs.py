@@ -13,7 +13,7 @@ from ganforge.errors import RunError
 from ganforge.generation.model import Model
 from ganforge.generation.model_files import is_weight
 from ganforge.plugins.host import default_host
-from ganforge.recipes.parsing import parse
+from ganforge.recipes.parsing import parse_stored
 from ganforge.recipes.reading import read
 from ganforge.recipes.schema import Recipe
 from ganforge.spec.arrays import Labels
@@ -61,7 +61,7 @@ def real_images(
         "channels": shape[2],
         "data": {"set": dataset, **path, **options},
     }
-    return _real(parse(table), on_progress)
+    return _real(parse_stored(table), on_progress)
 
 
 def _real(recipe: Recipe, on_progress: OnProgress | None) -> Real:

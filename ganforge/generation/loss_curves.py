@@ -33,6 +33,9 @@ class Panel:
 
     title: str
     lines: tuple[tuple[str, Color], ...]
+    """Names and colours of the values."""
+    named: bool = True
+    """Whether its head names the lines; not where a legend does for all diagrams."""
 
 
 PANELS = (
@@ -48,23 +51,41 @@ PANELS = (
 )
 
 
-def draw(entries: Sequence[Entry], caption: str) -> Image.Image:
+def draw(
+    entries: Sequence[Entry],
+    caption: str,
+    *,
+    panels: Sequence[Panel] = PANELS,
+    legend: Sequence[tuple[str, Color]] = (),
+    smooth: int | None = None,
+) -> Image.Image:
     """Both losses over the steps; what the discriminator says of real and of generated pictures; what was measured.
 
     The measures of real images against other real ones are named `real_kid` and so on.
 
+    Args:
+        entries: what was logged and measured.
+        caption: the first line.
+        panels: the diagrams; one without any value is left out.
+        legend: names and colours of lines, below the caption.
+        smooth: draw the mean of so many values over paler single ones; by default a fiftieth of them, from 200 on.
+
     Raises:
         RunError: there is nothing to draw, since no step has been logged.
     """
-    panels = [panel for panel in PANELS if any(len(_points(entries, name)) for name, _ in panel.lines)]
-    if not panels:
+    shown = [panel for panel in panels if any(len(_points(entries, name)) for name, _ in panel.lines)]
+    if not shown:
         raise RunError("the journal holds no logged step, so there is no curve to draw")
-    head = 28
-    size = (_LEFT + _WIDTH + _RIGHT, head + len(panels) * (_TOP + _HEIGHT + _BOTTOM) + 8)
+    head = (28 if caption else 10) + 20 * len(legend)
+    size = (_LEFT + _WIDTH + _RIGHT, head + len(shown) * (_TOP + _HEIGHT + _BOTTOM) + 8)
     pen = _Pen(size)
-    pen.text((_LEFT, head - 6), caption, "ls")
-    for number, panel in enumerate(panels):
-        _draw_panel(pen, panel, entries, head + number * (_TOP + _HEIGHT + _BOTTOM) + _TOP)
+    pen.text((_LEFT, 22), caption, "ls")
+    for number, (name, color) in enumerate(legend):
+        y = head - 20 * (len(legend) - number) + 14
+        pen.line(np.array([[_LEFT, y - 4], [_LEFT + 18, y - 4]]), color, 2.5)
+        pen.text((_LEFT + 24, y), name, "ls", color)
+    for number, panel in enumerate(shown):
+        _draw_panel(pen, panel, entries, smooth, head + number * (_TOP + _HEIGHT + _BOTTOM) + _TOP)
     return pen.image.resize(size, Image.Resampling.LANCZOS)
 
 
@@ -118,7 +139,7 @@ class _Pen:
         return self._font.getlength(words) / _FINE
 
 
-def _draw_panel(pen: _Pen, panel: Panel, entries: Sequence[Entry], top: int) -> None:
+def _draw_panel(pen: _Pen, panel: Panel, entries: Sequence[Entry], smooth: int | None, top: int) -> None:
     drawn = [(name, color, _points(entries, name)) for name, color in panel.lines]
     drawn = [each for each in drawn if len(each[2])]
     every = np.concatenate([points for _, _, points in drawn])
@@ -142,19 +163,26 @@ def _draw_panel(pen: _Pen, panel: Panel, entries: Sequence[Entry], top: int) -> 
         pen.text((x, y + 6), f"{tick:,.10g}", "mt")
     at = _LEFT + pen.text((_LEFT, top - 9), panel.title, "ls") + 24
     for _, color, points in drawn:
-        _draw_values(pen, place(points), color)
+        _draw_values(pen, place(points), color, pale=_is_smoothed(points, smooth))
     for name, color, points in drawn:
-        if len(points) >= _MANY:
-            mean = running_mean(points[:, 1], len(points) // 50)
+        if _is_smoothed(points, smooth):
+            mean = running_mean(points[:, 1], smooth or len(points) // 50)
             pen.line(place(np.stack([points[:, 0], mean], axis=1)), color, 2)
+        if not panel.named:
+            continue
         pen.line(np.array([[at, top - 13], [at + 18, top - 13]]), color, 2.5)
         at += 24 + pen.text((at + 24, top - 9), name, "ls", color) + 20
 
 
-def _draw_values(pen: _Pen, points: Array, color: Color) -> None:
+def _is_smoothed(points: Array, smooth: int | None) -> bool:
+    """Whether a mean is drawn over the single values."""
+    return len(points) > 1 if smooth else len(points) >= _MANY
+
+
+def _draw_values(pen: _Pen, points: Array, color: Color, *, pale: bool) -> None:
     if len(points) == 1:
         pen.dot(points[0], color, 2.5)
-    elif len(points) < _MANY:
+    elif not pale:
         pen.line(points, color, 1.5)
     else:
         red, green, blue = (round(part + (255 - part) * _PALE) for part in color)

@@ -1,6 +1,6 @@
 """A GAN to draw images with: the networks of a recipe with weights, in one framework."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import index
 from pathlib import Path
@@ -151,19 +151,24 @@ class Model:
                 state[f"averaged/{name}"] = array
         self.session.load_state(state)
 
-    def save(self, path: str | Path) -> Path:
+    def save(self, path: str | Path, *, discriminator: bool = True) -> Path:
         """Write the model into one file, which `ganforge.load` reads in any framework; returns its path.
 
-        The file holds the recipe and the weights of both networks, and nothing of the optimizers: it is for drawing
-        images, and training goes on from a run. Its format is safetensors, with the recipe in the metadata.
+        The file holds the recipe and the weights, and nothing of the optimizers: it is for drawing images, and training
+        goes on from a run. Its format is safetensors, with the recipe in the metadata.
 
         Args:
             path: ends in `.safetensors`; a file that is there is replaced.
+            discriminator: whether the file holds it too. Images are drawn without it; a model that is loaded from a
+                file without has an untrained one.
 
         Raises:
             GanforgeError: another ending, or the file cannot be written.
         """
-        return write_model(Path(path), self.recipe, self.session.state(), self.step)
+        state = self.session.state()
+        if not discriminator:
+            state = {name: array for name, array in state.items() if not name.startswith("discriminator/")}
+        return write_model(Path(path), self.recipe, state, self.step)
 
     def __repr__(self) -> str:
         """One line: recipe, framework, size, classes, steps."""
@@ -188,7 +193,7 @@ class Model:
         return card(repr(self)[1:-1], [grid(images, columns=_SHOWN_COLUMNS, rows=names), *([curve] if curve else [])])
 
 
-def _whole(word: str, numbers: Sequence[int]) -> list[int]:
+def _whole(word: str, numbers: Iterable[int]) -> list[int]:
     try:
         return [index(number) for number in numbers]
     except TypeError as error:

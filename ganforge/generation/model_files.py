@@ -1,4 +1,4 @@
-"""A model in one file: both networks' weights in safetensors, the recipe and the step in its metadata."""
+"""A model in one file: the networks' weights in safetensors, the recipe and the step in its metadata."""
 
 import json
 from collections.abc import Mapping

@@ -38,7 +38,7 @@ def kinks(a: Session, b: Session, gan: Gan, fed: StepInputs, before: State, afte
     before, after: a state before the step, and the one that it led to; where a network has several updates, the later
     ones are looked at as if they were the first. Leaves both sessions in another state.
     """
-    judged = before | {name: each for name, each in after.items() if name.startswith("discriminator/")}
+    judged = _judged(before, after)
     entering: list[list[_Entering]] = []
     for session in (a, b):
         session.load_state(before)
@@ -48,17 +48,26 @@ def kinks(a: Session, b: Session, gan: Gan, fed: StepInputs, before: State, afte
     return sum(_near(x.values, y.values, x.corners) for x, y in zip(*entering, strict=True))
 
 
-def doubts(a: Session, b: Session, fed: StepInputs, before: State) -> State:
+def doubts(a: Session, b: Session, fed: StepInputs, before: State, after: tuple[State, State]) -> State:
     """How large what `a` and `b` differ by in each gradient is beside the gradient: 1, and its sign is not known.
 
-    Adam makes steps of full size of small gradients too. Leaves both sessions in another state.
+    Adam makes steps of full size of small gradients too. The generator's are those at the discriminator that each has
+    after the step. Leaves both sessions in another state.
     """
     found: list[State] = []
-    for session in (a, b):
+    for session, own in zip((a, b), after, strict=True):
         session.load_state(before)
-        found.append(session.gradients(fed))
+        first = session.gradients(fed)
+        session.load_state(_judged(before, own))
+        found.append({name: each for name, each in first.items() if not name.startswith("generator/")})
+        found[-1] |= {name: each for name, each in session.gradients(fed).items() if name.startswith("generator/")}
     apart = {name: np.abs(x - found[1][name]) for name, x in found[0].items()}
     return {name: each / np.maximum(np.abs(found[1][name]), _TINY) for name, each in apart.items()}
+
+
+def _judged(before: State, after: State) -> State:
+    """A state in which the discriminator has had its updates and the generator not."""
+    return before | {name: each for name, each in after.items() if name.startswith("discriminator/")}
 
 
 class _Entering(NamedTuple):
@@ -68,10 +77,11 @@ class _Entering(NamedTuple):
 
 
 def _near(x: Array, y: Array, corners: tuple[float, ...]) -> int:
-    scale = np.abs(x).max(initial=1.0)
+    largest = np.abs(x).max(initial=0.0)
     # Two that run the same code when they are looked at may agree to the last bit there, and only there. What differs
     # by more than the largest rounding is wrong, and explains nothing.
-    apart = np.clip(np.abs(x - y).max(initial=0.0), np.finfo(x.dtype).eps * scale, _ROUNDING[x.dtype.name] * scale)
+    most = _ROUNDING[x.dtype.name] * max(largest, 1.0)
+    apart = np.clip(np.abs(x - y).max(initial=0.0), np.finfo(x.dtype).eps * largest, most)
     # At the corner itself the derivative is defined.
     return sum(int(((np.abs(x - at) <= 2.0 * apart) & ((x != at) | (y != at))).sum()) for at in corners)
 

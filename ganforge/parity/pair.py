@@ -147,41 +147,41 @@ class Pair:
     def _row(self, what: str, arrays: Iterable[Sides], *, steps: int = 0) -> Row:
         """Reads `arrays` up to the first that differs too much, and not because of a derivative rounding decides on.
 
-        steps: of a run in which each step stands for itself, so that one which a kink parts can be left out.
+        Of those that do because of one, float32 leaves some out, but no more than half.
+
+        steps: of a run in which each step stands for itself, so that one which a kink parts is left out as a whole.
         """
         worst, where = Agreement(0.0, 0.0, ()), None
-        parted: set[int] = set()
+        seen: set[object] = set()
+        left_out: set[object] = set()
         for sides in arrays:
             x, y = sides[:2]
-            if x.step in parted:
+            unit = x.step if steps else (x.step, x.name)
+            seen.add(unit)
+            if unit in left_out:
                 continue
             found = agreement(*sides)
             if found.share > 1.0 and found.further is not None and x.step:
                 found = agreement(*self._sure(sides))
-            here = Location(array=x.name, step=x.step, index=found.index)
-            if found.share > 1.0:
-                count = self._look().count if self._excusable(x, found) else 0
-                if not count:
-                    self.mismatch = self.mismatch or Mismatch(place=here, a=x.value, b=y.value)
-                    return Row(
-                        what=what,
-                        difference=found.difference,
-                        tolerance=found.limit,
-                        where=here,
-                        note="" if found.further is None else f"{self._names[found.further]} from its float64",
-                    )
-                if not steps:
-                    note = f"rounding decides on {count} derivatives"
-                    return Row(what=what, difference=found.difference, tolerance=None, where=here, note=note)
-                parted.add(x.step)
-            elif found.share > worst.share or where is None:
-                worst, where = found, here
-        note = f"but for {len(parted)}, in which rounding decides on derivatives" if parted else ""
-        enough = worst.limit if 2 * len(parted) <= steps else None
-        return Row(what=what, difference=worst.difference, tolerance=enough, where=where, note=note)
+            here = Location(array=x.name, step=x.step, index=found.at)
+            if found.share <= 1.0:
+                if found.share > worst.share or where is None:
+                    worst, where = found, here
+            elif self._excusable(x, found) and self._look().derivatives:
+                left_out.add(unit)
+            else:
+                self.mismatch = self.mismatch or Mismatch(place=here, a=x.value, b=y.value)
+                note = "" if found.further is None else f"{here}: {self._names[found.further]} from its float64"
+                return Row(what=what, difference=found.difference, tolerance=found.limit, where=here, note=note)
+        few = 2 * len(left_out) <= len(seen) if steps or self._precision == "float32" else not left_out
+        words = "steps" if steps else "arrays"
+        note = f"but for {len(left_out)} of {len(seen)} {words}: rounding decides on derivatives" if left_out else ""
+        return Row(
+            what=what, difference=worst.difference, tolerance=worst.limit if few else None, where=where, note=note
+        )
 
     def _excusable(self, x: Seen, found: Agreement) -> bool:
-        """Whether derivatives that rounding decides on could explain it: never that numbers differ by more than that."""
+        """Whether derivatives that rounding decides on could explain it: in float32 its amounts, never numbers."""
         if self._precision == "float32":
             return x.derived and found.further is not None and found.difference <= _MOST
         return x.derived and bool(np.isfinite(found.difference))
@@ -197,22 +197,23 @@ class Pair:
         """What rounding decides on in the steps remembered, each from the same state in all sessions."""
         if self._looked is None:
             now = [session.state() for session in self._sides]
-            self._looked = _Undecided(0, {})
-            after = now[0]
+            self._looked, after = _Undecided(0, {}), now
             for number, before in reversed(self._past):
                 self._looked = self._looked.joined(self._look_at(self._inputs(number), before, after))
-                after = before
+                after = [before] * len(now)
             for session, state in zip(self._sides, now, strict=True):
                 session.load_state(state)
         return self._looked
 
-    def _look_at(self, fed: StepInputs, before: State, after: State) -> "_Undecided":
+    def _look_at(self, fed: StepInputs, before: State, after: list[State]) -> "_Undecided":
+        """after: of each session; of all but the last step that of the first."""
         if self._precision == "float64":
-            return _Undecided(kinks(self._a, self._b, self._gan, fed, before, after), {})
+            return _Undecided(kinks(self._a, self._b, self._gan, fed, before, after[0]), {})
         found = _Undecided(0, {})
-        for session, exact in zip(self._sides[:2], self._sides[2:], strict=True):
-            count = kinks(session, exact, self._gan, fed, before, after)
-            found = found.joined(_Undecided(count, doubts(session, exact, fed, before)))
+        for side, (session, exact) in enumerate(zip(self._sides[:2], self._sides[2:], strict=True)):
+            count = kinks(session, exact, self._gan, fed, before, after[0])
+            own = after[side], after[side + 2]
+            found = found.joined(_Undecided(count, doubts(session, exact, fed, before, own)))
         return found
 
 
@@ -221,8 +222,8 @@ class _Undecided(NamedTuple):
     doubts: State
 
     @property
-    def count(self) -> int:
-        """Derivatives that rounding decides on: those at kinks, and gradients of which it decides on the sign."""
+    def derivatives(self) -> int:
+        """How many rounding decides on: those at kinks, and gradients of which it decides on the sign."""
         return self.kinks + sum(int((each >= 1.0).sum()) for each in self.doubts.values())
 
     def joined(self, other: "_Undecided") -> "_Undecided":

@@ -34,9 +34,12 @@ class Row:
 
     what: str
     difference: float
-    """The largest, relative to the largest number of its array; see docs/parity.md. Infinite: shapes differ, or NaN."""
+    """Of the element closest to its limit, relative to the largest of its array; see docs/parity.md.
+
+    Infinite: shapes differ, or NaN.
+    """
     tolerance: float | None
-    """None: beyond the horizon to which the numbers are determined."""
+    """Its limit; None: beyond the horizon to which the numbers are determined, or rounding decides."""
     where: Location | None = None
     """The first that differs too much; the largest difference where none does."""
     note: str = ""

@@ -25,6 +25,7 @@ from ganforge.plugins.slow_plugins import SlowWork
 
 DEFAULT_PLUGINS = (
     "ganforge.plugins.builtin",
+    "ganforge.plugins.memory",
     "ganforge.evaluation.builtin",
     "ganforge.testing.plugin",
     "ganforge.training.observers.progress",

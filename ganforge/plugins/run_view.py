@@ -71,7 +71,12 @@ class RunView(Protocol):
 
     @property
     def batch_images(self) -> int:
-        """Real images that a step takes."""
+        """Real images that a step takes, where it takes whole batches."""
+        ...
+
+    @property
+    def images_taken(self) -> int:
+        """Real images trained on so far, each as often as it was."""
         ...
 
     @property

@@ -8,8 +8,10 @@ from ganforge.errors import DataError
 from ganforge.recipes.schema import Recipe
 
 
-def complete(recipe: Recipe, channels: int, class_names: Sequence[str]) -> Recipe:
+def complete(recipe: Recipe, channels: int, class_names: Sequence[str], why: str = "") -> Recipe:
     """The recipe with the channels (1, or else 3) and the class names of its data.
+
+    why: there are no class names, in words.
 
     Raises:
         DataError: labels are asked of a set that has none.
@@ -17,8 +19,9 @@ def complete(recipe: Recipe, channels: int, class_names: Sequence[str]) -> Recip
     names = tuple(class_names)
     if recipe.conditional and not names:
         raise DataError(
-            f"recipe {recipe.name!r} trains on labels, but data set {recipe.data.set!r} has none here; "
-            "take a labelled set, or --set conditional=false"
+            f"recipe {recipe.name!r} trains on labels, but data set {recipe.data.set!r} has none here"
+            + (f" ({why})" if why else "")
+            + "; take a labelled set, or --set conditional=false"
         )
     return msgspec.structs.replace(
         recipe, channels=1 if channels == 1 else 3, class_names=names if recipe.conditional else ()
@@ -39,4 +42,5 @@ def steps_in_all(recipe: Recipe, pictures: int) -> int:
         )
     if recipe.run.steps is not None:
         return recipe.run.steps
-    return max(1, (recipe.run.epochs or 1) * (pictures // batch) // recipe.training.discriminator.updates)
+    batches = (recipe.run.epochs or 1) * recipe.training.batches_of_epoch(pictures)
+    return max(1, batches // recipe.training.discriminator.updates)

@@ -33,7 +33,8 @@ def parse(table: Mapping[str, Any], kinds: Kinds = SHIPPED_KINDS) -> Recipe:
     for section, settings in (("data", DataSettings), ("architecture", ArchitectureSettings)):
         if isinstance(prepared.get(section), dict):
             prepared[section] = _split(prepared[section], settings)
-    recipe = convert(_with_optimizers(prepared, kinds, f"recipe {name!r}"), Recipe, f"recipe {name!r}")
+    where = f"recipe {name!r}"
+    recipe = convert(_with_optimizers(prepared, kinds, where), Recipe, where, also=_optimizer_keys(kinds))
     if not re.fullmatch(r"[^/\\\x00-\x1f]+", recipe.name):
         raise RecipeError(f"a recipe's name becomes part of a folder's; {recipe.name!r} cannot")
     fill(recipe.written, recipe.layers, stand_in(width=recipe.width is not None), f"recipe {name!r}", kinds.layers)
@@ -65,6 +66,11 @@ def _check_evaluation(recipe: Recipe) -> None:
         )
 
 
+def parse_stored(table: Mapping[str, Any], kinds: Kinds = SHIPPED_KINDS) -> Recipe:
+    """As `parse`, of a recipe that a run stored: a later setting that it does not have keeps its first meaning."""
+    return parse(merge({"data": {"rules": 1}}, table), kinds)
+
+
 def _with_optimizers(table: Table, kinds: Kinds, where: str) -> Table:
     """The table with its optimizers' tables as settings."""
     training = table.get("training")
@@ -77,6 +83,12 @@ def _with_optimizers(table: Table, kinds: Kinds, where: str) -> Table:
             place = f"training.{network}.optimizer"
             players[network] = {**player, "optimizer": read_kind(player["optimizer"], kinds.optimizers, where, place)}
     return {**table, "training": {**training, **players}}
+
+
+def _optimizer_keys(kinds: Kinds) -> list[str]:
+    """The paths of all keys of optimizers."""
+    keys = dict.fromkeys(field for kind in kinds.optimizers.values() for field in kind.__struct_fields__)
+    return [f"training.{network}.optimizer.{key}" for key in keys for network in NETWORKS]
 
 
 def _split(table: Table, settings: type[msgspec.Struct]) -> Table:

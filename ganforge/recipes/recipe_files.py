@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from ganforge._io.paths import expanded
 from ganforge._io.toml import read_toml
+from ganforge.data.contract import DatasetEntry
 from ganforge.errors import RecipeError, near_names
 from ganforge.recipes.schema import RecipeEntry, Table
 
@@ -15,14 +16,14 @@ _MOST_EXTENDED = 20
 
 class _Found(Protocol):
     @property
-    def entry(self) -> RecipeEntry: ...
+    def entry(self) -> Any: ...
 
 
 class KnownRecipes(Protocol):
     """Where recipes are looked up by name: the plugin host."""
 
-    def entries(self, hook: str, kind: type[RecipeEntry], /) -> Mapping[str, _Found]:
-        """By name, what plugins give for the hook `ganforge_recipes`."""
+    def entries(self, hook: str, kind: type[Any], /) -> Mapping[str, _Found]:
+        """By name, the entries of type `kind` that plugins give for a hook."""
         ...
 
 
@@ -39,10 +40,15 @@ def find_file(name: str, known: KnownRecipes, folder: Path) -> Path:
         return path
     entries = known.entries("ganforge_recipes", RecipeEntry)
     if name not in entries:
+        if name in known.entries("ganforge_datasets", DatasetEntry):
+            raise RecipeError(
+                f"there is no recipe {name!r}, but a data set: --dataset {name}; {near_names(name, entries)}"
+            )
         raise RecipeError(
             f"unknown recipe {name!r} (a file is given by its path, as ./{name}.toml); {near_names(name, entries)}"
         )
-    return entries[name].entry.path
+    found: Path = entries[name].entry.path
+    return found
 
 
 def read_file(path: Path, seen: Sequence[Path]) -> Table:

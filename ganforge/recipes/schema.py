@@ -91,6 +91,12 @@ class DataSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Color around an image with fit 'pad'."""
     max_bad: Annotated[int, Meta(ge=0)] = 10
     """Pictures that may be unreadable, or smaller than `crop`, before that is an error."""
+    rules: Literal[1, 2] = 2
+    """How a data set that has had other rules finds and orders its files; a run keeps those that it began with.
+
+    1: class folders are sorted as text. 2: numbers in their names are sorted as numbers, links to folders are followed,
+    tables of labels are read, what ganforge wrote is left out.
+    """
     options: Table = {}
     """The data set's own, as given; checked when it is opened."""
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from math import prod
 
-from ganforge.spec.gan import Gan, NetworkName
+from ganforge.spec.gan import NETWORKS, Gan, NetworkName
 from ganforge.spec.layers.chain import walk
 from ganforge.spec.layers.contract import Shape
 from ganforge.spec.network import layer_rows
@@ -52,3 +52,18 @@ def step_operations(gan: Gan) -> int:
     d = sum(cost.products for cost in network_costs(gan, "discriminator"))
     updates = gan.protocol.discriminator.updates * (g + 6 * d) + gan.protocol.generator.updates * (3 * g + 2 * d)
     return 2 * gan.protocol.batch_size * updates
+
+
+def batch_that_fits(gan: Gan, available: int, *, item: int) -> int:
+    """Images in a batch whose step takes about so many bytes: an estimate from the sizes of the arrays.
+
+    Arrays of the state are held one and a half times, with gradients and what an update makes of them. For each image
+    the generator's outputs and twice the discriminator's, for real and fake, wait for the backward pass, and as much
+    again is in work: gradients, windows of convolutions, joined labels.
+
+    item: bytes of a number in a step.
+    """
+    held = 6 * sum(prod(shape) for shape in gan.shapes.values())
+    outputs = {name: sum(prod(node.output) for node in walk(gan.nodes(name))) for name in NETWORKS}
+    each = 2 * item * (outputs["generator"] + 2 * outputs["discriminator"])
+    return max(0, (available - held) // each)

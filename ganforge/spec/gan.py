@@ -103,10 +103,12 @@ class Gan:
     def same_fakes_follow(self) -> bool:
         """Whether the generator's first update would make the discriminator's last fakes once more.
 
-        The two passes have different keys, so not where masks would tell them apart.
+        The two passes have different keys, so not where masks would tell them apart; and where every pass moves running
+        values, both have to.
         """
         masks = any(node.layer.uses_key for node in walk(self.generator))
-        return self.protocol.latents == "shared" and not masks
+        both_move = self.protocol.running_values == "every_pass"
+        return self.protocol.latents == "shared" and not masks and not both_move
 
     def nodes(self, network: NetworkName) -> tuple[Node, ...]:
         """The nodes of one of the two."""

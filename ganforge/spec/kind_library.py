@@ -28,11 +28,13 @@ _LAYER_EXAMPLES: tuple[Layer, ...] = (
     LeakyRelu(slope=0.15),
     Elu(alpha=0.7),
     Dropout(rate=0.3),
+    Dropout(rate=0.3, scale_at="inference"),
     Reshape(shape=(2, 3, 2)),
     Residual(layers=(Relu(), Dropout(rate=0.3))),
 )
 _OPTIMIZER_EXAMPLES: tuple[Optimizer, ...] = (
     Adam(learning_rate=1e-3, epsilon=1e-3, clip=0.05),
+    Adam(learning_rate=1e-3, epsilon=1e-3, epsilon_hat=True),
     RMSprop(learning_rate=1e-3, epsilon=1e-4, rate_decay=0.1),
     RMSprop(learning_rate=1e-3, epsilon=1e-4, epsilon_inside_sqrt=True),
     SGD(learning_rate=0.02, clip=0.03),

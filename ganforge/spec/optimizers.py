@@ -23,9 +23,9 @@ class Scale(NamedTuple):
     """The two numbers of an update that depend on its count alone."""
 
     rate: Number
-    """Factor of the step; Adam's includes 1 / (1 - beta1^t)."""
+    """Factor of the step; Adam's includes its corrections."""
     root: Number
-    """Adam: sqrt(1 - beta2^t), by which sqrt(v) is divided. Others: 1."""
+    """Adam: what sqrt(v) is divided by, before epsilon is added. Others: 1."""
 
 
 class Updated(NamedTuple):
@@ -85,15 +85,18 @@ class Optimizer(Protocol):
 
 
 class Adam(OptimizerSettings, frozen=True, kw_only=True, tag="adam"):
-    """p -= rate / (1 - beta1^t) * m / (sqrt(v) / sqrt(1 - beta2^t) + epsilon): the paper's form, epsilon outside.
+    """p -= rate / (1 - beta1^t) * m / (sqrt(v) / sqrt(1 - beta2^t) + epsilon): Kingma and Ba 2015, algorithm 1.
 
-    Kingma and Ba 2015, algorithm 1. TensorFlow's `epsilon` is another quantity ("epsilon hat", end of section 2).
+    With `epsilon_hat` the form at the end of its section 2, which is TensorFlow's and Keras's:
+    p -= rate * sqrt(1 - beta2^t) / (1 - beta1^t) * m / (sqrt(v) + epsilon).
     """
 
     learning_rate: Positive = 2e-4
     beta1: Fraction = 0.5
     beta2: Fraction = 0.999
     epsilon: Positive = 1e-8
+    epsilon_hat: bool = False
+    """Whether epsilon is added to the uncorrected root: at the first update it then weighs thirty times as much."""
     rate_decay: NotNegative = 0.0
     """The rate of update t (from 0) is learning_rate / (1 + rate_decay * t)."""
     clip: Positive | None = None
@@ -106,10 +109,11 @@ class Adam(OptimizerSettings, frozen=True, kw_only=True, tag="adam"):
     def scale(self, done: int) -> Scale:
         """Rate and root with the bias corrections of update `done` + 1."""
         rate, count = decayed(self.learning_rate, self.rate_decay, done), done + 1
-        return Scale(rate / (1.0 - self.beta1**count), sqrt(1.0 - self.beta2**count))
+        rate, root = rate / (1.0 - self.beta1**count), sqrt(1.0 - self.beta2**count)
+        return Scale(rate * root, 1.0) if self.epsilon_hat else Scale(rate, root)
 
     def update(self, ops: Ops, weight: Tensor, gradient: Tensor, slots: Mapping[str, Tensor], scale: Scale) -> Updated:
-        """Algorithm 1."""
+        """Both forms: in which of them epsilon stands, the scale says."""
         m = self.beta1 * slots["m"] + (1.0 - self.beta1) * gradient
         v = self.beta2 * slots["v"] + (1.0 - self.beta2) * ops.square(gradient)
         step = scale.rate * m / (ops.sqrt(v) / scale.root + self.epsilon)

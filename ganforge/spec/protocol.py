@@ -78,10 +78,7 @@ class Average(_Fields, frozen=True, kw_only=True):
 
 
 class Protocol(_Fields, frozen=True, kw_only=True):
-    """One way of training a GAN.
-
-    A network's running statistics move in its own updates only, never when the other one is trained or looked at.
-    """
+    """One way of training a GAN."""
 
     batch_size: Count = 128
     latent: Latent = Latent()
@@ -96,9 +93,19 @@ class Protocol(_Fields, frozen=True, kw_only=True):
     """Whether the discriminator's own update sees real and fake pictures in two passes or in one (fakes first)."""
     batch_statistics: Literal["global", "worker"] = "global"
     """Where several processes share a batch: whether a batch norm sees all of it or each worker's rows alone."""
+    running_values: Literal["own_updates", "every_pass"] = "own_updates"
+    """When a network's running values move: in its own updates alone, or, as in a framework's training mode, in every
+    pass of an update but a penalty's, be it of either network. Weights do not depend on it."""
     average: Average | None = None
     order: Literal["shuffled", "sequential"] = "shuffled"
-    """Order of the pictures in an epoch; what is left over at its end is less than a batch and dropped."""
+    """Order of the pictures in an epoch."""
+    keep_last: bool = False
+    """Whether the pictures left over at the end of an epoch, less than a batch, are a smaller batch, or dropped."""
+
+    def batches_of_epoch(self, pictures: int) -> int:
+        """How many batches an epoch of so many pictures has."""
+        whole, left = divmod(pictures, self.batch_size)
+        return whole + (left > 0 and self.keep_last)
 
     def player(self, network: str) -> Player:
         """How `generator` or `discriminator` is trained."""

@@ -96,12 +96,11 @@ def _layer(node: Node, x: Tensor, run: Pass) -> Tensor:
             return np.tanh(x)
         case Sigmoid():
             return 0.5 * (np.tanh(0.5 * x) + 1.0)
-        case Dropout(rate=rate):
+        case Dropout(rate=rate) as layer:
+            in_training, otherwise = run.semantics.dropout_factors(layer)
             if run.key is None:
-                return x
-            return np.where(
-                run.semantics.dropout_mask(run.key, node.number, x.shape, rate), x * run.semantics.growth(rate), 0.0 * x
-            )
+                return x * otherwise
+            return np.where(run.semantics.dropout_mask(run.key, node.number, x.shape, rate), x * in_training, 0.0 * x)
         case Reshape() | Flatten():
             return _reshape(x, node.output, run.semantics.channels_first)
         case JoinLabel():

@@ -23,10 +23,11 @@ def update(optimizer: Optimizer, weights: Array, gradient: Array, slots: State, 
 
 
 def adam(optimizer: Adam, weights: Array, g: Array, slots: State, scale: Scale) -> tuple[Array, State]:
-    """Kingma and Ba 2015, algorithm 1: epsilon is added to the corrected root."""
+    """Kingma and Ba 2015: epsilon is added to the corrected root (algorithm 1) or, where it is a hat, to sqrt(v)."""
     m = optimizer.beta1 * slots["m"] + (1.0 - optimizer.beta1) * g
     v = optimizer.beta2 * slots["v"] + (1.0 - optimizer.beta2) * g * g
-    return weights - scale.rate * m / (np.sqrt(v) / scale.root + optimizer.epsilon), {"m": m, "v": v}
+    divisor = np.sqrt(v) + optimizer.epsilon if optimizer.epsilon_hat else np.sqrt(v) / scale.root + optimizer.epsilon
+    return weights - scale.rate * m / divisor, {"m": m, "v": v}
 
 
 def rmsprop(optimizer: RMSprop, weights: Array, g: Array, slots: State, scale: Scale) -> tuple[Array, State]:

@@ -31,6 +31,7 @@ class ReferenceSession:
 
     def step(self, inputs: StepInputs) -> Scalars:
         """All updates of the discriminator, all of the generator, then the average."""
+        inputs = self._semantics.inputs(inputs, self._gan.protocol.batch_size)
         judge = dict(self._state)
         scalars: dict[str, Any] = {}
         for fed in inputs.discriminator:
@@ -48,6 +49,7 @@ class ReferenceSession:
 
     def gradients(self, inputs: StepInputs) -> State:
         """Gradients of the first update of each network, before clipping."""
+        inputs = self._semantics.inputs(inputs, self._gan.protocol.batch_size)
         generator = self._updates.gradients("generator", self._state, inputs.generator[0])
         discriminator = self._updates.gradients("discriminator", self._state, inputs.discriminator[0])
         return {f"generator/{name}": each for name, each in generator.items()} | {

@@ -10,9 +10,10 @@ from typing import Any, TypeAlias
 
 import numpy
 
-from ganforge.backend.contract import FAKE_PASS, GENERATOR_PASS, REAL_PASS
+from ganforge.backend.contract import FAKE_PASS, GENERATOR_PASS, REAL_PASS, StepInputs
 from ganforge.spec.arrays import Array, Images, State
 from ganforge.spec.gan import NetworkName
+from ganforge.spec.layers import Dropout
 from ganforge.spec.layers.contract import Layer, Node, Parameter
 from ganforge.spec.optimizers import Optimizer, Scale
 from ganforge.spec.protocol import Protocol
@@ -56,9 +57,9 @@ def bessel(count: int) -> float:
     return count / (count - 1)
 
 
-def growth(rate: float) -> float:
-    """What a kept element is multiplied by."""
-    return 1.0 / (1.0 - rate)
+def dropout_factors(layer: Dropout) -> tuple[float, float]:
+    """What an element is multiplied by: one that is kept in training, and any by running values."""
+    return (1.0, 1.0 - layer.rate) if layer.scale_at == "inference" else (1.0 / (1.0 - layer.rate), 1.0)
 
 
 def gradient(parameter: Parameter, values: Array) -> Array:
@@ -75,6 +76,8 @@ def average(averaged: Array, weights: Array, fraction: float) -> Array:
 class Semantics:
     """What the reference computes, in pieces."""
 
+    inputs: Callable[[StepInputs, int], StepInputs] = lambda inputs, batch_size: inputs
+    """A step's inputs before anything is computed from them."""
     node: Callable[[Node], Node] = same
     """Every node before it is computed: its paddings and its layer's numbers."""
     protocol: Callable[[Protocol], Protocol] = same
@@ -88,7 +91,7 @@ class Semantics:
     variance: Callable[[Tensor, Tensor], Tensor] = variance
     bessel: Callable[[int], float] = bessel
     dropout_mask: Callable[[int, int, tuple[int, ...], float], Any] = dropout_mask
-    growth: Callable[[float], float] = growth
+    dropout_factors: Callable[[Dropout], tuple[float, float]] = dropout_factors
     pass_key: Callable[[int, int], int] = pass_key
     logits: Callable[[Tensor], Tensor] = same
     """The logits as the loss sees them."""
@@ -101,7 +104,7 @@ class Semantics:
     moving: Passes = frozenset(
         {("discriminator", REAL_PASS), ("discriminator", FAKE_PASS), ("generator", GENERATOR_PASS)}
     )
-    """Passes that move running values."""
+    """Passes that move running values, where not every one does."""
     by_running: Passes = frozenset()
     """Passes of an update that normalise by running values and drop nothing."""
     alternating: bool = True

@@ -85,11 +85,11 @@ class Updates:
         arrays, judge = self.arrays(state, "generator") | dict(weights), self.arrays(state, "discriminator")
         run = self._runner("generator", inputs.key)
         fake = run("generator", GENERATOR_PASS, arrays, inputs.labels, self.cast(inputs.latents))
-        fake_logits = self.semantics.logits(run("discriminator", FAKE_PASS, judge, inputs.labels, fake))
         real_logits = None
         if self.gan.loss.generator_sees_real:
             pictures = self.pictures(inputs.images)
             real_logits = self.semantics.logits(run("discriminator", REAL_PASS, judge, inputs.labels, pictures))
+        fake_logits = self.semantics.logits(run("discriminator", FAKE_PASS, judge, inputs.labels, fake))
         targets = self.cast(inputs.targets)
         loss = self.gan.loss.generator(self._ops, real_logits, fake_logits, Targets(targets, targets))
         return Outcome(loss=loss, scalars={"g_loss": loss}, statistics=tuple(run.found), moved=run.moved)
@@ -144,7 +144,8 @@ class _Runner:
     ) -> Tensor:
         place = (self.updated, number)
         key = None if place in self.semantics.by_running else self.semantics.pass_key(self.key, number)
-        moving = place in self.semantics.moving
+        every = self.semantics.protocol(self.gan.protocol).running_values == "every_pass"
+        moving = (every and number != PENALTY_PASS) or place in self.semantics.moving
         # A later pass of the update reads what an earlier one has moved.
         kept = {name.removeprefix(f"{network}/"): each for name, each in self.moved.items()}
         run = Pass(

@@ -59,10 +59,9 @@ def draw_step(batches: Batches, step: int) -> StepInputs:
     """All inputs of step `step`, counted from 0: one worker's shard of them."""
     gan, images, labels, seed = batches.gan, batches.images, batches.labels, batches.seed
     protocol, batch = gan.protocol, gan.protocol.batch_size
-    rows = batches.shard.rows(batch)
     discriminator: list[DiscriminatorInputs] = []
     for number in _updates(protocol.discriminator, step):
-        chosen = _chosen(batches, number)
+        chosen, rows = _chosen(batches, number), _rows(batches, number)
         real_targets, fake_targets = _targets(protocol.targets, batch, seed=seed, number=number)
         discriminator.append(
             DiscriminatorInputs(
@@ -119,6 +118,26 @@ def check_batch_divides(gan: Gan, shard: Shard) -> None:
                 )
 
 
+def check_last_batch(batches: Batches, steps: int) -> None:
+    """Check that the last batch of an epoch, if it is kept, is smaller and comes within `steps`, can be trained on.
+
+    Raises:
+        RunError: several processes train, or a batch norm over it would see a single value.
+    """
+    gan, pictures, shard = batches.gan, len(batches.images), batches.shard
+    left, comes = pictures % gan.protocol.batch_size, gan.protocol.batches_of_epoch(pictures)
+    if not (gan.protocol.keep_last and left and steps * gan.protocol.discriminator.updates >= comes):
+        return
+    what = f"the last batch of an epoch of {pictures:,} pictures has {left}"
+    otherwise = "take another --batch-size, or training.keep_last = false"
+    if shard.count > 1:
+        raise RunError(f"{what}, which several processes do not share; {otherwise}")
+    for name in NETWORKS:
+        for node in walk(gan.nodes(name)):
+            if isinstance(node.layer, BatchNorm) and left * int(np.prod(node.input[:-1])) < 2:
+                raise RunError(f"{what}: {name} layer {node.name} would be a batch norm over one value; {otherwise}")
+
+
 def _ask_for_step(batches: Batches, step: int) -> None:
     """Have the disk read the images that `draw_step` will take for step `step`; does not wait for it."""
     if asks(batches.images):
@@ -131,9 +150,23 @@ def _updates(player: Player, step: int) -> range:
 
 
 def _chosen(batches: Batches, number: int) -> npt.NDArray[np.int64]:
-    protocol, shuffled = batches.gan.protocol, batches.gan.protocol.order == "shuffled"
-    count, seed, shard = len(batches.images), batches.seed, batches.shard
-    return batch_indices(count, protocol.batch_size, number, seed=seed, shuffled=shuffled, shard=shard)
+    protocol = batches.gan.protocol
+    return batch_indices(
+        len(batches.images),
+        protocol.batch_size,
+        number,
+        seed=batches.seed,
+        shuffled=protocol.order == "shuffled",
+        keep_last=protocol.keep_last,
+        shard=batches.shard,
+    )
+
+
+def _rows(batches: Batches, number: int) -> slice:
+    """This worker's rows of what is drawn for a whole batch: of a smaller one, the first."""
+    protocol, count = batches.gan.protocol, len(batches.images)
+    place = number % protocol.batches_of_epoch(count)
+    return batches.shard.rows(min(protocol.batch_size, count - place * protocol.batch_size))
 
 
 def draw_latents(latent: Latent, rows: slice, seed: int, purpose: str, *counters: int) -> Array:
@@ -149,11 +182,21 @@ def draw_latents(latent: Latent, rows: slice, seed: int, purpose: str, *counters
 
 
 def batch_indices(
-    count: int, batch: int, number: int, *, seed: int, shuffled: bool, shard: Shard = FULL_BATCH
+    count: int,
+    batch: int,
+    number: int,
+    *,
+    seed: int,
+    shuffled: bool,
+    keep_last: bool = False,
+    shard: Shard = FULL_BATCH,
 ) -> npt.NDArray[np.int64]:
-    """Indices of a share of batch `number` of `count` pictures: epoch after epoch, each without what is left over."""
-    epoch, place = divmod(number, count // batch)
-    rows = shard.rows(batch)
+    """Indices of a share of batch `number` of `count` pictures, epoch after epoch.
+
+    What is left over at the end of an epoch is a smaller batch with `keep_last`, and dropped without.
+    """
+    epoch, place = divmod(number, -(-count // batch) if keep_last else count // batch)
+    rows = shard.rows(min(batch, count - place * batch))
     first, last = place * batch + rows.start, place * batch + rows.stop - 1
     if not shuffled:
         return np.arange(first, last + 1)

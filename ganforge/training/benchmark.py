@@ -28,6 +28,7 @@ from ganforge.spec.costs import step_operations
 from ganforge.training.backends import choose_backend, on_device
 from ganforge.training.batches import draw_steps
 from ganforge.training.experiment import Experiment, resolve_networks
+from ganforge.training.fitting import fitting_batch_told
 from ganforge.training.models import open_model
 
 _BATCHES = 4
@@ -167,9 +168,15 @@ def bench(recipe: RecipeLike, backend: str | None = None, *, seconds: float = 10
     Raises:
         GanforgeError: the recipe or the backend cannot be.
         BenchError: its numbers are wrong, or cease to be finite while it is measured.
+        OutOfMemoryError: a step needs more memory than there is.
     """
     host = default_host()
     experiment = on_noise(read(recipe, host, known_kinds(host), backend=backend, **settings), host)
+    with fitting_batch_told(experiment.gan, experiment.recipe.run.precision):
+        return _measured(experiment, seconds)
+
+
+def _measured(experiment: Experiment, seconds: float) -> Figures:
     difference = check(experiment)
     made = ready(experiment)
     steps = made.steps()

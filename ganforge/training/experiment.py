@@ -9,6 +9,7 @@ import numpy as np
 from ganforge.backend.contract import BackendEntry, Workers
 from ganforge.data.contract import ImageSet
 from ganforge.data.preparing import Prepared
+from ganforge.errors import DataError
 from ganforge.plugins.host import Host
 from ganforge.recipes.completing import steps_in_all
 from ganforge.recipes.schema import Recipe
@@ -16,6 +17,7 @@ from ganforge.spec.gan import Gan
 from ganforge.training.batches import Batches, check_batch_divides
 from ganforge.training.data_sets import OnProgress, decode, with_data
 from ganforge.training.distributed import SINGLE_PROCESS
+from ganforge.training.looking import fitting_data_sets
 from ganforge.training.networks import build_gan
 from ganforge.training.parts import find_parts
 
@@ -66,16 +68,28 @@ class Experiment:
 
 
 def resolve(
-    recipe: Recipe, host: Host, backend: BackendEntry | None = None, workers: Workers = SINGLE_PROCESS
+    recipe: Recipe,
+    host: Host,
+    backend: BackendEntry | None = None,
+    workers: Workers = SINGLE_PROCESS,
+    image_set: ImageSet | None = None,
 ) -> Experiment:
     """The experiment that a recipe describes: names found, data set opened, networks built. Nothing is decoded.
+
+    image_set: the images that a caller has handed over; None: the recipe's data set is opened.
 
     Raises:
         GanforgeError: whatever of the recipe cannot be.
     """
     parts = find_parts(recipe, host)
     assert parts.data_set is not None
-    completed, image_set = with_data(recipe, parts.data_set)
+    try:
+        completed, image_set = with_data(recipe, parts.data_set, image_set)
+    except DataError as error:
+        fits = fitting_data_sets(recipe.data.path, host, but=recipe.data.set) if recipe.data.path else []
+        if not fits:
+            raise
+        raise DataError(f"{error}. Data set {fits[0]!r} can read it: --dataset {fits[0]}") from error
     steps = steps_in_all(completed, len(image_set))
     gan = build_gan(completed, parts)
     check_batch_divides(gan, workers.shard)

@@ -89,7 +89,7 @@ def train_steps(session: Session, batches: Batches, schedule: Schedule, events: 
         RunError: a loss is no longer finite; nothing is saved after that.
     """
     gan = batches.gan
-    updates, batches_of_epoch = gan.protocol.discriminator.updates, len(batches.images) // gan.protocol.batch_size
+    updates, batches_of_epoch = gan.protocol.discriminator.updates, gan.protocol.batches_of_epoch(len(batches.images))
     done, means = schedule.start, _Means()
     for inputs in draw_steps(batches, range(schedule.start, schedule.stop)):
         scalars = session.step(inputs)

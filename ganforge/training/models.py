@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from ganforge.backend.devices import AUTO
+from ganforge.data.memory import NAME, handed_over
 from ganforge.errors import RunError
 from ganforge.generation.model import Model
 from ganforge.generation.model_files import is_weight, read_model
@@ -87,6 +88,8 @@ def _drawing(
         for network in NETWORKS
     }
     without = replace(gan, protocol=msgspec.structs.replace(gan.protocol, **plain))
+    if not any(name.startswith("discriminator/") for name in state):  # left out of a model's file
+        state = without.initial_state(recipe.run.seed) | state
     return open_model(replace(experiment, gan=without), state, step=step, history=history)
 
 
@@ -94,7 +97,7 @@ def build(
     recipe: str | Path | Mapping[str, Any] | Recipe,
     *,
     backend: str | None = None,
-    data: str | Path | None = None,
+    data: Any = None,
     seed: int | None = None,
     precision: str | None = None,
     device: str | None = None,
@@ -105,12 +108,13 @@ def build(
     Channels and class names that the recipe leaves open come from its data set, or from `overrides`, as
     `{"channels": 1, "class_names": ["cat", "dog"]}`. For the arguments see `train`.
     """
-    host = default_host()
+    host, image_set = default_host(), handed_over(data)
     given = read(
         recipe,
         host,
         known_kinds(host),
-        data=data,
+        data=data if image_set is None else None,
+        dataset=None if image_set is None else NAME,
         overrides=overrides,
         backend=backend,
         seed=seed,
@@ -120,7 +124,7 @@ def build(
     chosen = choose_backend(given, host)
     given = on_device(given, chosen)
     if given.channels is None or (given.conditional and not given.class_names):
-        given, _ = with_data(given, find_data_set(given, host))
+        given, _ = with_data(given, find_data_set(given, host), image_set)
     experiment = resolve_networks(given, host, chosen)
     return open_model(experiment, experiment.gan.initial_state(given.run.seed))
 

@@ -6,10 +6,10 @@ from typing import Any, Generic, NoReturn, TypeVar
 
 from ganforge._io.convert import convert
 from ganforge.data.contract import DatasetEntry
-from ganforge.errors import PluginError
+from ganforge.errors import PluginError, near_names
 from ganforge.plugins.host import Host, Named, Provided
 from ganforge.plugins.kinds import known_kinds
-from ganforge.recipes.schema import ArchitectureSettings, Recipe
+from ganforge.recipes.schema import ArchitectureSettings, Recipe, RecipeEntry
 from ganforge.spec.architectures import ArchitectureEntry
 from ganforge.spec.checks import checked_loss, checked_penalty
 from ganforge.spec.kinds import Kinds
@@ -50,9 +50,17 @@ def find_data_set(recipe: Recipe, host: Host) -> Part[DatasetEntry]:
         PluginError: there is none of that name. RecipeError: an option that it does not have.
     """
     settings = recipe.data
-    found = host.provided("ganforge_datasets", DatasetEntry, settings.set, "data set")
+    found = _data_set(settings.set, host)
     options = convert(settings.options, found.entry.options, f"recipe {recipe.name!r}: data set {settings.set!r}")
     return Part(entry=found.entry, options=options, plugin=found.plugin)
+
+
+def _data_set(name: str, host: Host) -> Provided[DatasetEntry]:
+    """The entry of a data set; where a recipe has that name, the error says so."""
+    entries = host.entries("ganforge_datasets", DatasetEntry)
+    if name not in entries and name in host.entries("ganforge_recipes", RecipeEntry):
+        raise PluginError(f"there is no data set {name!r}, but a recipe: --recipe {name}; {near_names(name, entries)}")
+    return host.provided("ganforge_datasets", DatasetEntry, name, "data set")
 
 
 def find_parts(recipe: Recipe, host: Host, *, data_set: bool = True, logits: int | None = None) -> Parts:
@@ -70,7 +78,7 @@ def find_parts(recipe: Recipe, host: Host, *, data_set: bool = True, logits: int
     loss_name, choice = recipe.training.loss.name, recipe.training.penalty
     images = architecture = loss = penalty = None
     if data_set:
-        images = host.provided("ganforge_datasets", DatasetEntry, data.set, "data set")
+        images = _data_set(data.set, host)
     if recipe.generator is None:
         architecture = host.provided("ganforge_architectures", ArchitectureEntry, built.name, "architecture")
     if logits is None or loss_name in host.entries("ganforge_losses", LossEntry):

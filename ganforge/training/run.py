@@ -75,14 +75,22 @@ class Run:
 
     @property
     def batch_images(self) -> int:
-        """Real images that a step takes."""
+        """Real images that a step takes, where it takes whole batches."""
         return self.recipe.training.batch_size * self.recipe.training.discriminator.updates
 
     @property
     def epoch(self) -> float:
-        """Passes over the data set so far; the remainder of a pass, less than a batch, is dropped."""
+        """Passes over the data set so far: a batch is as much of one as any other."""
         training = self.recipe.training
-        return self.step * training.discriminator.updates / (len(self.data.images) // training.batch_size)
+        return self.step * training.discriminator.updates / training.batches_of_epoch(len(self.data.images))
+
+    @property
+    def images_taken(self) -> int:
+        """Real images taken so far, each time they were."""
+        training, pictures = self.recipe.training, len(self.data.images)
+        of_epoch = training.batches_of_epoch(pictures)
+        epochs, batches = divmod(self.step * training.discriminator.updates, of_epoch)
+        return epochs * min(of_epoch * training.batch_size, pictures) + batches * training.batch_size
 
     def sample(self, count: int = 64) -> Images:
         """Generated images, as `Model.sample`."""

@@ -8,7 +8,7 @@ import numpy as np
 from ganforge._io.files import flush_files
 from ganforge.errors import RunError
 from ganforge.recipes.differences import differences
-from ganforge.recipes.parsing import parse
+from ganforge.recipes.parsing import parse_stored
 from ganforge.recipes.schema import Recipe
 from ganforge.recipes.tables import to_table
 from ganforge.spec.arrays import State
@@ -99,7 +99,7 @@ def check_same_recipe(folder: Path, recipe: Recipe, about: checkpoint.About, kin
         RunError: it is not; the differing fields are listed.
     """
     # Both by way of `parse`, so that a field that is new since the checkpoint has its default in both.
-    lines = differences(to_table(recipe), to_table(parse(about.recipe, kinds)))
+    lines = differences(to_table(recipe), to_table(parse_stored(about.recipe, kinds)))
     if lines:
         listed = "".join(f"\n    {line}" for line in lines)
         raise RunError(f"run {folder}: recipe.toml and the checkpoint's recipe differ:{listed}")

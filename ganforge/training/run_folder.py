@@ -1,6 +1,7 @@
 """The folder of a run and the recipe in it.
 
 runs/00003-frogs-torch/recipe.toml                the resolved recipe
+                       data.json                  what was found at --data
                        journal.jsonl              one line a logged step
                        samples/step-00000500.png  and real.png, real images in the same places
                        checkpoints/step-00012000/
@@ -17,7 +18,7 @@ from ganforge._io.locks import LOCK, alone, in_turn
 from ganforge._io.toml import read_toml
 from ganforge.backend.contract import Workers
 from ganforge.errors import RecipeError, RunError
-from ganforge.recipes.parsing import parse
+from ganforge.recipes.parsing import parse_stored
 from ganforge.recipes.schema import Recipe
 from ganforge.recipes.tables import to_table
 from ganforge.spec.kind_library import SHIPPED_KINDS
@@ -104,7 +105,7 @@ def read_recipe(folder: Path, kinds: Kinds = SHIPPED_KINDS) -> Recipe:
     if not folder.is_dir():
         raise RunError(f"there is no run at {folder}")
     try:
-        return parse(read_toml(path.read_text(encoding="utf-8")), kinds)
+        return parse_stored(read_toml(path.read_text(encoding="utf-8")), kinds)
     except FileNotFoundError as error:
         raise RunError(f"{folder} is not the folder of a run: it has no {RECIPE}") from error
     except (OSError, ValueError, RecipeError) as error:

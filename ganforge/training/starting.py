@@ -1,21 +1,27 @@
 """Training a recipe from its first step to its last."""
 
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ganforge._io.files import sweep
+from ganforge.data.contract import ImageSet
+from ganforge.data.memory import NAME, handed_over
 from ganforge.plugins.host import Host, default_host
 from ganforge.plugins.kinds import known_kinds
 from ganforge.recipes.reading import DEFAULT_RECIPE, read
 from ganforge.recipes.schema import Recipe
 from ganforge.training.backends import choose_backend, known_backend, on_device
+from ganforge.training.batches import check_last_batch
 from ganforge.training.callbacks import Listeners, listeners
-from ganforge.training.data_sets import OnProgress
+from ganforge.training.data_sets import OnProgress, account_of, record_account
 from ganforge.training.distributed import check_same_inputs, from_first, gather
 from ganforge.training.experiment import Experiment, decoded, resolve
+from ganforge.training.looking import FOLDER, look, open_at
 from ganforge.training.models import open_model
 from ganforge.training.observers.notebook import is_quiet
+from ganforge.training.provenance import made_with, record
 from ganforge.training.run import Run
 from ganforge.training.run_events import ask_plugins
 from ganforge.training.run_folder import check_folder_free, held, new_folder, write_recipe
@@ -23,9 +29,9 @@ from ganforge.training.train_run import train_run
 
 
 def train(
-    recipe: str | Path | Mapping[str, Any] | Recipe = DEFAULT_RECIPE,
+    recipe: str | Path | Mapping[str, Any] | Recipe | None = None,
     *,
-    data: str | Path | None = None,
+    data: Any = None,
     dataset: str | None = None,
     backend: str | None = None,
     steps: int | None = None,
@@ -46,8 +52,10 @@ def train(
     `run.interrupted` set.
 
     Args:
-        recipe: a name, the path of a TOML file, a recipe's table as a dict, or what `load_recipe` returns.
-        data: where the data set's images lie.
+        recipe: a name, the path of a TOML file, a recipe's table as a dict, or what `load_recipe` returns. By default
+            "digits", or for `data` a DCGAN at a size that fits them, by class where there are classes.
+        data: where the data set's images lie, or the images: an array (N, height, width, channels), `(images, labels)`,
+            or a data set of PyTorch, TensorFlow or Hugging Face; see `ganforge.data.as_image_set`.
         dataset: another data set; the recipe's options for its own are then dropped.
         backend: by default the recipe's, or the first whose framework is installed.
         steps: of the run.
@@ -69,9 +77,18 @@ def train(
     Raises:
         GanforgeError: anything of this is wrong; no folder has been made then.
     """
-    told, host = listeners(callbacks), default_host()
+    told, host, shows_nothing = listeners(callbacks), default_host(), is_quiet(quiet)
+    image_set = handed_over(data)
+    if image_set is not None:
+        data, dataset = None, NAME
+    if recipe is None and (data is not None or image_set is not None):
+        opened = open_at(data, dataset, overrides or {}, host) if image_set is None else image_set
+        found = look(opened, dataset or FOLDER)
+        recipe, dataset = found.table, found.dataset
+        if not shows_nothing:
+            print(found)
     given = read(
-        recipe,
+        recipe or DEFAULT_RECIPE,
         host,
         known_kinds(host),
         data=data,
@@ -86,20 +103,26 @@ def train(
         device=device,
     )
     return train_experiment(
-        plan(given, host), host, out=out, callbacks=told, quiet=is_quiet(quiet), on_progress=on_progress
+        plan(given, host, image_set=image_set),
+        host,
+        out=out,
+        callbacks=told,
+        quiet=shows_nothing,
+        on_progress=on_progress,
     )
 
 
-def plan(recipe: Recipe, host: Host, *, dry_run: bool = False) -> Experiment:
+def plan(recipe: Recipe, host: Host, *, dry_run: bool = False, image_set: ImageSet | None = None) -> Experiment:
     """The experiment that is to be trained, on its backend and together with the other workers, if any.
 
     dry_run: only to be looked at: its framework may be missing, and no worker is met.
+    image_set: images that a caller has handed over.
     """
     if dry_run:
-        return resolve(recipe, host, known_backend(recipe, host))
+        return resolve(recipe, host, known_backend(recipe, host), image_set=image_set)
     backend = choose_backend(recipe, host)
     workers = gather(backend, host)
-    return resolve(on_device(recipe, backend, workers), host, backend, workers)
+    return resolve(on_device(recipe, backend, workers), host, backend, workers, image_set)
 
 
 def train_experiment(
@@ -115,7 +138,12 @@ def train_experiment(
     workers, asked = experiment.workers, None if out is None else Path(out)
     if asked is not None:
         check_folder_free(asked)  # again below, but a full folder should not cost the time that decoding takes
+    assert experiment.image_set is not None, "resolve it with its data set"
+    account, lines = account_of(experiment.recipe, experiment.image_set)
+    if not quiet and workers.shard.rank == 0:
+        print("".join(f"data: {line}\n" for line in lines), end="", file=sys.stderr)
     experiment = decoded(experiment, on_progress)
+    check_last_batch(experiment.batches, experiment.steps)
     recipe = experiment.recipe
     model = open_model(experiment, experiment.gan.initial_state(recipe.run.seed))
     check_same_inputs(workers, recipe, experiment.images_hash, start=0)
@@ -127,5 +155,7 @@ def train_experiment(
             sweep(folder)
             check_folder_free(folder)  # another process may have trained in it between that look and this lock
             write_recipe(folder, recipe)
+            record(folder, made_with(experiment))
+            record_account(folder, account)
         train_run(run)
     return run

@@ -4,6 +4,7 @@ from dataclasses import replace
 from time import perf_counter
 
 from ganforge.training.distributed import wait_for_all
+from ganforge.training.fitting import fitting_batch_told
 from ganforge.training.loop import Schedule, train_steps
 from ganforge.training.run import Run
 from ganforge.training.run_events import RunEvents
@@ -17,6 +18,7 @@ def train_run(run: Run) -> None:
 
     Raises:
         RunError: training diverged, or a file could not be written.
+        OutOfMemoryError: a step needs more memory than there is.
     """
     settings = run.recipe.run
     schedule = Schedule(
@@ -33,7 +35,8 @@ def train_run(run: Run) -> None:
     try:
         with stop_request.listening():
             events.started()
-            done = train_steps(run.model.session, run.experiment.batches, schedule, events)
+            with fitting_batch_told(run.model.gan, settings.precision):
+                done = train_steps(run.model.session, run.experiment.batches, schedule, events)
             ended = True
             if done < run.stop:
                 run.interrupted, error = True, KeyboardInterrupt()

@@ -33,7 +33,12 @@ def find_source(path: Path | None) -> Path:
             return archive
     others = ", ".join(sorted(file.name for file in root.glob("*.tar*"))[:3])
     hint = f". Another archive is named itself: --data {root}/... ({others})" if others else ""
+    if any((root / name).exists() for name in _OF_CIFAR100):
+        hint += ". That is CIFAR-100, which is not read: save it as an .npz of images and labels, for --dataset folder"
     raise DataError(f"{root}: nothing of CIFAR-10 is there (looked for {_LOOKED_FOR}){hint}")
+
+
+_OF_CIFAR100 = ("train.bin", "fine_label_names.txt", "cifar-100-binary", "cifar-100-python")
 
 
 def read_batches(source: Path, split: Split) -> Iterator[tuple[str, bytes]]:

@@ -51,6 +51,7 @@ def _load(path: Path) -> tuple[Any, str]:
 
 
 def _function(network: Any, side: int) -> Callable[[Images], Array]:
+
     def features(images: Images) -> Array:
         return np.concatenate([batch(images[at : at + _BATCH]) for at in range(0, len(images), _BATCH)])
 

@@ -8,10 +8,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from ganforge.data import Pixels, existing_folder
+from ganforge.data import Pixels, existing_folder, read_idx
 from ganforge.errors import DataError
 from ganforge_mnist import Split
-from ganforge_mnist.idx import read_idx
 
 _PARTS: Mapping[Split, Sequence[str]] = {"train": ("train",), "test": ("t10k",), "both": ("train", "t10k")}
 _CLASSES = 10
@@ -88,7 +87,9 @@ def _find(folder: Path, names: Sequence[str]) -> list[Path]:
     found = [next((file for file in choice if file.is_file()), None) for choice in choices]
     missing = [name for name, file in zip(names, found, strict=True) if file is None]
     if missing:
-        raise DataError(f"{folder}: not found, with .gz or without: {', '.join(missing)}; {_SOURCES}")
+        others = sorted(file.name for file in folder.glob("*images*idx3*") if file.is_file())
+        hint = f"; {others[0]} is of another set, as EMNIST: --dataset folder reads it" if others else ""
+        raise DataError(f"{folder}: not found, with .gz or without: {', '.join(missing)}; {_SOURCES}{hint}")
     return [file for file in found if file is not None]
 
 

@@ -115,9 +115,9 @@ def test_an_update_hands_back_its_own_arrays_alone_and_changes_none() -> None:
     ops = SimpleNamespace(square=np.square, sqrt=np.sqrt, clip=np.clip)
     there = SimpleNamespace(ops=ops, fast=NO_FAST_FORMS, replicas=SingleProcess())
     gradients = {name: np.ones_like(array) for name, array in view.arrays(state).items() if name in view.trained}
-    moved = {name: array + 1.0 for name, array in view.arrays(state).items() if name not in view.trained}
+    moved = {view.names[name]: array + 1 for name, array in view.arrays(state).items() if name not in view.trained}
     changed = apply_update(there, gan, view, state, gradients, moved, Scale(0.1, 1.0))
     own = {*view.names.values(), *(name for names in view.slots.values() for name in names.values())}
     assert set(changed) == own
     assert all(np.array_equal(state[name], array) for name, array in before.items())
-    assert all(np.array_equal(changed[view.names[name]], array) for name, array in moved.items())
+    assert all(np.array_equal(changed[name], array) for name, array in moved.items())

@@ -23,15 +23,23 @@ CASES = [
     pytest.param((7, 7), (3, 3), (2, 2), ((3, 3), (3, 3)), id="margin-as-wide-as-the-kernel"),
     pytest.param((4, 4), (4, 4), (1, 1), ((0, 0), (0, 0)), id="one-window"),
     pytest.param((8, 8), (4, 4), (2, 1), ((1, 1), (1, 2)), id="two-strides"),
+    pytest.param((9, 9), (2, 2), (3, 3), ((0, 0), (0, 0)), id="gaps-between-windows"),
 ]
-FORMS = [None, *product((0, 10**9), (0, 10**9))]
-"""The plain form; and the CPU's, with bounds that force one form or another on every shape."""
+BOUNDS = [{"_FEW": few, "_MANY_OTHERWISE": many} for few, many in product((0, 10**9), (0, 10**9))]
+"""Of the CPU's module, which force one of its forms or another on every shape."""
+FORMS: dict[str, list[dict[str, int] | None]] = {
+    "torch": [None, *BOUNDS],
+    "tensorflow": [None, *BOUNDS],
+    "jax": [None, {}],
+}
+"""The plain form, None, and the CPU's."""
+LATER: dict[str, list[dict[str, int] | None]] = {"torch": [], "tensorflow": BOUNDS[:2], "jax": [None]}
+"""Those that the fast tier goes without, of a framework that compiles."""
 IN_FORMS = [
-    pytest.param(name, form, id=f"{name}-{form}", marks=[pytest.mark.slow] * (name != "torch" and form in FORMS[1:3]))
+    pytest.param(name, form, id=f"{name}-{number}", marks=[pytest.mark.slow] * (form in LATER[name]))
     for name in FRAMEWORKS
-    for form in FORMS
+    for number, form in enumerate(FORMS[name])
 ]
-"""Of a framework that compiles, the fast tier has the plain form, and the CPU's with all of its own and with none."""
 
 
 @pytest.fixture
@@ -40,13 +48,12 @@ def there(name: str) -> Framework:
 
 
 @pytest.fixture
-def operations(there: Framework, form: tuple[int, int] | None, monkeypatch: pytest.MonkeyPatch) -> Any:
+def operations(there: Framework, form: dict[str, int] | None, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Those that compute a convolution in one of the forms."""
     if form is None:
         return there.ops
-    few, many = form
-    monkeypatch.setattr(there.cpu, "_FEW", few)
-    monkeypatch.setattr(there.cpu, "_MANY_OTHERWISE", many)
+    for name, bound in form.items():
+        monkeypatch.setattr(there.cpu, name, bound)
     return there.tuned
 
 
@@ -62,6 +69,12 @@ def by_tensorflow(x: Any, kernel: Any, bias: Any, stride: Size, padding: Sides) 
     import tensorflow as tf
 
     return tf.nn.conv2d(tf.pad(x, [(0, 0), *padding, (0, 0)]), kernel, stride, "VALID") + bias
+
+
+def by_jax(x: Any, kernel: Any, bias: Any, stride: Size, padding: Sides) -> Any:
+    from jax import lax
+
+    return lax.conv_general_dilated(x, kernel, stride, padding, dimension_numbers=("NHWC", "HWIO", "NHWC")) + bias
 
 
 def back_by_torch(x: Any, kernel: Any, bias: Any, stride: Size, crop: Sides, size: Size) -> Any:
@@ -81,6 +94,20 @@ def back_by_tensorflow(x: Any, kernel: Any, bias: Any, stride: Size, crop: Sides
     return full[:, top : top + size[0], left : left + size[1]] + bias
 
 
+def back_by_jax(x: Any, kernel: Any, bias: Any, stride: Size, crop: Sides, size: Size) -> Any:
+    import jax
+
+    whole = [(n - 1) * step + width for n, step, width in zip(x.shape[1:3], stride, kernel.shape[:2], strict=True)]
+    wide = jax.ShapeDtypeStruct((x.shape[0], *whole, kernel.shape[2]), x.dtype)
+    (full,) = jax.linear_transpose(lambda y: by_jax(y, kernel, 0.0, stride, ((0, 0), (0, 0))), wide)(x)
+    (top, _), (left, _) = crop
+    return full[:, top : top + size[0], left : left + size[1]] + bias
+
+
+BY = {"torch": by_torch, "tensorflow": by_tensorflow, "jax": by_jax}
+BACK_BY = {"torch": back_by_torch, "tensorflow": back_by_tensorflow, "jax": back_by_jax}
+
+
 def arrays(there: Framework, *shapes: Sequence[int]) -> list[Any]:
     stream = np.random.default_rng(3)
     return [there.tensor(stream.normal(size=shape)) for shape in shapes]
@@ -93,12 +120,19 @@ def derived(there: Framework, function: Callable[..., Any], given: list[Any]) ->
     def total(x: Any) -> Any:
         return ops.sum_over(x, tuple(range(len(x.shape))))
 
-    def found(*given: Any) -> list[Any]:
+    def weighted(*given: Any) -> Any:
         y = function(*given)
-        weights = there.tensor(np.linspace(-1.0, 1.0, int(np.prod(y.shape))).reshape(tuple(y.shape)))
-        first = there.gradients(total(y * y * weights), list(given))
-        second = there.gradients(sum(total(ops.square(each)) for each in first), list(given))
-        return [y, *first, *second]
+        weights = np.linspace(-1.0, 1.0, int(np.prod(y.shape))).reshape(tuple(y.shape))
+        return total(y * y * there.tensor(weights))
+
+    def first(*given: Any) -> list[Any]:
+        return there.gradients(weighted, list(given))
+
+    def squared(*given: Any) -> Any:
+        return sum(total(ops.square(each)) for each in first(*given))
+
+    def found(*given: Any) -> list[Any]:
+        return [function(*given), *first(*given), *there.gradients(squared, list(given))]
 
     return there.call(found, *given)
 
@@ -116,7 +150,7 @@ def test_a_convolution_is_the_same_in_every_form(
     there: Framework, operations: Any, size: Size, kernel: Size, stride: Size, padding: Sides
 ) -> None:
     given = arrays(there, (2, *size, 3), (*kernel, 3, 4), (4,))
-    plain = by_torch if there.name == "torch" else by_tensorflow
+    plain = BY[there.name]
     agree(
         derived(there, lambda *given: operations.conv(*given, stride, padding), given),
         derived(there, lambda *given: plain(*given, stride, padding), given),
@@ -138,7 +172,7 @@ def test_a_transposed_convolution_is_the_same_in_every_form(
     down, across = ((low, reach - low - extent) for extent, reach, (low, _) in zip(size, whole, padding, strict=True))
     crop = down, across
     given = arrays(there, (2, *small, 4), (*kernel, 3, 4), (3,))
-    plain = back_by_torch if there.name == "torch" else back_by_tensorflow
+    plain = BACK_BY[there.name]
     agree(
         derived(there, lambda *given: operations.conv_transpose(*given, stride, crop, size), given),
         derived(there, lambda *given: plain(*given, stride, crop, size), given),
@@ -149,7 +183,7 @@ def test_a_transposed_convolution_is_the_same_in_every_form(
 def test_maps_of_one_position_are_a_matrix_product(there: Framework, operations: Any) -> None:
     given = arrays(there, (2, 1, 1, 5), (4, 4, 3, 5), (3,))
     sides = ((0, 0), (0, 0))
-    plain = back_by_torch if there.name == "torch" else back_by_tensorflow
+    plain = BACK_BY[there.name]
     agree(
         derived(there, lambda *given: operations.conv_transpose(*given, (1, 1), sides, (4, 4)), given),
         derived(there, lambda *given: plain(*given, (1, 1), sides, (4, 4)), given),

@@ -16,7 +16,7 @@ from ganforge.testing.tiny_gans import TINY, inputs
 jax = need("jax")
 
 import jax.numpy as jnp
-from ganforge_jax import devices
+from ganforge_jax import devices, plugin
 from ganforge_jax.runtime import open_session
 
 GAN = TINY["vectors"]
@@ -136,6 +136,14 @@ def test_without_jax_the_line_that_installs_it_is_said(monkeypatch: pytest.Monke
     monkeypatch.setitem(sys.modules, "jax", None)
     with pytest.raises(PluginError, match=r"backend 'jax' needs jax.*pip install 'ganforge\[jax\]'"):
         find_backend("jax", host)
+
+
+def test_a_jax_that_is_too_old_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    (entry,) = plugin.ganforge_backends()
+    monkeypatch.setattr(jax, "__version_info__", (0, 4, 30))
+    monkeypatch.setattr(jax, "__version__", "0.4.30")
+    with pytest.raises(PluginError, match=r"needs JAX 0.10.2 or newer, and 0.4.30 is installed; pip install --upgrade"):
+        entry.open(GAN, GAN.initial_state(0), "float32", "cpu")
 
 
 def test_plain_operations_go_the_same_way(monkeypatch: pytest.MonkeyPatch) -> None:

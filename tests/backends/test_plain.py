@@ -20,6 +20,9 @@ from ganforge.training.backends import find_backend
 
 SMALL: dict[str, Any] = {"image_size": [27, 24], "training": {"batch_size": 4}, "data": {"set": "digits"}}
 
+KEEPING = ("torch", "jax")
+"""Those that have the C library keep memory; TensorFlow has an allocator of its own."""
+
 
 @pytest.fixture(params=FRAMEWORKS)
 def name(request: pytest.FixtureRequest) -> str:
@@ -32,20 +35,20 @@ def test_plain_goes_without(name: str, value: str, monkeypatch: pytest.MonkeyPat
     plain = value == "1"
     monkeypatch.setenv("GANFORGE_PLAIN", value)
     tuned: list[bool] = []
-    if name == "torch":
-        monkeypatch.setattr("ganforge_torch.cpu.keep_freed_memory", lambda: tuned.append(True))
+    if name in KEEPING:
+        monkeypatch.setattr(f"ganforge_{name}.cpu.keep_freed_memory", lambda: tuned.append(True))
     runtime = open_session(name, TINY["labels"])._runtime
     assert (runtime.fast is NO_FAST_FORMS) == plain
     assert (runtime.ops.forms is import_module(f"ganforge_{name}.convolution").PLAIN) == plain
     assert (runtime.ops.forms is import_module(f"ganforge_{name}.cpu").TUNED) != plain
-    assert bool(tuned) == (name == "torch" and not plain)
+    assert bool(tuned) == (name in KEEPING and not plain)
 
 
 RECIPES = [entry.name for entry in shipped_recipes()]
-COMPILED = ("digits", "frogs")
-"""Those that the fast tier has of a framework that compiles every one."""
+FAST = {"torch": tuple(RECIPES), "tensorflow": ("digits", "frogs"), "jax": ("digits",)}
+"""Those that the fast tier has; two of the frameworks compile every one."""
 CASES = [
-    pytest.param(each, name, id=f"{each}-{name}", marks=[pytest.mark.slow] * (each != "torch" and name not in COMPILED))
+    pytest.param(each, name, id=f"{each}-{name}", marks=[pytest.mark.slow] * (name not in FAST[each]))
     for each in FRAMEWORKS
     for name in RECIPES
 ]

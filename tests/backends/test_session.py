@@ -2,12 +2,14 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from importlib import import_module
 from typing import Any
 
 import numpy as np
 import pytest
 from frameworks import FRAMEWORKS, need, open_session, same_bits
+from msgspec.structs import replace as changed
 
 from ganforge.backend.contract import Session
 from ganforge.errors import StateError
@@ -19,7 +21,7 @@ from ganforge.testing.tiny_gans import TINY, inputs, small_dcgan
 SEED = 5
 TRACED = ("odd-sizes", "paddings", "labels", "residuals", "wasserstein-gradient")
 """On which a framework that compiles is looked at here; tests/parity has it on all."""
-LEFT = {"torch": (), "tensorflow": ("odd-sizes", "paddings", "wasserstein-gradient")}
+LEFT = {"torch": (), "tensorflow": ("odd-sizes", "paddings", "wasserstein-gradient"), "jax": TRACED}
 """Those of the slow tier."""
 CASES = [
     pytest.param(framework, name, id=f"{framework}-{name}", marks=[pytest.mark.slow] * (name in LEFT[framework]))
@@ -37,6 +39,22 @@ def framework(request: pytest.FixtureRequest) -> str:
 def difference(a: Array, b: Array) -> float:
     assert a.shape == b.shape
     return float(np.max(np.abs(a - b), initial=0.0))
+
+
+@pytest.mark.parametrize("name", ["every-pass-moves", "every-pass-moves-joint"])
+def test_weights_do_not_depend_on_what_moves_running_values(framework: str, name: str) -> None:
+    gan = TINY[name]
+    own = replace(gan, protocol=changed(gan.protocol, running_values="own_updates", latents="fresh"))
+    every = replace(gan, protocol=changed(gan.protocol, latents="fresh"))
+    one, other = (open_session(framework, each) for each in (own, every))
+    for number in range(2):
+        one.step(inputs(own, SEED, number))
+        other.step(inputs(every, SEED, number))
+    state, moved = one.state(), other.state()
+    running = {name for name in state if name.endswith(("/mean", "/variance"))}
+    assert all(np.array_equal(state[name], moved[name]) for name in state.keys() - running)
+    assert running
+    assert not any(np.array_equal(state[name], moved[name]) for name in running)
 
 
 @pytest.mark.parametrize(("framework", "name"), CASES)
@@ -185,10 +203,13 @@ def test_only_a_step_changes_anything(framework: str) -> None:
     session.generate(fed.discriminator[0].latents, None, exact=True)
     session.trace("generator", fed.discriminator[0].latents, None, key=3)
     module = session.native("generator")
-    if framework == "torch":
-        module.train()(need("torch").zeros(2, 4, dtype=need("torch").float64))
-    else:
-        module(np.zeros((2, 4)), training=True)
+    match framework:
+        case "torch":
+            module.train()(need("torch").zeros(2, 4, dtype=need("torch").float64))
+        case "tensorflow":
+            module(np.zeros((2, 4)), training=True)
+        case "jax":
+            module.apply(module.params, np.zeros((2, 4), np.float32))
     assert same_bits(session.state(), before)
 
 
@@ -263,9 +284,14 @@ def test_a_framework_is_not_imported_to_be_listed(framework: str) -> None:
 @pytest.mark.parametrize("name", TINY)
 def test_a_gpu_takes_the_steps_that_the_cpu_takes(framework: str, name: str) -> None:
     module = need(framework)
-    if not (module.cuda.is_available() if framework == "torch" else module.config.list_logical_devices("GPU")):
+    seen = {
+        "torch": lambda: module.cuda.is_available(),
+        "tensorflow": lambda: module.config.list_logical_devices("GPU"),
+        "jax": lambda: [each for each in module.devices() if each.platform == "gpu"],
+    }
+    if not seen[framework]():
         pytest.skip(f"no GPU that {framework} can use")
-    gan, device = TINY[name], {"torch": "cuda", "tensorflow": "gpu"}[framework]
+    gan, device = TINY[name], {"torch": "cuda", "tensorflow": "gpu", "jax": "gpu"}[framework]
     cpu = open_session(framework, gan)
     gpu = import_module(f"ganforge_{framework}.runtime").open_session(gan, gan.initial_state(SEED), "float64", device)
     for number in range(2):

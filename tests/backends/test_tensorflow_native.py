@@ -36,7 +36,18 @@ def called(model: keras.Model, x: np.ndarray, labels: np.ndarray | None, **optio
 
 # Without those that are about losses and optimizers alone.
 @pytest.mark.parametrize(
-    "name", ["vectors", "kernel-5-even", "kernel-3-even", "odd-sizes", "paddings", "labels", "residuals", "dropouts"]
+    "name",
+    [
+        "vectors",
+        "kernel-5-even",
+        "kernel-3-even",
+        "odd-sizes",
+        "paddings",
+        "labels",
+        "residuals",
+        "dropouts",
+        "dropouts-scaled-at-inference",
+    ],
 )
 def test_both_networks_make_what_the_session_makes(name: str) -> None:
     gan = TINY[name]
@@ -46,6 +57,16 @@ def test_both_networks_make_what_the_session_makes(name: str) -> None:
     assert np.abs(made - pictures).max() < 1e-13
     logits = list(session.trace("discriminator", pictures, batch.labels).values())[-1]
     assert np.abs(called(session.native("discriminator"), pictures, batch.labels) - logits).max() < 1e-13
+
+
+def test_dropout_that_scales_at_inference_leaves_what_it_keeps_as_it_is() -> None:
+    gan = TINY["dropouts-scaled-at-inference"]
+    model = trained(gan).native("discriminator")
+    drop = next(index for index, layer in enumerate(model.layers) if "dropout" in layer.name)
+    x = np.random.default_rng(0).normal(size=(4, *model.layers[drop].output.shape[1:]))
+    kept = model.layers[drop + 1](model.layers[drop](x, training=True)).numpy()
+    assert 0 < np.count_nonzero(kept == 0.0) < x.size
+    assert np.abs(kept - x)[kept != 0.0].max() < 1e-15
 
 
 def test_in_training_it_normalises_as_the_session_does() -> None:

@@ -51,6 +51,15 @@ def test_keras_s_optimizers_take_other_steps_and_ours_take_the_definition_s(opti
     assert abs(float(weight.numpy()[0]) - expected) > 0.1 * abs(expected)
 
 
+def test_keras_s_adam_is_ours_with_epsilon_hat() -> None:
+    import keras
+
+    ours, _ = _moved(Adam(learning_rate=1e-2, epsilon=1e-4, beta1=0.9, epsilon_hat=True), 1e-4)
+    weight = keras.Variable(np.zeros(1), dtype="float64")
+    keras.optimizers.Adam(1e-2, epsilon=1e-4).apply([tf.constant([1e-4], tf.float64)], [weight])
+    assert ours == pytest.approx(float(weight.numpy()[0]), rel=1e-5)  # Keras has its powers of beta in float32
+
+
 def test_gradients_are_added_two_at_a_time() -> None:
     @tf.function
     def traced(x: tf.Tensor) -> list[tf.Tensor]:

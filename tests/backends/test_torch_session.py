@@ -1,5 +1,8 @@
 """What is torch's own in its session: float32 kernels, graphs, devices."""
 
+import inspect
+import subprocess
+import sys
 from dataclasses import replace
 from itertools import product
 
@@ -118,3 +121,57 @@ def test_an_unknown_device_names_those_that_exist(monkeypatch: pytest.MonkeyPatc
     assert devices.find("cpu", "float64").type == "cpu"
     with pytest.raises(PluginError, match="it has cuda:0, cuda:1, cpu, and auto"):
         devices.find("cuda:7", "float32")
+
+
+def _numeric_settings() -> list[object]:
+    try:
+        products = torch.get_float32_matmul_precision()
+    except RuntimeError as error:
+        products = str(error)
+    return [
+        products,
+        torch.backends.cuda.matmul.fp32_precision,
+        torch.backends.cudnn.conv.fp32_precision,
+        torch.backends.cudnn.deterministic,
+        torch.backends.cudnn.benchmark,
+        torch.are_deterministic_algorithms_enabled(),
+        torch.is_deterministic_algorithms_warn_only_enabled(),
+        torch.utils.deterministic.fill_uninitialized_memory,
+    ]
+
+
+@pytest.mark.parametrize(
+    "own",
+    [
+        "pass",
+        "torch.set_float32_matmul_precision('high')",
+        *(
+            pytest.param(own, marks=pytest.mark.slow)
+            for own in (
+                "torch.backends.fp32_precision = 'tf32'",
+                "torch.backends.cuda.matmul.allow_tf32 = True",
+                "torch.backends.cudnn.allow_tf32 = False",
+                "torch.backends.cudnn.benchmark = True",
+                "torch.use_deterministic_algorithms(True, warn_only=True)",
+            )
+        ),
+    ],
+)
+def test_float32_on_a_gpu_means_float32_whatever_the_process_has_set(own: str) -> None:
+    # In a process of its own, since torch has settings that cannot be taken back.
+    code = f"""
+import warnings
+import torch
+warnings.simplefilter("ignore")  # torch warns of its older settings
+from ganforge_torch import devices
+{inspect.getsource(_numeric_settings)}
+{own}
+before = _numeric_settings()
+with devices.repeatable(torch.device("cuda:0"), None):
+    within = _numeric_settings()
+    assert not torch.backends.cuda.matmul.allow_tf32  # raises where settings contradict each other, as products do
+assert within == ["highest", "ieee", "ieee", True, False, True, False, False], within
+assert _numeric_settings() == before, (_numeric_settings(), before)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr

@@ -38,9 +38,9 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_run_leaves_what_the_design_says(trained: Path) -> None:
     names = sorted(path.name for path in trained.iterdir())
     assert [name for name in names if not name.startswith("events.out.tfevents.")] == [
-        "checkpoints", "journal.jsonl", "recipe.toml", "samples",
+        "checkpoints", "data.json", "journal.jsonl", "provenance.jsonl", "recipe.toml", "samples",
     ]  # fmt: skip
-    assert len(names) == 5
+    assert len(names) == 7
     steps = [json.loads(line)["step"] for line in (trained / "journal.jsonl").read_text().splitlines()]
     assert steps == [2, 4, 6]
     grids = sorted(path.name for path in (trained / "samples").iterdir())
@@ -136,7 +136,7 @@ def test_data_info_and_preview(tmp_path: Path) -> None:
         (["sample", "nowhere", "--seeds", "3-1", "--out", "x.png"], 2, ["upwards"]),
         (["sample", "nowhere", "--seeds", "a", "--out", "x.png"], 2, ["'a'"]),
         (["sample", "nowhere", "--out", "x.png"], 1, ["no run at nowhere"]),
-        (["sample", "nowhere", "--out", "x.jpg"], 2, [".png or .npz"]),
+        (["sample", "nowhere", "--out", "x.gif"], 2, [".jpg", ".npz", "a folder"]),
         (["resume", "nowhere"], 1, ["no run at nowhere"]),
         (["data", "info", "flder"], 1, ["unknown data set 'flder'", "'folder'"]),
     ],

@@ -322,5 +322,5 @@ def test_meta_says_what_it_is(tmp_path: Path) -> None:
 
 def test_image_channels() -> None:
     assert image_channels(Counting(bad=frozenset({0, 1}))) == 1
-    with pytest.raises(DataError, match=r"(?s)none of the set's 2 pictures can be read:.*picture 0: "):
+    with pytest.raises(DataError, match=r"(?s)none of the set's 2 images can be read:.*picture 0: "):
         image_channels(Counting(count=2, bad=frozenset({0, 1})))

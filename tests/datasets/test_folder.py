@@ -6,10 +6,11 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pytest
-from ganforge_folder import Options, ganforge_datasets, open_folder
+from ganforge_folder import ganforge_datasets, open_folder
 from PIL import Image
 
 from ganforge.data.preparing import prepare
+from ganforge.data.reading_settings import OpenOptions as Options
 from ganforge.errors import DataError
 
 
@@ -104,7 +105,9 @@ def test_fingerprint_follows_the_files(tmp_path: Path) -> None:
 
 def test_an_empty_folder(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("no picture")
-    with pytest.raises(DataError, match=r"no file matches '\*\*/\*' and ends in \.bmp, .*\.webp"):
+    with pytest.raises(
+        DataError, match=r"no images; 1 left out \(\.txt files are no images: notes\.txt\); read are \.apng, .*\.webp"
+    ):
         open_folder(tmp_path, Options())
 
 
@@ -115,7 +118,7 @@ def test_a_wrong_path(tmp_path: Path) -> None:
         open_folder(tmp_path / "picturs", Options())
     with pytest.raises(DataError, match=r"no such folder .*\)$"):
         open_folder(tmp_path / "zzz" / "yyy", Options())
-    with pytest.raises(DataError, match="a file, where a folder is needed"):
+    with pytest.raises(DataError, match="no data that is known"):
         open_folder(tmp_path / "pictures" / "a.png", Options())
     with pytest.raises(DataError, match=r"--data PATH"):
         open_folder(None, Options())

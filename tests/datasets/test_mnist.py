@@ -10,11 +10,11 @@ import msgspec
 import numpy as np
 import pytest
 from ganforge_mnist import Options, ganforge_datasets, open_mnist
-from ganforge_mnist.idx import LIMIT_BYTES, read_idx
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ganforge.data.preparing import prepare
+from ganforge.data.readers.idx import LIMIT_BYTES, read_idx
 from ganforge.errors import DataError
 
 PICTURES = np.random.default_rng(0).integers(0, 256, (50, 28, 28), np.uint8)
@@ -90,9 +90,9 @@ def test_a_label_that_is_no_digit(folder: Path) -> None:
 BROKEN = {
     "wrong magic": (idx(PICTURES, magic=0x12345678), r"305419896 \(0x12345678\), not 2051"),
     "labels for pictures": (idx(LABELS), r"2049 \(0x00000801\), that of labels"),
-    "promises more": (idx(PICTURES, promised=60_000), "promises 60,000 pictures, it holds 50"),
+    "promises more": (idx(PICTURES, promised=60_000), "promises 60,000 images, it holds 50"),
     "promises 2^42 bytes": (struct.pack(">4I", 2051, 2**32 - 1, 32, 32), "promises 4,398,046,510,080 bytes"),
-    "bytes after": (idx(PICTURES) + b"x", "bytes after the 50 pictures"),
+    "bytes after": (idx(PICTURES) + b"x", "bytes after the 50 images"),
     "truncated gzip": (gzip.compress(idx(PICTURES))[:20_000], "cut short or damaged"),
     "damaged gzip": (gzip.compress(idx(PICTURES))[:-8] + bytes(8), "cut short or damaged"),
     "empty": (b"", "0 bytes are too few"),
@@ -159,7 +159,7 @@ class TestSharedData:
         ("name", "message"),
         [
             ("idx_wrong_magic.gz", "305419896 .0x12345678."),
-            ("idx_promises_more.gz", "60,000 pictures, it holds 50"),
+            ("idx_promises_more.gz", "60,000 images, it holds 50"),
             ("idx_truncated_gzip.gz", "cut short"),
         ],
     )

@@ -44,7 +44,7 @@ def test_every_command_line_runs(here: Path) -> None:
     for arguments in written:
         added = SMALL.get(arguments[0], [])
         if arguments[0] == "train":
-            added = [*added, "--set", "architecture.width=2" if "dcgan" in arguments else "width=2"]
+            added = [*added, "--set", "architecture.width=2" if {"dcgan", "--data"} & set(arguments) else "width=2"]
         if arguments[0] == "resume":
             steps += 1
             added = ["--steps", str(steps)]

@@ -205,11 +205,11 @@ def call(*arguments: str, code: int = 0) -> str:
 def test_the_commands(place: Path) -> None:
     ganforge.train("./r.toml", out="run")
     said = call("traverse", "run", "--dim", "0-1", "--dim", "2", "--seeds", "3,8", "--span", "-2,2", "--out", "a.png")
-    assert said == "a.png: 6 x 20 pictures, drawn after 10 steps\n"
+    assert said == "a.png: 6 x 20 images, drawn after 10 steps\n"
     said = call("traverse", "run", "--seeds", "3,8", "--labels", "0-2", "--out", "b.png")
-    assert said == "b.png: 2 x 3 pictures, drawn after 10 steps\n"
+    assert said == "b.png: 2 x 3 images, drawn after 10 steps\n"
     said = call("interpolate", "run", "--seeds", "3,8,21", "--labels", "0,1", "--steps", "4", "--out", "c.png")
-    assert said == "c.png: 4 x 4 pictures, drawn after 10 steps\n"
+    assert said == "c.png: 4 x 4 images, drawn after 10 steps\n"
     call("traverse", "run", "--dim", "0")  # into the run's folder, where nothing is said of a place
     call("interpolate", "run", "--seeds", "3,8")
     for name in ("a.png", "b.png", "c.png", "run/strips.png", "run/walk.png"):

@@ -124,3 +124,91 @@ def test_plan_settles_without_preparing(place: Path, monkeypatch: pytest.MonkeyP
     assert experiment.recipe.class_names == ("low", "middle", "high")
     assert experiment.gan.image_shape == (8, 8, 1)
     assert not (place / "runs").exists()
+
+
+# Drawing from latents ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("latents", "labels", "said"),
+    [
+        (np.zeros(3), [0], r"shape \(N, 3\), not \(3,\)"),
+        (np.zeros((2, 4)), [0, 1], r"shape \(N, 3\), not \(2, 4\)"),
+        (np.zeros((0, 3)), [], r"shape \(N, 3\), not \(0, 3\)"),
+        (np.full((1, 3), np.nan), [0], "must be finite"),
+        ("abc", [0], "array of numbers"),
+        (np.zeros((2, 3)), [0], "1 labels are given for 2 images"),
+        (np.zeros((1, 3)), [7], "there is no label 7"),
+        (np.zeros((1, 3)), [0.5], "whole numbers"),
+        (np.zeros((1, 3)), None, "needs a label"),
+    ],
+)
+def test_draw_checks_what_it_is_given(latents: Any, labels: Any, said: str, model: Model) -> None:
+    with pytest.raises(GanforgeError, match=said):
+        model.draw(latents, labels)
+
+
+def test_draw_takes_lists_and_gives_the_images_of_seeds(model: Model) -> None:
+    latents = ganforge.generation.latents_of(model.gan.protocol.latent, [4, 5])
+    assert (model.draw(latents.tolist(), [1, 2]) == model.sample(seeds=[4, 5], labels=[1, 2])).all()
+
+
+# One file ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_model_in_one_file(model: Model, place: Path) -> None:
+    path = model.save("some/where.safetensors")
+    loaded = ganforge.load(path)
+    assert (loaded.step, loaded.recipe) == (10, model.recipe)
+    assert states_equal(loaded.session.state(), model.session.state())
+    assert not any(name.startswith("optimizer/") for name in loaded.session.state())
+
+
+def test_a_file_without_the_discriminator_draws_the_same(model: Model, place: Path) -> None:
+    whole, slim = model.save("whole.safetensors"), model.save("slim.safetensors", discriminator=False)
+    assert slim.stat().st_size < whole.stat().st_size
+    assert (ganforge.load(slim).sample(4) == model.sample(4)).all()
+
+
+def test_a_file_of_another_kind_or_a_damaged_one(model: Model, place: Path) -> None:
+    with pytest.raises(GanforgeError, match=r"ends in \.safetensors"):
+        model.save("model.pt")
+    path = model.save("model.safetensors")
+    content = path.read_bytes()
+    for wrong in (b"", content[:100], b"\xff" * 64, content[:-10], content.replace(b"ganforge", b"ganfogre")):
+        path.write_bytes(wrong)
+        with pytest.raises(GanforgeError, match="is not a model that ganforge saved, or is damaged"):
+            ganforge.load(path)
+    path.write_bytes(content.replace(b'\\"format\\": 1', b'\\"format\\": 7'))
+    with pytest.raises(GanforgeError, match="has format 7"):
+        ganforge.load(path)
+
+
+def test_loading_a_run_reads_no_array_of_the_optimizers(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    import safetensors
+
+    read: list[str] = []
+    whole = safetensors.safe_open
+
+    class Watching:
+        def __init__(self, *arguments: Any) -> None:
+            self.inner = whole(*arguments)
+
+        def __enter__(self) -> Any:
+            self.inner.__enter__()
+            return self
+
+        def __exit__(self, *error: Any) -> None:
+            self.inner.__exit__(*error)
+
+        def keys(self) -> Any:
+            return self.inner.keys()
+
+        def get_tensor(self, name: str) -> Any:
+            read.append(name)
+            return self.inner.get_tensor(name)
+
+    monkeypatch.setattr(safetensors, "safe_open", Watching)
+    ganforge.load("run")
+    assert read
+    assert not [name for name in read if name.startswith("optimizer/")]

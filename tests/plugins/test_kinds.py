@@ -422,11 +422,11 @@ def test_a_module_of_torch_runs_them_and_moves_their_state(tmp_path: Path) -> No
     again = torch.load(tmp_path / "native.pt", weights_only=False)
     assert torch.equal(again(z, y), native(z, y))
     names = {name for name, _ in native.named_parameters()}
-    assert {"03_level.scale", "04_beside.l00_level_scale", "04_beside.r00_label_scale_table"} < names
-    assert {"03_level.level", "04_beside.l00_level_level"} == {name for name, _ in native.named_buffers()}
-    before = native.get_buffer("03_level.level").clone()
+    assert {"level_03.scale", "beside_04.l00_level_scale", "beside_04.r00_label_scale_table"} < names
+    assert {"level_03.level", "beside_04.l00_level_level"} == {name for name, _ in native.named_buffers()}
+    before = native.get_buffer("level_03.level").clone()
     native.train()(z, y).sum().backward()
-    assert not torch.equal(native.get_buffer("03_level.level"), before)
+    assert not torch.equal(native.get_buffer("level_03.level"), before)
     assert all(each.grad is not None for each in native.parameters())
 
 

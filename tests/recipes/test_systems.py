@@ -117,8 +117,9 @@ SETTINGS: dict[str, dict[str, Any]] = {
 SETTINGS["cgan-mnist"] = SETTINGS["carpedm20"]
 
 
-def adam(rate: float, beta1: float, **player: Any) -> Player:
-    return Player(optimizer=Adam(learning_rate=rate, beta1=beta1, beta2=0.999, epsilon=1e-8), **player)
+def adam(rate: float, beta1: float, *, hat: bool, **player: Any) -> Player:
+    optimizer = Adam(learning_rate=rate, beta1=beta1, beta2=0.999, epsilon=1e-8, epsilon_hat=hat)
+    return Player(optimizer=optimizer, **player)
 
 
 def rmsprop(rate: float) -> Player:
@@ -130,8 +131,8 @@ TRAINING = {
     "faces": Protocol(
         batch_size=64,
         latent=UNIFORM,
-        discriminator=adam(5e-5, 0.5),
-        generator=adam(5e-5, 0.5),
+        discriminator=adam(5e-5, 0.5, hat=True),
+        generator=adam(5e-5, 0.5, hat=True),
         order="sequential",
     ),
     "frogs": Protocol(
@@ -148,23 +149,26 @@ TRAINING = {
         batch_size=128,
         latent=Latent(size=100),
         loss=LossChoice(name="bce", discriminator_scale=0.5),
-        discriminator=adam(2e-4, 0.5),
-        generator=adam(2e-4, 0.5),
+        discriminator=adam(2e-4, 0.5, hat=False),
+        generator=adam(2e-4, 0.5, hat=False),
         order="sequential",
+        keep_last=True,
+        running_values="every_pass",
     ),
     "anime": Protocol(
         batch_size=100,
         latent=Latent(size=72, distribution="uniform", low=0.0, high=1.0),
         loss=LossChoice(name="softmax"),
-        discriminator=adam(2e-4, 0.8),
-        generator=adam(2e-4, 0.8),
+        discriminator=adam(2e-4, 0.8, hat=True),
+        generator=adam(2e-4, 0.8, hat=True),
     ),
     "carpedm20": Protocol(
         batch_size=64,
         latent=UNIFORM,
-        discriminator=adam(2e-4, 0.5),
-        generator=adam(2e-4, 0.5, updates=2),
+        discriminator=adam(2e-4, 0.5, hat=True),
+        generator=adam(2e-4, 0.5, hat=True, updates=2),
         latents="shared",
+        running_values="every_pass",
     ),
 }
 TRAINING["cgan-mnist"] = replace(TRAINING["carpedm20"], average=Average(decay=0.995))
@@ -189,8 +193,9 @@ def test_the_settings_of_every_layer(name: str) -> None:
                 assert layer.scale_init == (Normal(mean=1.0, std=0.02) if name == "celeba" else ONES)
             case LeakyRelu(slope=slope):
                 assert slope == expected["slope"]
-            case Dropout(rate=rate):
+            case Dropout(rate=rate, scale_at=scale_at):
                 assert rate == expected["dropout"]
+                assert scale_at == ("inference" if name == "anime" else "training")
             case Dense() | Conv() | ConvTranspose() as layer:
                 kinds = {Dense: "dense", Conv: "conv", ConvTranspose: "transposed"}
                 assert layer.kernel_init == expected[kinds[type(layer)]]

@@ -38,6 +38,12 @@ def test_adams_first_update() -> None:
     assert isclose(found.root, sqrt(0.001), rel_tol=1e-12)
 
 
+def test_adams_scale_with_epsilon_hat_has_its_root_in_the_rate() -> None:
+    found = Adam(learning_rate=2e-4, beta1=0.5, beta2=0.999, epsilon_hat=True).scale(0)
+    assert isclose(found.rate, 4e-4 * sqrt(0.001), rel_tol=1e-12)
+    assert found.root == 1.0
+
+
 @pytest.mark.parametrize(
     "optimizer", [RMSprop(learning_rate=0.01, rate_decay=0.5), SGD(learning_rate=0.01, rate_decay=0.5)], ids=repr
 )

@@ -17,8 +17,8 @@ from ganforge.spec.gan import Gan
 
 WITHOUT = frozenset(filter(None, os.environ.get("GANFORGE_TEST_WITHOUT", "").split(",")))
 """Modules that may be missing: GANFORGE_TEST_WITHOUT=tensorflow,cv2. What needs them is skipped."""
-FRAMEWORKS = tuple(name for name in ("torch", "tensorflow") if name not in WITHOUT)
-"""Those that the tests of several frameworks are for. JAX has files of its own."""
+FRAMEWORKS = tuple(name for name in ("torch", "tensorflow", "jax") if name not in WITHOUT)
+"""Those that the tests of several frameworks are for."""
 
 
 def need(module: str) -> ModuleType:
@@ -54,8 +54,8 @@ class Framework:
     """The same with the CPU's forms."""
     tensor: Callable[[Any], Any]
     key: Callable[[int], Any]
-    gradients: Callable[[Any, list[Any]], list[Any]]
-    """`gradients(scalar, leaves)`, themselves differentiable; of what `tensor` made, inside `compiled`."""
+    gradients: Callable[[Callable[..., Any], list[Any]], list[Any]]
+    """`gradients(function, leaves)` of a scalar `function(*leaves)`, themselves differentiable; inside `compiled`."""
     compiled: Callable[[Callable[..., Any]], Callable[..., Any]]
     """A function of tensors, in which derivatives may be taken, that hands out NumPy arrays."""
 
@@ -68,7 +68,7 @@ def framework(name: str) -> Framework:
     """The framework of that name."""
     need(name)
     modules = {each: import_module(f"ganforge_{name}.{each}") for each in ("ops", "cpu", "fast")}
-    kind = {"torch": "TorchOps", "tensorflow": "TensorFlowOps"}[name]
+    kind = {"torch": "TorchOps", "tensorflow": "TensorFlowOps", "jax": "JaxOps"}[name]
     make = getattr(modules["ops"], kind)
     alone = SingleProcess()
     return Framework(
@@ -77,7 +77,7 @@ def framework(name: str) -> Framework:
         fast=modules["fast"],
         ops=make(replicas=alone),
         tuned=make(replicas=alone, forms=modules["cpu"].TUNED),
-        **(_torch() if name == "torch" else _tensorflow()),
+        **{"torch": _torch, "tensorflow": _tensorflow, "jax": _jax}[name](),
     )
 
 
@@ -91,8 +91,8 @@ def _torch() -> dict[str, Any]:
         made = torch.tensor(np.asarray(array))
         return made.requires_grad_() if made.is_floating_point() else made
 
-    def gradients(scalar: torch.Tensor, leaves: list[torch.Tensor]) -> list[torch.Tensor]:
-        return list(torch.autograd.grad(scalar, leaves, create_graph=True))
+    def gradients(function: Callable[..., torch.Tensor], leaves: list[torch.Tensor]) -> list[torch.Tensor]:
+        return list(torch.autograd.grad(function(*leaves), leaves, create_graph=True))
 
     return {"tensor": tensor, "key": int, "gradients": gradients, "compiled": compiled}
 
@@ -107,7 +107,32 @@ def _tensorflow() -> dict[str, Any]:
     return {
         "tensor": tf.constant,
         "key": lambda key: tf.constant(key & 0xFFFFFFFF, tf.uint32),
-        "gradients": tf.gradients,
+        "gradients": lambda function, leaves: tf.gradients(function(*leaves), leaves),
+        "compiled": compiled,
+    }
+
+
+def _jax() -> dict[str, Any]:
+    import jax
+    import jax.numpy as jnp
+
+    def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+        traced = jax.jit(function)
+
+        def call(*given: Any) -> Any:
+            with jax.enable_x64(True):
+                return _arrays(traced(*given), np.asarray)
+
+        return call
+
+    def tensor(array: Any) -> jax.Array:
+        with jax.enable_x64(True):
+            return jnp.asarray(array)
+
+    return {
+        "tensor": tensor,
+        "key": lambda key: jnp.uint32(key & 0xFFFFFFFF),
+        "gradients": lambda function, leaves: jax.grad(function, range(len(leaves)))(*leaves),
         "compiled": compiled,
     }
 

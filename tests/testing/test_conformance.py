@@ -56,6 +56,7 @@ def test_the_reference_keeps_its_own_contract():
         ("momentum-swapped", "kernel-3-even", "running values after one step"),
         ("running-variance-biased", "kernel-3-even", "batch_norm/variance"),
         ("slope-0.3", "kernel-3-even", "leaky_relu"),
+        ("transposed-kernel-flipped", "kernel-5-even", "conv_transpose"),
     ],
 )
 @pytest.mark.parametrize("precision", ["float64", "float32"])
@@ -66,6 +67,14 @@ def test_a_wrong_backend_is_caught_and_named(trap, gan, where, precision):
     assert f"trap {trap}," in message
     assert where in message
     assert message.count("(trap ") == 1
+
+
+def test_a_variance_by_squares_is_caught_and_named():
+    """Which is near enough wherever a mean is not far from zero, so one GAN has such a channel."""
+    entry = trapped(next(each for each in TRAPS if each.name == "variance-by-squares"))
+    message = findings(entry, gans={"far-mean": TINY["far-mean"]}, precisions=["float64"])
+    assert "trap variance-by-squares," in message
+    assert "batch_norm" in message
 
 
 @pytest.fixture

@@ -28,6 +28,14 @@ def test_adam_is_algorithm_1():
     assert walk(optimizer, [2, 1]) == pytest.approx([first, second], rel=1e-15)
 
 
+def test_adam_with_epsilon_hat_adds_it_to_the_uncorrected_root():
+    # The end of section 2. Step 1: m = 1, v = 1; step 2, gradient 1: m = 1, v = 1.
+    first = 1 - 0.1 * sqrt(0.25) / 0.5 * 1 / (1 + 0.01)
+    second = first - 0.1 * sqrt(0.4375) / 0.75 * 1 / (1 + 0.01)
+    optimizer = Adam(learning_rate=0.1, beta1=0.5, beta2=0.75, epsilon=0.01, epsilon_hat=True)
+    assert walk(optimizer, [2, 1]) == pytest.approx([first, second], rel=1e-15)
+
+
 def test_rmsprop_with_epsilon_on_either_side_of_the_root():
     # v = .25 * 16 = 4, then .75 * 4 + .25 * 4 = 4.
     outside = RMSprop(learning_rate=0.1, rho=0.75, epsilon=0.5)

@@ -198,8 +198,9 @@ def test_a_recipe_as_a_dict(place: Path) -> None:
 
 
 def test_the_python_face_shows_its_names() -> None:
-    classes, functions = ["GanforgeError", "Model", "Recipe", "Run"], ["build", "evaluate", "hookimpl", "load"]
-    assert dir(ganforge) == [*classes, *functions, "load_recipe", "resume", "train"]
+    classes, rooms = ["GanforgeError", "Model", "Recipe", "Run"], ["generation", "spec"]
+    functions = ["build", "evaluate", "hookimpl", "load", "load_recipe", "register", "resume", "train"]
+    assert dir(ganforge) == [*classes, *sorted([*functions, *rooms])]
     page = pydoc.render_doc(ganforge, renderer=pydoc.plaintext)
     assert all(f"    {name}(" in page for name in ("build", "evaluate", "load", "load_recipe", "resume", "train"))
 

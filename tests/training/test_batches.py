@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 from msgspec.structs import replace as changed
 
 from ganforge.backend.contract import Shard, StepInputs
+from ganforge.errors import RunError
 from ganforge.spec import random_streams
 from ganforge.spec.optimizers import SGD, Adam
 from ganforge.spec.protocol import Average, Latent, PenaltyChoice, Player, TargetChoice
 from ganforge.training import batches
-from ganforge.training.batches import Batches, batch_indices, draw_latents, draw_step, draw_steps
+from ganforge.training.batches import Batches, batch_indices, check_last_batch, draw_latents, draw_step, draw_steps
 
 IMAGES = np.arange(10, dtype=np.uint8)[:, None, None, None] * np.ones((1, 2, 2, 1), np.uint8)
 LABELS = np.arange(10, dtype=np.int64) % 3
@@ -262,3 +263,56 @@ def test_steps_of_large_pictures_are_drawn_one_by_one(monkeypatch: pytest.Monkey
         drawn.clear()
         next(draw_steps(Batches(gan=gan, images=IMAGES, labels=None, seed=4), range(5, 9)))
         assert drawn == expected
+
+
+# The last batch of an epoch -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("shuffled", [True, False])
+def test_a_kept_last_batch_holds_what_an_epoch_leaves_over(shuffled: bool) -> None:
+    found = [batch_indices(10, 4, number, seed=5, shuffled=shuffled, keep_last=True) for number in range(6)]
+    assert [len(each) for each in found] == [4, 4, 2, 4, 4, 2]
+    assert sorted(np.concatenate(found[:3])) == sorted(np.concatenate(found[3:])) == list(range(10))
+    even = [batch_indices(8, 4, number, seed=5, shuffled=shuffled, keep_last=True) for number in range(3)]
+    assert [len(each) for each in even] == [4, 4, 4]
+
+
+def test_a_smaller_batch_is_fed_the_first_rows_of_what_is_drawn_for_a_whole_one() -> None:
+    noisy = {"batch_size": 4, "targets": TargetChoice(noise=0.1), "penalty": PENALTY, "latents": "fresh"}
+    smaller, whole = step_of(2, keep_last=True, **noisy), step_of(2, **noisy)
+    for each, other in ((smaller.discriminator[0], whole.discriminator[0]), (smaller.generator[0], whole.generator[0])):
+        assert len(each.images) == 2
+        for name in {"latents", "real_targets", "fake_targets", "interpolation", "targets"} & vars(each).keys():
+            assert np.array_equal(getattr(each, name), getattr(other, name)[:2]), name
+        assert each.key == other.key
+        assert each.scale == other.scale
+
+
+def test_the_generators_updates_have_as_many_rows_as_the_discriminators_last_one() -> None:
+    players = {"discriminator": Player(updates=2), "generator": Player(updates=2)}
+    found = [step_of(number, batch_size=4, keep_last=True, latents="fresh", **players) for number in range(3)]
+    assert [[len(each.images) for each in step.discriminator] for step in found] == [[4, 4], [2, 4], [4, 2]]
+    assert [[len(each.latents) for each in step.generator] for step in found] == [[4, 4], [4, 4], [2, 2]]
+
+
+@pytest.mark.parametrize(
+    ("pictures", "keep_last", "count", "refused"),
+    [
+        (13, True, 1, "13 pictures has 1: generator layer 01_batch_norm would be a batch norm over one value"),
+        (14, True, 2, "14 pictures has 2, which several processes do not share; take another --batch-size"),
+        (14, True, 1, None),
+        (16, True, 2, None),
+        (13, False, 2, None),
+    ],
+)
+def test_what_last_batches_cannot_be_trained_on(
+    pictures: int, keep_last: bool, count: int, refused: str | None
+) -> None:
+    gan, images = tiny_gan(batch_size=4, keep_last=keep_last), np.zeros((pictures, 2, 2, 1), np.uint8)
+    made = Batches(gan=gan, images=images, labels=None, seed=0, shard=Shard(rank=0, count=count))
+    check_last_batch(made, 3)  # which do not come to it
+    if refused is None:
+        check_last_batch(made, 4)
+    else:
+        with pytest.raises(RunError, match=refused):
+            check_last_batch(made, 4)

@@ -96,7 +96,7 @@ def test_the_command() -> None:
     settings = ["--backend", "torch", "--batch-size", "4", "--set", "width=2", "--seconds", "0"]
     told = CliRunner().invoke(cli, ["bench", *settings])
     assert told.exit_code == 0
-    assert "digits with torch in float32" in told.stdout
+    assert "digits with torch on cpu in float32" in told.stdout
     data = json.loads(CliRunner().invoke(cli, ["bench", *settings, "--json"]).stdout)
     assert data["batch_size"] == 4
     assert data["images_per_second"] > 0.0

@@ -262,6 +262,11 @@ def test_steps_in_all(run: dict[str, int], updates: int, expected: int) -> None:
     assert steps_in_all(given, 10) == expected
 
 
+def test_epochs_of_which_the_last_batch_is_kept_have_one_step_more() -> None:
+    given = recipe(run={"epochs": 3}, training={"batch_size": 4, "keep_last": True})
+    assert [steps_in_all(given, pictures) for pictures in (8, 9, 10, 12)] == [6, 9, 9, 9]
+
+
 @pytest.mark.parametrize("run", [{}, {"steps": 5}])
 def test_fewer_pictures_than_a_batch(run: dict[str, int]) -> None:
     with pytest.raises(DataError, match="'stripes': 3, fewer than a batch of 4; take --batch-size 3 or less"):

@@ -1,6 +1,6 @@
 """The loop against a session that shows what it was fed: order, schedule, stopping, divergence, going on."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -9,6 +9,7 @@ from fakes import FakeSession, fed_from, states_equal, tiny_gan
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from loops import Told, schedule
+from msgspec.structs import replace as changed
 
 from ganforge.errors import RunError
 from ganforge.spec.arrays import State
@@ -235,18 +236,20 @@ BUSY = tiny_gan(
     generator=Player(updates=3),
     targets=TargetChoice(flip=0.2, noise=0.1),
 )
+KEPT = replace(BUSY, protocol=changed(BUSY.protocol, keep_last=True))
 
 
 @settings(deadline=None, max_examples=30)
 @given(st.integers(1, 12), st.lists(st.integers(1, 12), max_size=3))
-def test_a_run_that_was_stopped_ends_as_one_that_was_not(stop: int, pauses: list[int]) -> None:
+@pytest.mark.parametrize("gan", [BUSY, KEPT], ids=["busy", "kept"])
+def test_a_run_that_was_stopped_ends_as_one_that_was_not(gan: Gan, stop: int, pauses: list[int]) -> None:
     """Bit for bit; every session but the first begins from nothing but the state and the number of steps done."""
-    whole = opened(BUSY)
-    train_steps(whole, fed_from(BUSY, IMAGES), schedule(stop), Told())
-    state, done = BUSY.initial_state(0), 0
+    whole = opened(gan)
+    train_steps(whole, fed_from(gan, IMAGES), schedule(stop), Told())
+    state, done = gan.initial_state(0), 0
     for pause in [*sorted(pauses), stop]:
-        session = opened(BUSY, state)
-        done = train_steps(session, fed_from(BUSY, IMAGES), schedule(min(pause, stop), start=done), Told())
+        session = opened(gan, state)
+        done = train_steps(session, fed_from(gan, IMAGES), schedule(min(pause, stop), start=done), Told())
         state = session.state()
     assert done == stop
     assert states_equal(state, whole.state())

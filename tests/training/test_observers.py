@@ -24,7 +24,7 @@ class FakeRun:
     saved: int = 0
     stop: int = 10
     seconds: float = 1.25
-    batch_images: int = 8
+    images_taken: int = 16
     epoch: float = 0.5
     quiet: bool = False
     data: Any = field(default_factory=lambda: SimpleNamespace(images=np.zeros((5, 8, 8, 1), np.uint8), skipped=()))

@@ -76,8 +76,18 @@ def test_a_run_gives_pictures_as_its_model_does() -> None:
 def test_counts() -> None:
     run = run_in(Path(), core_host()[0])
     run.step = 5
-    assert run.batch_images == 4
+    assert run.images_taken == 20
     assert run.epoch == 2.5  # of two batches each: the two pictures left over are dropped
+
+
+def test_counts_where_the_last_batch_is_kept() -> None:
+    run = run_in(Path(), core_host()[0])
+    training = msgspec.structs.replace(run.recipe.training, keep_last=True)
+    run.experiment = replace(run.experiment, recipe=msgspec.structs.replace(run.recipe, training=training))
+    counted = []
+    for run.step in range(5):
+        counted.append((run.images_taken, round(run.epoch, 3)))
+    assert counted == [(0, 0.0), (4, 0.333), (8, 0.667), (10, 1.0), (14, 1.333)]
 
 
 def test_epochs_are_told_with_their_means_and_end_at_a_whole_one(tmp_path: Path) -> None:

@@ -24,7 +24,8 @@ KINKS = frozenset({"at-zero", "at-the-margin"})
 
 def inputs(gan: Gan, seed: int, step: int) -> StepInputs:
     """What step `step` of `gan` is fed: noise for pictures."""
-    count = 4 * gan.protocol.batch_size
+    batch = gan.protocol.batch_size
+    count = batch + batch // 2 if gan.protocol.keep_last else 4 * batch  # so that every second batch is a smaller one
     stream = random_streams.generator(seed, "tiny")
     images = stream.integers(0, 256, (count, *gan.image_shape)).astype("uint8")
     labels = stream.integers(0, gan.classes, count) if gan.classes else None

@@ -170,4 +170,23 @@ LAYERS: dict[str, Gan] = {
         batches="joint",
         targets=TargetChoice(real=0.9, noise=0.2, flip=0.2),
     ),
+    "dropouts-scaled-at-inference": gan(
+        (
+            dense(units=8),
+            Dropout(rate=0.25, scale_at="inference"),
+            Relu(),
+            Reshape(shape=(2, 2, 2)),
+            spread(filters=2, kernel=4, stride=2),
+            Tanh(),
+        ),
+        (
+            conv(filters=3, kernel=3, stride=2),
+            norm(),
+            LEAKY,
+            Dropout(rate=0.4, scale_at="inference"),
+            Flatten(),
+            *ONE,
+        ),
+        (4, 4, 2),
+    ),
 }

@@ -38,6 +38,13 @@ TRAINING: dict[str, Gan] = {
             Adam(learning_rate=1e-3, beta1=0.0, rate_decay=0.3),
         ),
     ),
+    "adam-epsilon-hat": gan(
+        *SMALL,
+        **players(
+            Adam(learning_rate=1e-3, beta1=0.9, epsilon=1e-3, epsilon_hat=True, clip=0.05),
+            Adam(learning_rate=1e-3, beta1=0.0, epsilon_hat=True, rate_decay=0.3),
+        ),
+    ),
     # Orders of updates
     "many-updates": gan(
         *SMALL,
@@ -45,6 +52,22 @@ TRAINING: dict[str, Gan] = {
         generator=Player(updates=2),
         latents="shared",
         average=Average(decay=0.9),
+    ),
+    "every-pass-moves": gan(
+        *SMALL,
+        loss="relativistic",  # whose generator's update judges real pictures too
+        running_values="every_pass",
+        discriminator=Player(updates=2),
+        generator=Player(updates=2),
+        latents="shared",
+    ),
+    "every-pass-moves-joint": gan(*SMALL, penalty="r1", running_values="every_pass", batches="joint"),
+    "last-batch": gan(
+        *SMALL,
+        keep_last=True,
+        penalty="gradient",
+        targets=TargetChoice(real=0.9, noise=0.1, flip=0.2),
+        discriminator=Player(updates=2),
     ),
     "shared-average": gan(
         *SMALL,

@@ -2,12 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 import numpy
 
-from ganforge.spec.layers import BatchNorm, Conv, ConvTranspose, Dense, Elu, LeakyRelu
+from ganforge.spec.layers import BatchNorm, Conv, ConvTranspose, Dense, Dropout, Elu, LeakyRelu
 from ganforge.spec.layers.contract import Layer, Node
 from ganforge.spec.ops import Sides
 from ganforge.testing.definitions import dropout_mask
@@ -53,6 +53,11 @@ def _variance_by_squares(x: Tensor, mean: Tensor) -> Tensor:
 
 def _variance_unbiased(x: Tensor, mean: Tensor) -> Tensor:
     return np.sum((x - mean) ** 2, axis=tuple(range(x.ndim - 1))) / (x.size // x.shape[-1] - 1)
+
+
+def _other_factors(layer: Dropout) -> tuple[float, float]:
+    other: Literal["training", "inference"] = "training" if layer.scale_at == "inference" else "inference"
+    return Semantics().dropout_factors(msgspec.structs.replace(layer, scale_at=other))
 
 
 def _kept_channels_first(key: int, number: int, shape: tuple[int, ...], rate: float) -> Any:
@@ -219,9 +224,16 @@ LAYER_TRAPS = (
     Trap(
         name="dropout-unscaled",
         number=18,
-        what="what dropout keeps does not grow by 1 / (1 - rate)",
-        remedy="divide by 1 - rate in training, do nothing otherwise",
-        semantics=Semantics(growth=lambda rate: 1.0),
+        what="dropout scales nothing, in training or otherwise",
+        remedy="divide what is kept by 1 - rate in training, or, as scale_at says, multiply by it otherwise",
+        semantics=Semantics(dropout_factors=lambda layer: (1.0, 1.0)),
+    ),
+    Trap(
+        name="dropout-scale-exchanged",
+        number=18,
+        what="dropout scales in training where it should otherwise, as Paddle's default does, or the reverse",
+        remedy="follow scale_at",
+        semantics=Semantics(dropout_factors=_other_factors),
     ),
     Trap(
         name="dropout-channels-first",

@@ -1,13 +1,15 @@
 """Wrong forms of training: pixels, losses, optimizers, the order of passes, averages."""
 
 from collections.abc import Callable
+from dataclasses import replace
+from itertools import count
 from math import sqrt
 from typing import Any
 
 import msgspec
 import numpy
 
-from ganforge.backend.contract import FAKE_PASS, GENERATOR_PASS, PENALTY_PASS
+from ganforge.backend.contract import FAKE_PASS, GENERATOR_PASS, PENALTY_PASS, StepInputs
 from ganforge.spec.arrays import Array, Images, State
 from ganforge.spec.optimizers import SGD, Adam, Optimizer, RMSprop, Scale
 from ganforge.spec.protocol import Protocol
@@ -49,6 +51,16 @@ def _formula(kind: type, change: Callable[..., tuple[Array, State]]) -> Semantic
 def _adam_epsilon_hat(optimizer: Any, weights: Array, g: Array, slots: State, scale: Scale) -> tuple[Array, State]:
     hat = msgspec.structs.replace(optimizer, epsilon=optimizer.epsilon / scale.root)
     return optimizers.update(hat, weights, g, slots, scale)
+
+
+def _adam_epsilon_corrected(
+    optimizer: Any, weights: Array, g: Array, slots: State, scale: Scale
+) -> tuple[Array, State]:
+    if not optimizer.epsilon_hat:
+        return optimizers.update(optimizer, weights, g, slots, scale)
+    done = next(done for done in count() if optimizer.scale(done) == scale)  # a framework's own form counts for itself
+    paper = msgspec.structs.replace(optimizer, epsilon_hat=False)
+    return optimizers.update(paper, weights, g, slots, paper.scale(done))
 
 
 def _adam_powers_float32(optimizer: Any, weights: Array, g: Array, slots: State, scale: Scale) -> tuple[Array, State]:
@@ -103,6 +115,20 @@ def _penalty_scaled(protocol: Protocol) -> Protocol:
     return msgspec.structs.replace(protocol, penalty=msgspec.structs.replace(protocol.penalty, weight=weight))
 
 
+def _moved_in_own_updates(protocol: Protocol) -> Protocol:
+    return msgspec.structs.replace(protocol, running_values="own_updates")
+
+
+def _padded(inputs: StepInputs, batch_size: int) -> StepInputs:
+    def whole(given: Any) -> Any:
+        rows = numpy.minimum(numpy.arange(batch_size), len(given.latents) - 1)
+        arrays = {name: each[rows] for name, each in vars(given).items() if isinstance(each, numpy.ndarray)}
+        return replace(given, **arrays)
+
+    discriminator, generator = (tuple(map(whole, updates)) for updates in (inputs.discriminator, inputs.generator))
+    return replace(inputs, discriminator=discriminator, generator=generator)
+
+
 _OPTIMIZER = "write the update from docs/semantics.md yourself; the framework's optimizer has another form"
 _FLOAT32 = "compute it in the session's precision"
 _MOVING = "a network's running values move in its own updates alone"
@@ -111,9 +137,16 @@ TRAINING_TRAPS = (
     Trap(
         name="adam-epsilon-hat",
         number=9,
-        what="Adam adds epsilon to the uncorrected root (epsilon hat), as TensorFlow does",
+        what="Adam adds epsilon to the uncorrected root, as TensorFlow does, where epsilon_hat does not say so",
         remedy=_OPTIMIZER,
         semantics=_formula(Adam, _adam_epsilon_hat),
+    ),
+    Trap(
+        name="adam-epsilon-corrected",
+        number=9,
+        what="Adam adds epsilon to the corrected root, as PyTorch does, where epsilon_hat says otherwise",
+        remedy=_OPTIMIZER,
+        semantics=_formula(Adam, _adam_epsilon_corrected),
     ),
     Trap(
         name="adam-powers-float32",
@@ -207,6 +240,13 @@ TRAINING_TRAPS = (
         semantics=Semantics(moving=_TRUE.moving | {("discriminator", PENALTY_PASS)}),
     ),
     Trap(
+        name="moved-in-own-updates-alone",
+        number=23,
+        what="running values move in the network's own updates alone where every pass should move them",
+        remedy='follow Protocol.running_values: with "every_pass" all passes of both networks move them',
+        semantics=Semantics(protocol=_moved_in_own_updates),
+    ),
+    Trap(
         name="fakes-by-running-values",
         number=24,
         what="fakes for the discriminator are made by running values",
@@ -263,6 +303,13 @@ TRAINING_TRAPS = (
         what="gradients are not clipped",
         remedy="clip every element to [-clip, clip] before anything else",
         semantics=_formula(object, _no_clip),
+    ),
+    Trap(
+        name="last-batch-padded",
+        number=31,
+        what="an epoch's last batch, smaller than the others, is filled up to their size",
+        remedy="take each update's rows as they are given; Protocol.batch_size is only the most there are",
+        semantics=Semantics(inputs=_padded),
     ),
     Trap(
         name="loss-unscaled",

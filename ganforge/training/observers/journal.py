@@ -43,7 +43,7 @@ def ganforge_step_finished(run: RunView, step: int, scalars: Mapping[str, float]
         return
     line = {
         "step": step,
-        "images": step * run.batch_images,
+        "images": run.images_taken,
         "epoch": round(run.epoch, 4),
         "seconds": round(run.seconds, 3),
         **scalars,

@@ -60,7 +60,7 @@ class _Notebook:
 
         from ganforge.training.observers.speed import Speed
 
-        handle = display(HTML(""), display_id=True)
+        handle = display(HTML(""), display_id=True)  # type: ignore[no-untyped-call]
         self.display = _Display(handle=handle, speed=Speed(run))
         self._show(run, "")
 
@@ -91,7 +91,8 @@ class _Notebook:
         from IPython.display import HTML
 
         assert self.display is not None
-        self.display.handle.update(HTML(page(run, self.display.speed, self.display.losses, ended)))
+        shown = page(run, self.display.speed, self.display.losses, ended)
+        self.display.handle.update(HTML(shown))  # type: ignore[no-untyped-call]
         self.display.shown = monotonic()
 
 

@@ -11,6 +11,8 @@ from ganforge._io.files import redirect_to_devnull
 from ganforge.errors import WriteError
 from ganforge.plugins.markers import hookimpl
 from ganforge.plugins.run_view import RunView
+from ganforge.training.observers.notebook import in_notebook
+from ganforge.training.observers.speed import Speed, clock
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -27,6 +29,7 @@ class _Display:
     console: "Console"
     bar: "Progress"
     task: "TaskID"
+    speed: Speed
     ended: float = float("-inf")
     """Seconds of the run at which the epoch before ended, and"""
     said: float = float("-inf")
@@ -46,7 +49,7 @@ class _Progress:
     @hookimpl
     def ganforge_run_started(self, run: RunView) -> None:
         """Say what is trained on what, and where it will be."""
-        if run.quiet:
+        if run.quiet or in_notebook():
             return
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -57,14 +60,15 @@ class _Progress:
             BarColumn(bar_width=None),  # what the others leave
             MofNCompleteColumn(),
             TimeRemainingColumn(),
+            TextColumn("{task.fields[speed]}"),
             TextColumn("{task.fields[losses]}"),
             console=console,
             expand=True,
             transient=True,
             disable=not _moves(console),
         )
-        task = bar.add_task("training", total=run.stop, completed=run.start, losses="")
-        self.display = _Display(console=console, bar=bar, task=task)
+        task = bar.add_task("training", total=run.stop, completed=run.start, losses="", speed="")
+        self.display = _Display(console=console, bar=bar, task=task, speed=Speed(run))
         bar.start()
 
     @hookimpl
@@ -75,7 +79,7 @@ class _Progress:
         if scalars is not None:
             _show(self.display, run, step, scalars)
         elif run.seconds - self.display.moved >= MOVE:
-            self.display.bar.update(self.display.task, completed=step)
+            self.display.bar.update(self.display.task, completed=step, speed=_speed(self.display, run))
             self.display.moved = run.seconds
 
     @hookimpl
@@ -140,19 +144,18 @@ def _moves(console: "Console") -> bool:
 
 
 def _show(display: _Display, run: RunView, step: int, scalars: Mapping[str, float]) -> None:
-    display.bar.update(display.task, completed=step, losses=_worded(_losses(scalars)))
+    display.bar.update(display.task, completed=step, losses=_worded(_losses(scalars)), speed=_speed(display, run))
     if not _moves(display.console):
         display.console.print(
-            f"step {step:,}/{run.stop:,}  {step * run.batch_images:,} images  epoch {run.epoch:,.1f}  "
-            f"{run.seconds:,.1f} s  {_worded(scalars)}"
+            f"step {step:,}/{run.stop:,}  {run.images_taken:,} images  epoch {run.epoch:,.1f}  "
+            f"{run.seconds:,.1f} s  {_speed(display, run)}  {_worded(scalars)}"
         )
 
 
 def _summed_up(epoch: int, means: Mapping[str, float], steps: int, seconds: float) -> str:
-    minutes, over = divmod(round(seconds), 60)
     return (
         f"epoch {epoch:,} done: {_worded(_losses(means))} (means of {steps:,} step{'s' if steps > 1 else ''})  "
-        f"{minutes // 60}:{minutes % 60:02}:{over:02}"
+        f"{clock(seconds)}"
     )
 
 
@@ -170,6 +173,10 @@ def _say_which_is_best(console: "Console", run: RunView) -> None:
             f"best by {best.measure}: step {best.step:,} ({best.value:.4g}); images of it by\n"
             f"    ganforge sample {run.folder} --best --out best.png"
         )
+
+
+def _speed(display: _Display, run: RunView) -> str:
+    return f"{display.speed.images_per_second(run):,.0f} images/s"
 
 
 def _losses(scalars: Mapping[str, float]) -> dict[str, float]:

@@ -42,12 +42,12 @@ def ganforge_step_finished(run: RunView, step: int, scalars: Mapping[str, float]
     """Draw a grid every `sample_every` steps and after the last."""
     if step % run.recipe.run.sample_every and step != run.stop:
         return
-    from ganforge.generation.sampling import save_grid
+    from ganforge.generation.sampling import GridStyle, save_grid
 
     classes = run.model.gan.classes
     seeds, labels = (range(_OF_A_CLASS), range(min(classes, _CLASSES))) if classes else (range(_OF_ALL), None)
     caption = f"{run.recipe.name}, step {step:,}, epoch {run.epoch:,.1f}"
-    save_grid(run.model, seeds, labels, path_of(run, step), caption)
+    save_grid(run.model, seeds, labels, path_of(run, step), GridStyle(caption=caption))
 
 
 def path_of(run: RunView, step: int) -> "Path":

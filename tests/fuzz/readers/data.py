@@ -14,12 +14,12 @@ from ganforge_cifar10 import Options as Cifar10Options
 from ganforge_cifar10 import open_cifar10
 from ganforge_cifar10.batches import parse_batch
 from ganforge_faces.tables import read_column
-from ganforge_folder import Options as FolderOptions
 from ganforge_folder import open_folder
 from ganforge_mnist import Options as MnistOptions
 from ganforge_mnist import open_mnist
 from PIL import Image
 
+from ganforge.data import OpenOptions as FolderOptions
 from ganforge.data import image_files
 from ganforge.data.contract import ImageSet
 from ganforge.data.folders import ImageFile

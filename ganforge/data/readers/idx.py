@@ -19,7 +19,7 @@ LIMIT_BYTES = 1 << 30
 """Largest content that is read: twenty times the training pictures of MNIST."""
 
 _UNSIGNED_BYTES = 0x0800  # the magic number of uint8 data, to which the number of axes is added
-_KINDS = {_UNSIGNED_BYTES + 1: "labels", _UNSIGNED_BYTES + 3: "pictures"}
+_KINDS = {_UNSIGNED_BYTES + 1: "labels", _UNSIGNED_BYTES + 3: "images"}
 _PIECE = 1 << 20
 
 

@@ -1,0 +1,139 @@
+"""`ganforge data preview` and `data export`: a data set's images as the networks will see them."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ganforge.cli.answer import Answer, answers
+from ganforge.cli.show import preparing
+
+if TYPE_CHECKING:
+    from ganforge.data.preparing import Prepared
+    from ganforge.recipes.schema import Recipe
+
+dataset_argument = click.argument("dataset", default="folder")
+path_option = click.option("--data", "path", help="Where its images lie: a folder, an archive, a file of arrays.")
+set_option = click.option(
+    "--set", "assignments", multiple=True, metavar="KEY.PATH=VALUE", help="An option, as data.split=test."
+)
+
+
+@click.command()
+@dataset_argument
+@path_option
+@click.option("--image-size", default="64", show_default=True, help="One number, or HEIGHTxWIDTH.")
+@click.option("--count", type=click.IntRange(min=1), default=64, show_default=True, help="Images in the grid.")
+@set_option
+@click.option("--out", type=click.Path(path_type=Path), default=Path("preview.png"), show_default=True)
+@answers
+def preview(
+    dataset: str,
+    path: str | None,
+    image_size: str,
+    count: int,
+    assignments: tuple[str, ...],
+    out: Path,
+    answer: Answer,
+) -> None:
+    """A grid of a DATASET's images, prepared as for training, spread over the set, with their classes."""
+    import numpy as np
+
+    from ganforge.generation.grids import grid, save_png
+
+    if out.suffix != ".png":
+        raise click.BadParameter(f"{out} must end in .png", param_hint="--out")
+    ready, facts = _prepared(recipe_for(dataset, path, (*assignments, f"image_size={image_size}")), answer)
+    chosen = np.linspace(0, len(ready.images) - 1, min(count, len(ready.images))).astype(np.int64)
+    names = () if ready.labels is None else [ready.class_names[label] for label in ready.labels[chosen]]
+    caption = f"{dataset}: {len(chosen)} of {len(ready.images):,} images"
+    save_png(grid(ready.images[chosen], caption=caption, names=names), out)
+    answer.say(
+        f"{out}: {len(chosen)} of {len(ready.images):,} pictures; {len(ready.skipped)} skipped",
+        {"preview": str(out), "shown": len(chosen), **facts},
+    )
+
+
+@click.command()
+@dataset_argument
+@path_option
+@click.option("--run", "run", type=click.Path(path_type=Path), help="As this run was trained on, instead.")
+@click.option("--image-size", default="64", show_default=True, help="One number, or HEIGHTxWIDTH.")
+@click.option("--count", type=click.IntRange(min=1), help="Images, spread over the set. [default: all]")
+@set_option
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="A folder that is not there yet.")
+@answers
+def export(
+    dataset: str,
+    path: str | None,
+    run: Path | None,
+    image_size: str,
+    count: int | None,
+    assignments: tuple[str, ...],
+    out: Path,
+    answer: Answer,
+) -> None:
+    """Write a DATASET's images, prepared as for training, as single PNG files; a subfolder for each class.
+
+    Other programs, as those that compute the FID, then see exactly what the networks see.
+    """
+    import numpy as np
+
+    from ganforge._io.paths import expanded
+    from ganforge.generation.exports import write_images
+    from ganforge.training.run_folder import read_recipe
+
+    if run is None:
+        recipe = recipe_for(dataset, path, (*assignments, f"image_size={image_size}"))
+    else:
+        recipe = _with_values(read_recipe(expanded(run)), path, assignments)
+    ready, facts = _prepared(recipe, answer)
+    chosen = np.linspace(0, len(ready.images) - 1, min(count or len(ready.images), len(ready.images))).astype(np.int64)
+    labels = None if ready.labels is None else ready.labels[chosen]
+    write_images(ready.images, chosen, expanded(out), labels=labels, class_names=ready.class_names)
+    height, width, channels = ready.images.shape[1:]
+    answer.say(
+        f"{out}: {len(chosen):,} images of {height}x{width}x{channels}",
+        {"folder": str(out), "written": len(chosen), **facts},
+    )
+
+
+def recipe_for(dataset: str, path: str | None, assignments: tuple[str, ...]) -> "Recipe":
+    """An unconditional recipe that names the data set, of the plainest kind."""
+    from ganforge._io.paths import expanded
+    from ganforge.recipes.laying import override, parse_assignments
+    from ganforge.recipes.parsing import parse
+
+    table: dict[str, Any] = {"name": "preview", "data": {"set": dataset}}
+    if path is not None:
+        table = override(table, {"data.path": str(expanded(path).absolute())})
+    return parse(override(table, parse_assignments(assignments)))
+
+
+def _with_values(recipe: "Recipe", path: str | None, assignments: tuple[str, ...]) -> "Recipe":
+    """A run's recipe with other values of `[data]`."""
+    from ganforge.plugins.host import default_host
+    from ganforge.recipes.laying import parse_assignments
+    from ganforge.recipes.reading import read
+
+    return read(recipe, default_host(), data=path, overrides=parse_assignments(assignments))
+
+
+def _prepared(recipe: "Recipe", answer: Answer) -> tuple["Prepared", dict[str, Any]]:
+    """The recipe's images, and what there is to tell of them; that is told in words, too."""
+    import msgspec
+
+    from ganforge.plugins.host import default_host
+    from ganforge.training.data_sets import account_of, decode, with_data
+    from ganforge.training.parts import find_data_set
+
+    completed, image_set = with_data(recipe, find_data_set(recipe, default_host()))
+    account, lines = account_of(completed, image_set)
+    with preparing(answer.words) as tell:
+        ready = decode(completed, image_set, tell)
+    lines += [f"skipped {skipped.where}: {skipped.reason}" for skipped in ready.skipped]
+    if answer.words:
+        for line in lines:
+            click.echo(line, err=True)
+    skipped = [msgspec.to_builtins(each) for each in ready.skipped]
+    return ready, {"images": len(ready.images), "skipped": skipped, "account": msgspec.to_builtins(account)}
