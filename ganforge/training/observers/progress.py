@@ -168,7 +168,7 @@ def _say(display: _Display) -> None:
 def _say_which_is_best(console: "Console", run: RunView) -> None:
     from ganforge.training.best_checkpoint import read_best
 
-    if run.recipe.evaluation.keep_best and (best := read_best(run.folder)) is not None:
+    if (best := read_best(run.folder)) is not None:
         console.print(
             f"best by {best.measure}: step {best.step:,} ({best.value:.4g}); images of it by\n"
             f"    ganforge sample {run.folder} --best --out best.png"
