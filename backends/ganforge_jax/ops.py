@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import accumulate
 from math import prod
 from typing import Any
@@ -11,8 +12,9 @@ import jax.numpy as jnp
 from jax import Array, lax
 
 from ganforge.backend import Collective
+from ganforge.spec import bilinear_shares as shares
 from ganforge.spec import dropped_below
-from ganforge_jax.convolution import PLAIN, Convolutions
+from ganforge_jax.convolution import PLAIN, Convolutions, conv, conv_transpose
 
 _jnp: Any = jnp  # whose operations take more than the protocol's arguments do
 
@@ -34,6 +36,7 @@ class JaxOps:
     tanh = staticmethod(_jnp.tanh)
     sigmoid = staticmethod(jax.nn.sigmoid)
     softplus = staticmethod(jax.nn.softplus)
+    erf = staticmethod(lax.erf)
     relu = staticmethod(jax.nn.relu)
     where = staticmethod(_jnp.where)
     stack = staticmethod(_jnp.stack)
@@ -46,6 +49,8 @@ class JaxOps:
     reshape = staticmethod(_jnp.reshape)
     transpose = staticmethod(_jnp.transpose)
     broadcast = staticmethod(_jnp.broadcast_to)
+    softmax = staticmethod(jax.nn.softmax)
+    matmul_each = staticmethod(_jnp.matmul)
     log_softmax = staticmethod(jax.nn.log_softmax)
     stop_gradient = staticmethod(lax.stop_gradient)
 
@@ -70,11 +75,39 @@ class JaxOps:
     def matmul(self, a: Array, b: Array, bias: Array | None = None) -> Array:
         return _biased(self.forms.product(a, b), bias)
 
-    def conv(self, x: Array, kernel: Array, bias: Array | None, stride: Any, padding: Any) -> Array:
-        return _biased(self.forms.conv(x, kernel, stride, padding), bias)
+    def conv(self, x: Array, kernel: Array, bias: Array | None, stride: Any, padding: Any, groups: int = 1) -> Array:
+        form = self.forms.conv if groups == 1 else partial(conv, groups=groups)
+        return _biased(form(x, kernel, stride, padding), bias)
 
-    def conv_transpose(self, x: Array, kernel: Array, bias: Array | None, stride: Any, crop: Any, size: Any) -> Array:
-        return _biased(self.forms.conv_transpose(x, kernel, stride, crop, size), bias)
+    def conv_transpose(
+        self, x: Array, kernel: Array, bias: Array | None, stride: Any, crop: Any, size: Any, groups: int = 1
+    ) -> Array:
+        form = self.forms.conv_transpose if groups == 1 else partial(conv_transpose, groups=groups)
+        return _biased(form(x, kernel, stride, crop, size), bias)
+
+    def mean_pool(self, x: Array, size: Any, stride: Any, padding: Any) -> Array:
+        batch, height, width, channels = x.shape
+        if size == stride and not any((*padding[0], *padding[1], height % size[0], width % size[1])):
+            windows = (batch, height // size[0], size[0], width // size[1], size[1], channels)
+            return jnp.mean(jnp.reshape(x, windows), (2, 4))
+        return lax.reduce_window(
+            x, x.dtype.type(0), lax.add, (1, *size, 1), (1, *stride, 1), ((0, 0), *padding, (0, 0))
+        )
+
+    def max_pool(self, x: Array, size: Any, stride: Any, padding: Any) -> Array:
+        sides = ((0, 0), *padding, (0, 0))
+        return lax.reduce_window(x, x.dtype.type(-jnp.inf), lax.max, (1, *size, 1), (1, *stride, 1), sides)
+
+    def repeat(self, x: Array, times: Any) -> Array:
+        batch, height, width, channels = x.shape
+        spread = jnp.broadcast_to(x[:, :, None, :, None], (batch, height, times[0], width, times[1], channels))
+        return jnp.reshape(spread, (batch, height * times[0], width * times[1], channels))
+
+    def bilinear(self, x: Array, size: Any) -> Array:
+        rows, columns = (
+            jnp.asarray(shares(small, big), x.dtype) for small, big in zip(x.shape[1:3], size, strict=True)
+        )
+        return jnp.einsum("rh,bhwc,sw->brsc", rows, x, columns)
 
     def split(self, x: Array, sizes: Sequence[int], axis: int) -> Sequence[Array]:
         return jnp.split(x, list(accumulate(sizes))[:-1], axis)

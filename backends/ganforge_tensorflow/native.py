@@ -1,9 +1,10 @@
 """A network as a Keras model of Keras's own layers: to take away, train on and save.
 
-It knows nothing of ganforge, unless a plugin's layer is in it.
+It knows nothing of ganforge, unless it has a layer that Keras has none for, a plugin's or one of ours.
 """
 
 from collections.abc import Iterator, Mapping
+from math import prod
 
 import keras
 import numpy as np
@@ -11,7 +12,6 @@ import tensorflow as tf
 
 from ganforge.errors import PluginError, StateError
 from ganforge.spec import (
-    LAYERS,
     Array,
     BatchNorm,
     Conv,
@@ -31,11 +31,13 @@ from ganforge.spec import (
     Sigmoid,
     State,
     Tanh,
+    branches,
     walk,
 )
+from ganforge_tensorflow import native_layers
 from ganforge_tensorflow.plugin_layer import PluginLayer
 
-_ARRAYS = ("kernel", "bias", "scale", "offset", "mean", "variance")
+_ARRAYS = ("kernel", "bias", "scale", "offset", "mean", "variance", "slope")
 """In the order in which a Keras layer lists those that it has; their layouts are the neutral ones."""
 
 
@@ -74,9 +76,12 @@ def arrays(gan: Gan, network: NetworkName, model: keras.Model) -> State:
         if isinstance(layer, PluginLayer):
             found |= {name: variable.numpy() for name, variable in layer.arrays.items()}
         elif layer is not None:
-            kinds = {each.name.rpartition("/")[2] for each in node.layer.parameters(node)}
-            names = [f"{node.name}/{kind}" for kind in _ARRAYS if kind in kinds]
-            found |= dict(zip(names, layer.get_weights(), strict=False))
+            shapes = {each.name: each.shape for each in node.layer.parameters(node)}
+            names = [name for kind in _ARRAYS if (name := f"{node.name}/{kind}") in shapes]
+            given = zip(names, layer.get_weights(), strict=False)
+            found |= {
+                name: each.reshape(shapes[name]) if each.size == prod(shapes[name]) else each for name, each in given
+            }
     return found
 
 
@@ -95,20 +100,23 @@ def _chain(
     for node in nodes:
         name = node.name.replace("/", "_")
         match node.layer:
-            case Residual():
-                inner = _chain(node.body, x, labels, weights, dtype)
-                x = keras.layers.Add(dtype=dtype, name=name)([x, inner])
+            case Residual(scale=scale):
+                made, kept = (_chain(chain, x, labels, weights, dtype) for chain in branches(node))
+                if scale != 1.0:
+                    made = made * scale  # Rescaling would round it to float32
+                x = keras.layers.Add(dtype=dtype, name=name)([kept, made])
             case JoinLabel():
                 x = keras.layers.Concatenate(dtype=dtype, name=name)([x, _spread(node, labels, dtype)])
-            case layer if not isinstance(layer, LAYERS):
+            case _ if (layers := _layers(node, name, dtype)) is None:
                 own = PluginLayer.of(node, weights, dtype=dtype, name=name)
                 x = own(x, labels) if any(each.layer.reads_labels for each in walk((node,))) else own(x)
             case _:
                 arrays = [weights[each] for array in _ARRAYS if (each := f"{node.name}/{array}") in weights]
-                for layer in _layers(node, name, dtype):
+                for layer in layers:
                     x = layer(x)
                     if arrays and layer.weights:
-                        layer.set_weights(arrays)
+                        shapes = (each.shape for each in layer.weights)
+                        layer.set_weights([each.reshape(shape) for each, shape in zip(arrays, shapes, strict=True)])
     return x
 
 
@@ -121,18 +129,32 @@ def _spread(node: Node, labels: keras.KerasTensor, dtype: str) -> keras.KerasTen
     return keras.layers.UpSampling2D(node.input[:2], dtype=dtype)(pixel)
 
 
-def _layers(node: Node, name: str, dtype: str) -> list[keras.Layer]:
-    """Keras's layers for one of ours; where their padding is not ours, it stands as a layer of its own."""
+def _layers(node: Node, name: str, dtype: str) -> list[keras.Layer] | None:
+    """Keras's layers for one of ours; where their padding is not ours, it stands as a layer of its own.
+
+    None: Keras has no such layer.
+    """
     layers = keras.layers
     match node.layer:
+        case Dense(spectral_norm=True) | Conv(spectral_norm=True) | ConvTranspose(spectral_norm=True):
+            return None  # Keras's own keeps the kernel divided
         case Dense(units=units, bias=bias):
             return [layers.Dense(units, use_bias=bias, dtype=dtype, name=name)]
-        case Conv(filters=filters, kernel=kernel, stride=stride, padding=padding, bias=bias):
+        case Conv(filters=filters, kernel=kernel, stride=stride, padding=padding, groups=groups, bias=bias):
             same = padding == "same"
             conv = layers.Conv2D(
-                filters, kernel, stride, "same" if same else "valid", use_bias=bias, dtype=dtype, name=name
+                filters,
+                kernel,
+                stride,
+                "same" if same else "valid",
+                groups=groups,
+                use_bias=bias,
+                dtype=dtype,
+                name=name,
             )
             return [conv] if same else [layers.ZeroPadding2D(node.padding, dtype=dtype), conv]
+        case ConvTranspose(groups=groups) if groups > 1:
+            return None
         case ConvTranspose(filters=filters, kernel=kernel, stride=stride, padding=padding, size=size, bias=bias):
             same = padding == "same" and size is None
             conv = layers.Conv2DTranspose(
@@ -173,4 +195,5 @@ def _layers(node: Node, name: str, dtype: str) -> list[keras.Layer]:
             return [layers.Reshape(shape, dtype=dtype, name=name)]
         case Flatten():
             return [layers.Flatten(dtype=dtype, name=name)]
-    raise AssertionError(node.layer)
+    layer = native_layers.layer_of(node, name, dtype)
+    return None if layer is None else [layer]

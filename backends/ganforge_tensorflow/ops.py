@@ -2,13 +2,16 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from math import prod
 from typing import Any
 
 import tensorflow as tf
 
 from ganforge.backend import Collective
+from ganforge.spec import bilinear_shares as shares
 from ganforge.spec import dropped_below
+from ganforge_tensorflow import grouped
 from ganforge_tensorflow.convolution import PLAIN, Convolutions
 
 
@@ -29,6 +32,7 @@ class TensorFlowOps:
     tanh = staticmethod(tf.tanh)
     sigmoid = staticmethod(tf.sigmoid)
     softplus = staticmethod(tf.nn.softplus)
+    erf = staticmethod(tf.math.erf)
     relu = staticmethod(tf.nn.relu)
     minimum = staticmethod(tf.minimum)
     where = staticmethod(tf.where)
@@ -44,6 +48,8 @@ class TensorFlowOps:
     reshape = staticmethod(tf.reshape)
     transpose = staticmethod(tf.transpose)
     broadcast = staticmethod(tf.broadcast_to)
+    softmax = staticmethod(tf.nn.softmax)
+    matmul_each = staticmethod(tf.matmul)
     log_softmax = staticmethod(tf.nn.log_softmax)
     stop_gradient = staticmethod(tf.stop_gradient)
 
@@ -60,13 +66,44 @@ class TensorFlowOps:
     def matmul(self, a: tf.Tensor, b: tf.Tensor, bias: tf.Tensor | None = None) -> tf.Tensor:
         return _biased(self.forms.product(a, b), bias)
 
-    def conv(self, x: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor | None, stride: Any, padding: Any) -> tf.Tensor:
-        return _biased(self.forms.conv(x, kernel, stride, padding), bias)
+    def conv(
+        self, x: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor | None, stride: Any, padding: Any, groups: int = 1
+    ) -> tf.Tensor:
+        form = self.forms.conv if groups == 1 else partial(grouped.conv, groups, self.forms)
+        return _biased(form(x, kernel, stride, padding), bias)
 
     def conv_transpose(
-        self, x: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor | None, stride: Any, crop: Any, size: Any
+        self,
+        x: tf.Tensor,
+        kernel: tf.Tensor,
+        bias: tf.Tensor | None,
+        stride: Any,
+        crop: Any,
+        size: Any,
+        groups: int = 1,
     ) -> tf.Tensor:
-        return _biased(self.forms.conv_transpose(x, kernel, stride, crop, size), bias)
+        form = self.forms.conv_transpose if groups == 1 else partial(grouped.conv_transpose, groups, self.forms)
+        return _biased(form(x, kernel, stride, crop, size), bias)
+
+    def mean_pool(self, x: tf.Tensor, size: Any, stride: Any, padding: Any) -> tf.Tensor:
+        return tf.nn.avg_pool2d(self.pad(x, padding), size, stride, "VALID")
+
+    def max_pool(self, x: tf.Tensor, size: Any, stride: Any, padding: Any) -> tf.Tensor:
+        if any((*padding[0], *padding[1])):
+            x = tf.pad(x, [(0, 0), *padding, (0, 0)], constant_values=x.dtype.min)
+        return tf.nn.max_pool2d(x, size, stride, "VALID")
+
+    def repeat(self, x: tf.Tensor, times: Any) -> tf.Tensor:
+        batch, height, width, channels = x.shape
+        spread = tf.broadcast_to(x[:, :, None, :, None], (batch, height, times[0], width, times[1], channels))
+        return tf.reshape(spread, (batch, height * times[0], width * times[1], channels))
+
+    def bilinear(self, x: tf.Tensor, size: Any) -> tf.Tensor:
+        # TensorFlow's own makes float32 of float64. A product with constant shares for each axis has both derivatives.
+        rows, columns = (
+            tf.constant(shares(small, big), x.dtype) for small, big in zip(x.shape[1:3], size, strict=True)
+        )
+        return tf.einsum("rh,bhwc,sw->brsc", rows, x, columns)
 
     def pad(self, x: tf.Tensor, sides: Any) -> tf.Tensor:
         return tf.pad(x, [(0, 0), *sides, (0, 0)])

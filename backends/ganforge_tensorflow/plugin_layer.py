@@ -1,4 +1,4 @@
-"""A plugin's layer as a layer of Keras."""
+"""A layer that Keras has none for, as a plugin's, made one."""
 
 from collections.abc import Mapping
 from typing import Any

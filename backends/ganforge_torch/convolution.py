@@ -18,18 +18,21 @@ def product(a: Tensor, b: Tensor, bias: Tensor | None) -> Tensor:
     return a @ b if bias is None else torch.addmm(bias, a, b)
 
 
-def conv(x: Tensor, kernel: Tensor, bias: Tensor | None, stride: Size, padding: Sides) -> Tensor:
-    """(B, in, H, W), (out, in, h, w) -> (B, out, H', W')."""
+def conv(x: Tensor, kernel: Tensor, bias: Tensor | None, stride: Size, padding: Sides, *, groups: int = 1) -> Tensor:
+    """(B, in, H, W), (out, in / groups, h, w) -> (B, out, H', W')."""
     x, both = evenly(x, padding)
-    return F.conv2d(x, kernel, bias, stride, both)
+    return F.conv2d(x, kernel, bias, stride, both, groups=groups)
 
 
-def conv_transpose(x: Tensor, kernel: Tensor, bias: Tensor | None, stride: Size, crop: Sides, size: Size) -> Tensor:
-    """(B, in, H, W), (in, out, h, w) -> (B, out, *size): the full result, then rows and columns cropped."""
+def conv_transpose(
+    x: Tensor, kernel: Tensor, bias: Tensor | None, stride: Size, crop: Sides, size: Size, *, groups: int = 1
+) -> Tensor:
+    """(B, in, H, W), (in, out / groups, h, w) -> (B, out, *size): the full result, then rows and columns cropped."""
     (top, bottom), (left, right) = crop
     both = min(top, bottom), min(left, right)
     # torch crops both sides alike; what one side loses beyond the other is cut off here.
-    return cropped(F.conv_transpose2d(x, kernel, bias, stride, both), top - both[0], left - both[1], size)
+    full = F.conv_transpose2d(x, kernel, bias, stride, both, groups=groups)
+    return cropped(full, top - both[0], left - both[1], size)
 
 
 def evenly(x: Tensor, sides: Sides) -> tuple[Tensor, Size]:

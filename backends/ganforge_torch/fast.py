@@ -16,17 +16,25 @@ from ganforge.spec import (
     SGD,
     Adam,
     BatchNorm,
+    ConditionalBatchNorm,
     Conv,
     ConvTranspose,
     Dense,
+    Gelu,
+    GroupNorm,
+    InstanceNorm,
     JoinLabel,
+    LayerNorm,
     LeakyRelu,
     Node,
     Optimizer,
     Pass,
+    Prelu,
     Relu,
     RMSprop,
     Scale,
+    Silu,
+    groups_of,
     image_size,
     pair,
 )
@@ -43,12 +51,22 @@ def _batch_norm(node: Node, x: Tensor, run: Pass) -> Tensor | None:
     return None if made is None else to_nhwc(made)
 
 
-def _normalised(node: Node, x: Tensor, run: Pass) -> Tensor | None:
+def _conditional_batch_norm(node: Node, x: Tensor, run: Pass) -> Tensor | None:
+    layer = node.layer
+    assert isinstance(layer, ConditionalBatchNorm)
+    made = _normalised(node, x, run, affine=False)
+    if made is None:
+        return None
+    scale, offset = layer.rows(node, to_nhwc(made), run)
+    return run.ops.like(torch.addcmul(offset, to_nhwc(made), scale), x)
+
+
+def _normalised(node: Node, x: Tensor, run: Pass, *, affine: bool = True) -> Tensor | None:
     """torch's own is the definition: biased variance in the result, unbiased in the running value."""
     if run.training and run.replicas.count > 1 and run.replicas.one_batch:
         return None
     layer, moves = node.layer, run.training and run.moving
-    assert isinstance(layer, BatchNorm)
+    assert isinstance(layer, BatchNorm | ConditionalBatchNorm)
     mean, variance = run.arrays[f"{node.name}/mean"], run.arrays[f"{node.name}/variance"]
     if moves:  # torch moves them in place
         mean, variance = mean.clone(), variance.clone()
@@ -58,8 +76,8 @@ def _normalised(node: Node, x: Tensor, run: Pass) -> Tensor | None:
         to_nchw(x),
         mean if read else None,
         variance if read else None,
-        run.array(node, "scale"),
-        run.array(node, "offset"),
+        run.array(node, "scale") if affine else None,
+        run.array(node, "offset") if affine else None,
         training=run.training,
         momentum=1.0 - layer.decay,
         eps=layer.epsilon,
@@ -74,6 +92,8 @@ def _fresh(node: Node, x: Tensor, run: Pass) -> Tensor | None:
             return _normalised(node, x, run)
         case Dense():
             return run.ops.forms.product(x, *run.weights(node, x))  # type: ignore[attr-defined]
+    if layer.groups > 1:  # type: ignore[attr-defined]
+        return None
     kernel, bias = run.weights(node, x)
     x, kernel, forms = to_nchw(x), to_oihw(kernel), run.ops.forms  # type: ignore[attr-defined]
     if isinstance(layer, Conv):
@@ -92,6 +112,33 @@ def _with_leaky_relu(first: Node, second: Node, x: Tensor, run: Pass) -> Tensor 
     layer, made = second.layer, _fresh(first, x, run)
     assert isinstance(layer, LeakyRelu)
     return None if made is None else to_nhwc(F.leaky_relu(made, layer.slope, inplace=True))
+
+
+def _example_norm(node: Node, x: Tensor, run: Pass) -> Tensor | None:
+    layer, scale, offset = node.layer, run.array(node, "scale"), run.array(node, "offset")
+    assert isinstance(layer, LayerNorm | InstanceNorm | GroupNorm)
+    held = x if scale is None and offset is None else scale if offset is None else offset
+    wide = run.ops.like(x, held)
+    # Where one of the two is missing, torch's own gradients fail.
+    scale = wide.new_ones(x.shape[-1]) if scale is None else scale
+    offset = wide.new_zeros(x.shape[-1]) if offset is None else offset
+    if isinstance(layer, InstanceNorm):
+        made = F.instance_norm(to_nchw(wide), weight=scale, bias=offset, eps=layer.epsilon)
+        return run.ops.like(to_nhwc(made), x)
+    made = F.group_norm(to_nchw(wide), groups_of(node), scale, offset, layer.epsilon)
+    return run.ops.like(to_nhwc(made), x)
+
+
+def _gelu(node: Node, x: Tensor, run: Pass) -> Tensor | None:
+    return F.gelu(x)
+
+
+def _silu(node: Node, x: Tensor, run: Pass) -> Tensor | None:
+    return F.silu(x)
+
+
+def _prelu(node: Node, x: Tensor, run: Pass) -> Tensor | None:
+    return to_nhwc(F.prelu(to_nchw(x), run.ops.like(run.arrays[f"{node.name}/slope"], x)))
 
 
 # Optimizers ----------------------------------------------------------------------------------------------------------
@@ -177,7 +224,16 @@ for _first in (Dense, Conv, ConvTranspose, BatchNorm):
     _PAIRS[_first, Relu], _PAIRS[_first, LeakyRelu] = _with_relu, _with_leaky_relu
 
 FAST = FastForms(
-    layers={BatchNorm: _batch_norm},
+    layers={
+        BatchNorm: _batch_norm,
+        ConditionalBatchNorm: _conditional_batch_norm,
+        LayerNorm: _example_norm,
+        InstanceNorm: _example_norm,
+        GroupNorm: _example_norm,
+        Gelu: _gelu,
+        Silu: _silu,
+        Prelu: _prelu,
+    },
     pairs=_PAIRS,
     optimizers={Adam: _adam, RMSprop: _rmsprop, SGD: _sgd},
     average=_average,

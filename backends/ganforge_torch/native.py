@@ -1,4 +1,5 @@
-"""A network as torch's own module, to be taken away: no line of it needs ganforge, unless a plugin's layer is in it.
+"""A network as torch's own module, to be taken away. No line of it needs ganforge, unless it has a layer that torch has
+no module for, a plugin's or one of ours.
 
 It is a graph (`torch.fx`) over torch's layers, so that its code can be read (`print(module.code)`), saved whole, and
 loaded where ganforge is not installed.
@@ -14,7 +15,6 @@ from torch import Tensor, fx, nn
 
 from ganforge.errors import StateError
 from ganforge.spec import (
-    LAYERS,
     BatchNorm,
     Conv,
     ConvTranspose,
@@ -23,6 +23,7 @@ from ganforge.spec import (
     Elu,
     Flatten,
     Gan,
+    GlobalPool,
     JoinLabel,
     LeakyRelu,
     NetworkName,
@@ -34,9 +35,11 @@ from ganforge.spec import (
     Sigmoid,
     State,
     Tanh,
+    branches,
     pair,
     walk,
 )
+from ganforge_torch import native_layers
 from ganforge_torch.ops import to_oihw
 from ganforge_torch.plugin_layer import PluginLayer, own_name
 
@@ -47,6 +50,7 @@ _NAMES = {
     "bias": "bias",
     "scale": "weight",
     "offset": "bias",
+    "slope": "weight",
     "mean": "running_mean",
     "variance": "running_var",
 }
@@ -87,6 +91,8 @@ class _Network:
 
     def _add(self, node: Node, x: fx.Node) -> fx.Node:
         match node.layer:
+            case Dense(spectral_norm=True) | Conv(spectral_norm=True) | ConvTranspose(spectral_norm=True):
+                return self._by_forward(node, x)  # torch's own keeps vectors of another moment
             case Dense(units=units, bias=bias):
                 return self._call(node, x, self._filled(node, nn.Linear(node.input[0], units, bias, device="meta")))
             case Conv() as layer:
@@ -114,13 +120,23 @@ class _Network:
                 return self._reshape(node, x)
             case JoinLabel():
                 return self._join_label(node, x)
-            case Residual():
-                return self.graph.call_function(operator.add, (x, self.chain(node.body, x)))
+            case Residual(scale=scale):
+                layers, shortcut = (self.chain(nodes, x) for nodes in branches(node))
+                if scale != 1.0:
+                    layers = self.graph.call_function(operator.mul, (layers, scale))
+                return self.graph.call_function(operator.add, (shortcut, layers))
+            case GlobalPool(of=of):
+                return self.graph.call_method(of, (x, (2, 3)))
+            case _ if (module := native_layers.module_of(node)) is not None:
+                return self._call(node, x, self._filled(node, module))
             case _:
-                target = _target(node)
-                self.layers[target] = PluginLayer(node, self.arrays)
-                given = (x, self.labels) if _read_labels((node,)) else (x,)
-                return self.graph.call_module(target, given)
+                return self._by_forward(node, x)
+
+    def _by_forward(self, node: Node, x: fx.Node) -> fx.Node:
+        target = _target(node)
+        self.layers[target] = PluginLayer(node, self.arrays)
+        given = (x, self.labels) if _read_labels((node,)) else (x,)
+        return self.graph.call_module(target, given)
 
     def _conv(self, node: Node, layer: Conv, x: fx.Node) -> fx.Node:
         (top, bottom), (left, right) = node.padding
@@ -133,6 +149,7 @@ class _Network:
             pair(layer.kernel),
             pair(layer.stride),
             (top, left),
+            groups=layer.groups,
             bias=layer.bias,
             device="meta",
         )
@@ -142,7 +159,14 @@ class _Network:
         (top, bottom), (left, right) = node.padding
         both = min(top, bottom), min(left, right)
         conv = nn.ConvTranspose2d(
-            node.input[2], layer.filters, pair(layer.kernel), pair(layer.stride), both, bias=layer.bias, device="meta"
+            node.input[2],
+            layer.filters,
+            pair(layer.kernel),
+            pair(layer.stride),
+            both,
+            groups=layer.groups,
+            bias=layer.bias,
+            device="meta",
         )
         x = self._call(node, x, self._filled(node, conv))
         # By `narrow` and not by a padding below 0, which the ONNX exporter takes but loses the number of channels over.
@@ -181,9 +205,9 @@ class _Network:
 
 
 def _target(node: Node) -> str:
-    """Where a node's layer lies in the module: `residual_02.conv_00` for `02_residual/00_conv`."""
-    parts = (part.partition("_") for part in node.name.split("/"))
-    return ".".join(f"{kind}_{number}" for number, _, kind in parts)
+    """Where a node's layer lies in the module: `residual_02.shortcut.conv_00` for `02_residual/shortcut/00_conv`."""
+    parts = ((part, *part.partition("_")) for part in node.name.split("/"))
+    return ".".join(f"{kind}_{number}" if number.isdigit() else part for part, number, _, kind in parts)
 
 
 def _read_labels(nodes: tuple[Node, ...]) -> bool:
@@ -207,18 +231,21 @@ def arrays(gan: Gan, name: NetworkName, module: nn.Module) -> State:
 
 
 def _keys(nodes: tuple[Node, ...]) -> Iterator[tuple[str, str, bool]]:
-    """Of each array: its name in the network, its key in the module, and whether it is in torch's layout there."""
+    """Of each array: its name in the network, its key in the module, and whether it is in torch's layout there.
+
+    Two keys where a node may be a module of torch or run its own forward pass; a module has one of them.
+    """
     for node in nodes:
         place = _target(node)
         if isinstance(node.layer, Residual):
             yield from _keys(node.body)
-        elif isinstance(node.layer, LAYERS):
-            for each in node.layer.parameters(node):
-                yield each.name, f"{place}.{_NAMES[each.name.rpartition('/')[2]]}", True
-        else:
-            for inner in walk((node,)):
-                for each in inner.layer.parameters(inner):
-                    yield each.name, f"{place}.{own_name(node, each.name)}", False
+            continue
+        for inner in walk((node,)):
+            for each in inner.layer.parameters(inner):
+                yield each.name, f"{place}.{own_name(node, each.name)}", False
+        for each in node.layer.parameters(node):
+            if (kind := each.name.rpartition("/")[2]) in _NAMES:
+                yield each.name, f"{place}.{_NAMES[kind]}", True
 
 
 def _core_layout(array: Tensor) -> Tensor:

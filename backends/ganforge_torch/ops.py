@@ -6,7 +6,7 @@ width), which lie in memory as torch's `channels_last`.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import torch
@@ -15,7 +15,7 @@ from torch import Tensor
 
 from ganforge.backend import Collective
 from ganforge.spec import dropped_below
-from ganforge_torch.convolution import PLAIN, Convolutions
+from ganforge_torch.convolution import PLAIN, Convolutions, conv, conv_transpose
 
 _torch: Any = torch  # of an operation with overloads, mypy would take one
 _WORD = 0xFFFFFFFF
@@ -37,9 +37,11 @@ class TorchOps:
     log = staticmethod(_torch.log)
     tanh = staticmethod(_torch.tanh)
     sigmoid = staticmethod(_torch.sigmoid)
+    erf = staticmethod(_torch.erf)
     relu = staticmethod(F.relu)
     leaky_relu = staticmethod(F.leaky_relu)
     where = staticmethod(_torch.where)
+    matmul_each = staticmethod(_torch.bmm)
     clip = staticmethod(_torch.clamp)
     stack = staticmethod(_torch.stack)
     concat = staticmethod(_torch.cat)
@@ -64,26 +66,49 @@ class TorchOps:
     def sum_each(self, x: Tensor) -> Tensor:
         return x.flatten(1).sum(1)
 
+    def softmax(self, x: Tensor) -> Tensor:
+        return F.softmax(x, dim=-1)
+
     def log_softmax(self, x: Tensor) -> Tensor:
         return F.log_softmax(x, dim=-1)
 
     def matmul(self, a: Tensor, b: Tensor, bias: Tensor | None = None) -> Tensor:
         return self.forms.product(a, b, bias)
 
-    def conv(self, x: Tensor, kernel: Tensor, bias: Tensor | None, stride: Any, padding: Any) -> Tensor:
-        return to_nhwc(self.forms.conv(to_nchw(x), to_oihw(kernel), bias, stride, padding))
+    def conv(
+        self, x: Tensor, kernel: Tensor, bias: Tensor | None, stride: Any, padding: Any, groups: int = 1
+    ) -> Tensor:
+        form = self.forms.conv if groups == 1 else partial(conv, groups=groups)
+        return to_nhwc(form(to_nchw(x), to_oihw(kernel), bias, stride, padding))
 
     def conv_transpose(
-        self, x: Tensor, kernel: Tensor, bias: Tensor | None, stride: Any, crop: Any, size: Any
+        self, x: Tensor, kernel: Tensor, bias: Tensor | None, stride: Any, crop: Any, size: Any, groups: int = 1
     ) -> Tensor:
-        return to_nhwc(self.forms.conv_transpose(to_nchw(x), to_oihw(kernel), bias, stride, crop, size))
+        form = self.forms.conv_transpose if groups == 1 else partial(conv_transpose, groups=groups)
+        return to_nhwc(form(to_nchw(x), to_oihw(kernel), bias, stride, crop, size))
+
+    def mean_pool(self, x: Tensor, size: Any, stride: Any, padding: Any) -> Tensor:
+        return to_nhwc(F.avg_pool2d(to_nchw(self._around(x, padding, 0.0)), size, stride))
+
+    def max_pool(self, x: Tensor, size: Any, stride: Any, padding: Any) -> Tensor:
+        return to_nhwc(F.max_pool2d(to_nchw(self._around(x, padding, -torch.inf)), size, stride))
+
+    def repeat(self, x: Tensor, times: Any) -> Tensor:
+        size = x.shape[1] * times[0], x.shape[2] * times[1]
+        return to_nhwc(F.interpolate(to_nchw(x), size, mode="nearest"))
+
+    def bilinear(self, x: Tensor, size: Any) -> Tensor:
+        return to_nhwc(F.interpolate(to_nchw(x), size, mode="bilinear", align_corners=False))
 
     def split(self, x: Tensor, sizes: Sequence[int], axis: int) -> Sequence[Tensor]:
         return torch.split(x, list(sizes), axis)
 
     def pad(self, x: Tensor, sides: Any) -> Tensor:
+        return self._around(x, sides, 0.0)
+
+    def _around(self, x: Tensor, sides: Any, value: float) -> Tensor:
         (top, bottom), (left, right) = sides
-        return F.pad(x, (0, 0, left, right, top, bottom))
+        return F.pad(x, (0, 0, left, right, top, bottom), value=value) if any((*sides[0], *sides[1])) else x
 
     def take(self, x: Tensor, indices: Sequence[int], axis: int) -> Tensor:
         return x.index_select(axis, torch.tensor(list(indices), device=x.device))

@@ -1,4 +1,4 @@
-"""A plugin's layer as a module of torch."""
+"""A layer that torch has no module for, as a plugin's, made one."""
 
 from collections.abc import Mapping
 

@@ -92,7 +92,7 @@ def label_as_bias(worth: int) -> FastPair:
         assert isinstance(layer, Conv | ConvTranspose)
         area = prod(pair(layer.kernel))
         places = prod(node.output) if isinstance(layer, Conv) else prod(x.shape[1:3]) * layer.filters
-        if len(x.shape) != 4 or (x.shape[0] - classes) * classes * area * places <= worth:
+        if len(x.shape) != 4 or layer.groups > 1 or (x.shape[0] - classes) * classes * area * places <= worth:
             return None
         kernel, bias = run.weights(node, x)
         ones, parts = ops.ones((1, *x.shape[1:3], 1), x), (joined.input[2], classes)

@@ -24,6 +24,7 @@ from ganforge.spec import random_streams
 from ganforge.spec.arrays import Array, Images, Labels, State
 from ganforge.spec.gan import Gan, NetworkName
 from ganforge.spec.layers.contract import Node
+from ganforge.spec.layers.residual import chains
 
 _ROUNDING = {"float32": 1e-3, "float64": 1e-12}
 """The most that outputs of a layer differ by between correct sessions, relative to the largest of them, or to 1."""
@@ -126,7 +127,8 @@ def _entering(nodes: tuple[Node, ...], x: Array, outputs: Mapping[str, Array]) -
     for node in nodes:
         if corners := node.layer.corners():
             yield _Entering(x, corners)
-        yield from _entering(node.body, x, outputs)
+        for chain in chains(node):
+            yield from _entering(chain, x, outputs)
         x = outputs[node.name]
 
 

@@ -9,7 +9,7 @@ from msgspec import inspect
 
 from ganforge._io.convert import convert
 from ganforge.errors import RecipeError
-from ganforge.spec.layers import JoinLabel
+from ganforge.spec.layers import EmbedLabel, JoinLabel
 from ganforge.spec.layers.contract import Layer
 
 T = TypeVar("T")
@@ -74,7 +74,7 @@ def reads_labels(layers: Sequence[Layer]) -> bool:
 
 def without_labels(layers: Sequence[Layer]) -> tuple[Layer, ...]:
     """The layers but those that only join a label, inner ones included."""
-    return tuple(_without_labels(each) for each in layers if not isinstance(each, JoinLabel))
+    return tuple(_without_labels(each) for each in layers if not isinstance(each, JoinLabel | EmbedLabel))
 
 
 def _without_labels(layer: Layer) -> Layer:

@@ -101,7 +101,7 @@ class _Filler:
             match key, value:
                 case _, list() | tuple() if key in inner:
                     filled[key] = self.chain(value, at)
-                case (("filters" | "units"), str()):
+                case (("filters" | "units" | "channels"), str()):
                     filled[key] = self.number(value, at)
                 case (("kernel" | "size"), str()):
                     filled[key] = self.share(value, at)

@@ -11,7 +11,7 @@ import numpy as np
 
 from ganforge.errors import SpecError, StateError
 from ganforge.spec.arrays import State
-from ganforge.spec.layers import BatchNorm, Sigmoid
+from ganforge.spec.layers import BatchNorm, ConditionalBatchNorm, Sigmoid
 from ganforge.spec.layers.chain import walk
 from ganforge.spec.layers.contract import Node, Parameter
 from ganforge.spec.losses import LossEntry, PenaltyEntry
@@ -70,7 +70,8 @@ class Gan:
             )
         for name in NETWORKS:
             for node in self.nodes(name):
-                if isinstance(node.layer, BatchNorm) and self.protocol.batch_size * int(np.prod(node.input[:-1])) < 2:
+                norm = isinstance(node.layer, BatchNorm | ConditionalBatchNorm)
+                if norm and self.protocol.batch_size * int(np.prod(node.input[:-1])) < 2:
                     raise SpecError(f"{name} layer {node.name}: batch norm over one value; take a larger batch_size")
 
     @cached_property

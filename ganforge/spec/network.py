@@ -2,7 +2,7 @@
 
 import msgspec
 
-from ganforge.spec.layers import Conv, ConvTranspose, Dense
+from ganforge.spec.layers import Conv, ConvTranspose, Dense, Residual
 from ganforge.spec.layers.chain import resolve_chain, walk
 from ganforge.spec.layers.contract import Layer, Node, Shape
 from ganforge.spec.layers.convolution import pair
@@ -40,9 +40,13 @@ def _settings(node: Node) -> str:
             verb = "pad" if isinstance(node.layer, Conv) else "crop"
             sides = f"{top},{bottom}" if (top, bottom) == (left, right) else f"{top},{bottom} x {left},{right}"
             bias = "" if node.layer.bias else ", no bias"
-            return f"{kernel[0]}x{kernel[1]} stride {stride[0]}x{stride[1]} {verb} {sides}{bias}"
-        case Dense():
-            return "" if node.layer.bias else "no bias"
+            groups = f", {node.layer.groups} groups" if node.layer.groups > 1 else ""
+            spectral = ", spectral norm" if node.layer.spectral_norm else ""
+            return f"{kernel[0]}x{kernel[1]} stride {stride[0]}x{stride[1]} {verb} {sides}{groups}{bias}{spectral}"
+        case Dense(bias=bias, spectral_norm=spectral):
+            return ", ".join((*(() if bias else ("no bias",)), *(("spectral norm",) if spectral else ())))
+        case Residual(scale=1.0):
+            return ""
         case layer:
             values = ((name, getattr(layer, name)) for name in layer.__struct_fields__)
             return ", ".join(f"{name} {value:g}" for name, value in values if type(value) in (int, float))

@@ -60,6 +60,10 @@ class Ops(Protocol):
         """log(1 + exp(x)), exact for any x."""
         ...
 
+    def erf(self, x: Tensor, /) -> Tensor:
+        """2 / sqrt(pi) times the integral of exp(-t^2) from 0 to x."""
+        ...
+
     def relu(self, x: Tensor, /) -> Tensor:
         """max(x, 0), derivative 0 at 0."""
         ...
@@ -102,6 +106,10 @@ class Ops(Protocol):
         """Sum over all axes but the first: (batch, ...) -> (batch,)."""
         ...
 
+    def softmax(self, x: Tensor, /) -> Tensor:
+        """exp(x) over its sum along the last axis, exact for any x."""
+        ...
+
     def log_softmax(self, x: Tensor, /) -> Tensor:
         """Logarithm of the softmax over the last axis."""
         ...
@@ -112,14 +120,44 @@ class Ops(Protocol):
         """(m, k), (k, n) -> (m, n), plus `bias`, (n,), in every row."""
         ...
 
-    def conv(self, x: Tensor, kernel: Tensor, bias: Tensor | None, stride: Size, padding: Sides, /) -> Tensor:
-        """(B, H, W, in), (h, w, in, out) -> (B, H', W', out): zeros added, then cross-correlation."""
+    def matmul_each(self, a: Tensor, b: Tensor, /) -> Tensor:
+        """(B, m, k), (B, k, n) -> (B, m, n): a product for every example."""
+        ...
+
+    def conv(
+        self, x: Tensor, kernel: Tensor, bias: Tensor | None, stride: Size, padding: Sides, groups: int = 1, /
+    ) -> Tensor:
+        """(B, H, W, in), (h, w, in / groups, out) -> (B, H', W', out): zeros added, then cross-correlation.
+
+        Of several groups each takes its share of the input's channels, in order, to its share of the output's.
+        """
         ...
 
     def conv_transpose(
-        self, x: Tensor, kernel: Tensor, bias: Tensor | None, stride: Size, crop: Sides, size: Size
+        self, x: Tensor, kernel: Tensor, bias: Tensor | None, stride: Size, crop: Sides, size: Size, groups: int = 1
     ) -> Tensor:
-        """(B, H, W, in), (h, w, out, in) -> (B, *size, out): the gradient of `conv`, whole, then cropped."""
+        """(B, H, W, in), (h, w, out / groups, in) -> (B, *size, out): the gradient of `conv`, whole, then cropped."""
+        ...
+
+    # Windows and sizes ----------------------------------------------------------------------------------------------
+
+    def mean_pool(self, x: Tensor, size: Size, stride: Size, padding: Sides, /) -> Tensor:
+        """(B, H, W, c) -> (B, H', W', c): zeros added, then the mean of every window, zeros included."""
+        ...
+
+    def max_pool(self, x: Tensor, size: Size, stride: Size, padding: Sides, /) -> Tensor:
+        """(B, H, W, c) -> (B, H', W', c): the largest number of every window, which has a pixel in it at least.
+
+        What is added is never the largest; of equal numbers the first, row by row, has the derivative.
+        """
+        ...
+
+    def repeat(self, x: Tensor, times: Size, /) -> Tensor:
+        """(B, H, W, c) -> (B, H * times, W * times, c): every pixel so many times."""
+        ...
+
+    def bilinear(self, x: Tensor, size: Size, /) -> Tensor:
+        """(B, H, W, c) -> (B, *size, c), not smaller: between pixels in proportion, as `Upsample` says."""
         ...
 
     # Shapes ---------------------------------------------------------------------------------------------------------

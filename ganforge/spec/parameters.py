@@ -12,10 +12,25 @@ import numpy as np
 
 from ganforge.spec import random_streams
 from ganforge.spec.arrays import Array, State
-from ganforge.spec.layers import BatchNorm, Flatten, JoinLabel, Residual
+from ganforge.spec.layers import (
+    AvgPool,
+    BatchNorm,
+    ConditionalBatchNorm,
+    EmbedLabel,
+    Flatten,
+    GlobalPool,
+    GroupNorm,
+    InstanceNorm,
+    JoinLabel,
+    MaxPool,
+    Residual,
+    Upsample,
+)
 from ganforge.spec.layers.chain import walk
 from ganforge.spec.layers.contract import Node, Parameter
+from ganforge.spec.layers.example_norms import groups_of
 from ganforge.spec.layers.initializers import Constant, GlorotUniform, HeNormal, Normal, TruncatedNormal
+from ganforge.spec.layers.residual import branches, chains
 
 
 def parameters(nodes: tuple[Node, ...], *, zero_last_bias: bool = False) -> tuple[Parameter, ...]:
@@ -42,27 +57,38 @@ def initial(parameters: tuple[Parameter, ...], *, seed: int, network: str) -> St
 
 
 def _cancelled(nodes: tuple[Node, ...]) -> set[str]:
-    """Names of the biases that a batch norm right behind them subtracts again."""
+    """Names of the biases that a batch or instance norm behind them subtracts again."""
     found: set[str] = set()
     for place, node in enumerate(nodes):
-        if isinstance(node.layer, BatchNorm):
+        if _cancels(node):
             found |= _tail(nodes[:place])
-    return found.union(*(_cancelled(node.body) for node in nodes))
+    return found.union(*(_cancelled(chain) for node in nodes for chain in chains(node)))
+
+
+def _cancels(node: Node) -> bool:
+    """Whether a normalisation takes each channel's own mean away."""
+    match node.layer:
+        case BatchNorm() | ConditionalBatchNorm():
+            return True
+        case InstanceNorm() | GroupNorm():
+            return groups_of(node) == node.input[-1]
+        case _:
+            return False
 
 
 def _tail(nodes: tuple[Node, ...]) -> set[str]:
-    """The bias added last by `nodes`: of a residual block, that of its last inner layer, since x + (y + b).
+    """The biases added last by `nodes`: of a residual block, those of the last layers of its branches: x + (y + b).
 
     Flatten only moves it, and a joined label only stands beside it: every element that it was added to stays a feature,
-    or a channel, of its own.
+    or a channel, of its own. Pools and upsampling make a shift of a shift.
     """
     if not nodes:
         return set()
     last = nodes[-1]
     match last.layer:
         case Residual():
-            return _tail(last.body)
-        case Flatten() | JoinLabel():
+            return set().union(*map(_tail, branches(last)))
+        case Flatten() | JoinLabel() | EmbedLabel() | AvgPool() | MaxPool() | GlobalPool() | Upsample():
             return _tail(nodes[:-1])
         case layer:
             bias = layer.last_bias(last)

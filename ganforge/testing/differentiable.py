@@ -4,6 +4,7 @@ Everything else in the reference is written over `np` from here and reads as pla
 as often as wanted.
 """
 
+import math
 from typing import Any, TypeAlias
 
 from ganforge.errors import PluginError
@@ -19,7 +20,7 @@ except ImportError as error:
         "pip install 'ganforge[testing]'"
     ) from error
 
-__all__ = ["Tensor", "elementwise_grad", "getval", "grad", "np", "put", "take"]
+__all__ = ["Tensor", "elementwise_grad", "erf", "getval", "grad", "np", "put", "take"]
 
 Tensor: TypeAlias = Any
 """A NumPy array, or autograd's box around one."""
@@ -42,5 +43,15 @@ def put(x: Tensor, index: tuple[Any, ...], shape: tuple[int, ...]) -> Tensor:
     return result
 
 
+_erf = np.vectorize(math.erf, otypes=[float])
+
+
+@primitive  # type: ignore[untyped-decorator, unused-ignore]
+def erf(x: Tensor) -> Tensor:
+    """The error function, which NumPy lacks."""
+    return _erf(x).astype(x.dtype)
+
+
+defvjp(erf, lambda _, x: lambda g: g * (2.0 / math.sqrt(math.pi)) * np.exp(-x * x))
 defvjp(take, lambda _, x, index: lambda g: put(g, index, x.shape), argnums=(0,))
 defvjp(put, lambda _, x, index, shape: lambda g: take(g, index), argnums=(0,))

@@ -8,6 +8,7 @@ from ganforge.backend.runtime import SingleProcess
 from ganforge.spec.arrays import Labels
 from ganforge.spec.layers import (
     BatchNorm,
+    ConditionalBatchNorm,
     Conv,
     ConvTranspose,
     Dense,
@@ -78,13 +79,15 @@ def _layer(node: Node, x: Tensor, run: Pass) -> Tensor:
         case Dense() as layer:
             return _biased(run.semantics.product(x, _kernel(node, run)), node, layer.bias, run)
         case Conv() as layer:
-            result = conv(x, _kernel(node, run), pair(layer.stride), node.padding, run.semantics.product)
+            result = conv(x, _kernel(node, run), pair(layer.stride), node.padding, run.semantics.product, layer.groups)
             return _biased(result, node, layer.bias, run)
         case ConvTranspose() as layer:
-            full = conv_transpose(x, _kernel(node, run), pair(layer.stride), run.semantics.product)
+            full = conv_transpose(x, _kernel(node, run), pair(layer.stride), run.semantics.product, layer.groups)
             return _biased(crop(full, node.padding), node, layer.bias, run)
         case BatchNorm() as layer:
             return _batch_norm(x, node, layer, run)
+        case ConditionalBatchNorm() as layer:
+            return _conditional_batch_norm(x, node, layer, run)
         case Relu():
             return np.where(x > 0, x, 0.0 * x)
         case LeakyRelu(slope=slope):
@@ -105,20 +108,21 @@ def _layer(node: Node, x: Tensor, run: Pass) -> Tensor:
             return _reshape(x, node.output, run.semantics.channels_first)
         case JoinLabel():
             return run.semantics.join(x, _one_hot(node, x, run.labels))
-        case Residual():
-            return x + forward(node.body, x, run)
+        case Residual(layers=layers, scale=scale):
+            made = forward(node.body[: len(layers)], x, run)
+            return forward(node.body[len(layers) :], x, run) + scale * made
         case layer:
-            return _plugins_own(node, layer, x, run)
+            return _looked_up(node, layer, x, run)
 
 
-def _plugins_own(node: Node, layer: Layer, x: Tensor, run: Pass) -> Tensor:
-    """A kind that is not ours: by its reference, which is its own forward pass unless it writes it twice."""
+def _looked_up(node: Node, layer: Layer, x: Tensor, run: Pass) -> Tensor:
+    """A kind by its second form; a plugin's by its reference, its own forward pass unless it writes it twice."""
     ops = run.semantics.ops
 
     def chain(nodes: tuple[Node, ...], x: Tensor, _: core.Pass) -> Tensor:
         return forward(nodes, x, run)
 
-    return layer.reference(
+    return run.semantics.forms.get(type(layer), layer.reference)(
         node,
         x,
         core.Pass(
@@ -137,21 +141,39 @@ def _plugins_own(node: Node, layer: Layer, x: Tensor, run: Pass) -> Tensor:
 
 
 def _kernel(node: Node, run: Pass) -> Tensor:
-    return run.semantics.kernel(node.layer, run.arrays[f"{node.name}/kernel"])
+    kernel = run.semantics.kernel(node.layer, run.arrays[f"{node.name}/kernel"])
+    u = run.arrays.get(f"{node.name}/u")
+    if u is None:
+        return kernel
+    divided, u, sigma = run.semantics.spectral(kernel, u, isinstance(node.layer, ConvTranspose))
+    if run.moving:
+        run.moved.update({f"{node.name}/u": u, f"{node.name}/sigma": sigma})
+    return divided
 
 
 def _biased(x: Tensor, node: Node, bias: bool, run: Pass) -> Tensor:
     return x + run.arrays[f"{node.name}/bias"] if bias else x
 
 
-def _batch_norm(x: Tensor, node: Node, layer: BatchNorm, run: Pass) -> Tensor:
+def _normalised(x: Tensor, node: Node, layer: BatchNorm | ConditionalBatchNorm, run: Pass) -> Tensor:
     if run.key is None:
         mean, variance = run.arrays[f"{node.name}/mean"], run.arrays[f"{node.name}/variance"]
     else:
         mean = np.mean(x, axis=tuple(range(x.ndim - 1)))
         variance = run.semantics.variance(x, mean)
         run.statistics[node.name] = Statistics(mean, variance, x.size // x.shape[-1])
-    result = (x - mean) / np.sqrt(variance + layer.epsilon)
+    return (x - mean) / np.sqrt(variance + layer.epsilon)
+
+
+def _conditional_batch_norm(x: Tensor, node: Node, layer: ConditionalBatchNorm, run: Pass) -> Tensor:
+    assert run.labels is not None
+    shape = (len(x), *(1 for _ in x.shape[1:-1]), x.shape[-1])
+    scale, offset = (np.reshape(run.arrays[f"{node.name}/{name}"][run.labels], shape) for name in ("scale", "offset"))
+    return _normalised(x, node, layer, run) * scale + offset
+
+
+def _batch_norm(x: Tensor, node: Node, layer: BatchNorm, run: Pass) -> Tensor:
+    result = _normalised(x, node, layer, run)
     if layer.scale:
         result = result * run.arrays[f"{node.name}/scale"]
     return result + run.arrays[f"{node.name}/offset"] if layer.offset else result

@@ -8,8 +8,8 @@ from typing import Any
 import numpy
 
 from ganforge.spec.ops import Axes, Sides, Size
-from ganforge.testing import convolution, definitions
-from ganforge.testing.differentiable import Tensor, elementwise_grad, getval, np, take
+from ganforge.testing import convolution, definitions, windows
+from ganforge.testing.differentiable import Tensor, elementwise_grad, erf, getval, np, take
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +62,10 @@ class NumpyOps:
         """log(1 + exp(x))."""
         return self.softplus_of(x)
 
+    def erf(self, x: Tensor) -> Tensor:
+        """The error function."""
+        return erf(x)
+
     def relu(self, x: Tensor) -> Tensor:
         """max(x, 0), derivative 0 at 0."""
         return np.where(x > 0, x, 0.0 * x)
@@ -106,6 +110,10 @@ class NumpyOps:
         """Sum over all axes but the first."""
         return np.sum(x, axis=tuple(range(1, x.ndim)))
 
+    def softmax(self, x: Tensor) -> Tensor:
+        """Over the last axis."""
+        return np.exp(self.log_softmax(x))
+
     def log_softmax(self, x: Tensor) -> Tensor:
         """Over the last axis; the largest is subtracted first, so that nothing overflows."""
         shifted = x - np.max(x, axis=-1, keepdims=True)
@@ -117,16 +125,40 @@ class NumpyOps:
         """(m, k), (k, n) -> (m, n)."""
         return _biased(self.product(a, b), bias)
 
-    def conv(self, x: Tensor, kernel: Tensor, bias: Tensor | None, stride: Size, padding: Sides) -> Tensor:
+    def matmul_each(self, a: Tensor, b: Tensor) -> Tensor:
+        """(B, m, k), (B, k, n) -> (B, m, n)."""
+        return np.matmul(a, b)
+
+    def conv(
+        self, x: Tensor, kernel: Tensor, bias: Tensor | None, stride: Size, padding: Sides, groups: int = 1
+    ) -> Tensor:
         """Cross-correlation."""
-        return _biased(convolution.conv(x, kernel, stride, padding, self.product), bias)
+        return _biased(convolution.conv(x, kernel, stride, padding, self.product, groups), bias)
 
     def conv_transpose(
-        self, x: Tensor, kernel: Tensor, bias: Tensor | None, stride: Size, crop: Sides, size: Size
+        self, x: Tensor, kernel: Tensor, bias: Tensor | None, stride: Size, crop: Sides, size: Size, groups: int = 1
     ) -> Tensor:
         """The gradient of `conv`, cropped."""
-        full = convolution.conv_transpose(x, kernel, stride, self.product)
+        full = convolution.conv_transpose(x, kernel, stride, self.product, groups)
         return _biased(convolution.crop(full, crop), bias)
+
+    # Windows and sizes
+
+    def mean_pool(self, x: Tensor, size: Size, stride: Size, padding: Sides) -> Tensor:
+        """Means of windows, zeros included."""
+        return sum(windows.met(windows.around(x, padding, 0.0), size, stride)) / (size[0] * size[1])
+
+    def max_pool(self, x: Tensor, size: Size, stride: Size, padding: Sides) -> Tensor:
+        """The largest of every window, the first of equal ones."""
+        return windows.first_largest(windows.met(windows.around(x, padding, -numpy.inf), size, stride))
+
+    def repeat(self, x: Tensor, times: Size) -> Tensor:
+        """Every pixel so many times."""
+        return np.repeat(np.repeat(x, times[0], 1), times[1], 2)
+
+    def bilinear(self, x: Tensor, size: Size) -> Tensor:
+        """Between pixels in proportion."""
+        return windows.between(windows.between(x, size[0], 1), size[1], 2)
 
     # Shapes
 

@@ -12,7 +12,7 @@ from ganforge.backend.contract import Precision, Scalars, StepInputs
 from ganforge.errors import PluginError
 from ganforge.spec.arrays import Array, Labels, State
 from ganforge.spec.gan import Gan, NetworkName
-from ganforge.spec.layers import BatchNorm
+from ganforge.spec.layers import BatchNorm, ConditionalBatchNorm
 from ganforge.spec.layers.chain import walk
 from ganforge.spec.optimizers import Scale
 from ganforge.testing.layers import Pass, Statistics, forward
@@ -80,8 +80,10 @@ class ReferenceSession:
     def trace(self, network: NetworkName, inputs: Array, labels: Labels | None, *, key: int | None = None) -> State:
         """The output of every node."""
         arrays = self._updates.arrays(self._state, network)
-        run = Pass(arrays=arrays, labels=labels, key=key, semantics=self._semantics)
+        looking = self._semantics.moved_by_looking
+        run = Pass(arrays=arrays, labels=labels, key=key, semantics=self._semantics, moving=looking)
         forward(self._gan.nodes(network), self._updates.cast(inputs), run)
+        self._state |= {f"{network}/{name}": each for name, each in run.moved.items()}
         return run.outputs
 
     def state(self) -> State:
@@ -126,7 +128,7 @@ class ReferenceSession:
                     self._move(f"{moved}/{node.name}", self._semantics.node(node).layer, statistics[node.name])
 
     def _move(self, place: str, layer: Any, seen: Statistics) -> None:
-        assert isinstance(layer, BatchNorm)
+        assert isinstance(layer, BatchNorm | ConditionalBatchNorm)
         unbiased = seen.variance * self._semantics.bessel(seen.values)
         for name, value in ((f"{place}/mean", seen.mean), (f"{place}/variance", unbiased)):
             self._state[name] = layer.decay * self._state[name] + (1.0 - layer.decay) * value

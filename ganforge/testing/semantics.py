@@ -4,8 +4,8 @@
 exchanged, so that what a wrong backend computes can be computed too, and recognised.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import numpy
@@ -18,9 +18,10 @@ from ganforge.spec.layers.contract import Layer, Node, Parameter
 from ganforge.spec.optimizers import Optimizer, Scale
 from ganforge.spec.protocol import Protocol
 from ganforge.testing import optimizers
-from ganforge.testing.definitions import dropout_mask, pass_key, softplus
+from ganforge.testing.definitions import dropout_mask, pass_key, softplus, spectral
 from ganforge.testing.differentiable import Tensor, np
 from ganforge.testing.ops import NumpyOps
+from ganforge.testing.second_forms import SECOND_FORMS, Form
 
 Passes: TypeAlias = frozenset[tuple[NetworkName, int]]
 """Forward passes: (the network that is updated, number of the pass)."""
@@ -80,6 +81,8 @@ class Semantics:
     """A step's inputs before anything is computed from them."""
     node: Callable[[Node], Node] = same
     """Every node before it is computed: its paddings and its layer's numbers."""
+    forms: Mapping[type[Layer], Form] = field(default_factory=lambda: SECOND_FORMS)
+    """Layers by kind, where they are not put together of the pieces below."""
     protocol: Callable[[Protocol], Protocol] = same
     pixels: Callable[[Images, float, Any], Array] = pixels
     product: Callable[[Tensor, Tensor], Tensor] = np.dot
@@ -96,6 +99,10 @@ class Semantics:
     logits: Callable[[Tensor], Tensor] = same
     """The logits as the loss sees them."""
     softplus: Callable[[Tensor], Tensor] = softplus
+    spectral: Callable[[Tensor, Tensor, bool], tuple[Tensor, Tensor, Tensor]] = spectral
+    """(kernel, u, whether it is a transposed one): the kernel over sigma, the new u, sigma."""
+    moved_by_looking: bool = False
+    """Whether a pass in which nothing is trained moves what layers keep."""
     gradient: Callable[[Parameter, Array], Array] = gradient
     update: Callable[[Optimizer, Array, Array, State, Scale], tuple[Array, State]] = optimizers.update
     average: Callable[[Array, Array, float], Array] = average

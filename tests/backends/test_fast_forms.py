@@ -14,7 +14,22 @@ from ganforge.backend import NO_FAST_FORMS, GanSession, Runtime, label_as_bias
 from ganforge.backend.forward import forward
 from ganforge.backend.network_views import View
 from ganforge.backend.updates import apply_update, move_average
-from ganforge.spec.layers import BatchNorm, Conv, ConvTranspose, Dense, JoinLabel, LeakyRelu, Relu
+from ganforge.spec.layers import (
+    BatchNorm,
+    ConditionalBatchNorm,
+    Conv,
+    ConvTranspose,
+    Dense,
+    Gelu,
+    GroupNorm,
+    InstanceNorm,
+    JoinLabel,
+    LayerNorm,
+    LeakyRelu,
+    Prelu,
+    Relu,
+    Silu,
+)
 from ganforge.spec.layers.contract import Layer, Node
 from ganforge.spec.network import Network, resolve
 from ganforge.spec.optimizers import OPTIMIZERS, SGD, Adam, Optimizer, RMSprop, Scale
@@ -168,9 +183,35 @@ def test_a_batch_norm_in_one_call(name: str, shape: tuple[int, ...], mode: str, 
         assert np.abs(seen_variance - every.var(0)).max() > 0.5 * every.var(0).max() / len(every)  # the unbiased one
 
 
+LAYERS: dict[type[Layer], Layer] = {
+    LayerNorm: LayerNorm(epsilon=1e-3),
+    InstanceNorm: InstanceNorm(epsilon=1e-3, scale=False),
+    GroupNorm: GroupNorm(groups=2, epsilon=1e-3, offset=False),
+    ConditionalBatchNorm: ConditionalBatchNorm(decay=0.8, epsilon=1e-3),
+    Gelu: Gelu(),
+    Silu: Silu(),
+    Prelu: Prelu(),
+}
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("kind", LAYERS, ids=lambda kind: kind.__name__)
+def test_a_layer_in_one_call_of_torch(kind: type[Layer], mode: str) -> None:
+    runtime, calls = runtime_of("torch"), list[bool]()
+    nodes = resolve(
+        Network(input=(3, 4, 4), layers=(LAYERS[kind],), classes=CLASSES if LAYERS[kind].reads_labels else 0)
+    )
+    x = np.random.default_rng(0).normal(0.5, 1.0, (5, 3, 4, 4))
+    found = computed(alone(runtime, layers={kind: seen(runtime.fast.layers[kind], calls)}), nodes, x, mode)
+    assert all(calls) and calls
+    agree(found, computed(alone(runtime), nodes, x, mode), 1e-12)
+
+
 def test_no_layer_has_a_fast_form_that_is_not_tested_here(name: str) -> None:
     fast = runtime_of(name).fast
-    assert set(fast.layers) == ({BatchNorm} if name in WITH_LISTS else set())
+    assert set(fast.layers) == ({BatchNorm} if name in WITH_LISTS else set()) | (
+        set(LAYERS) if name == "torch" else set()
+    )
     assert set(fast.optimizers) == (set(OPTIMIZERS) if name in WITH_LISTS else set())
     assert (fast.average is not None) == (name in WITH_LISTS)
 

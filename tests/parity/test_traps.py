@@ -41,6 +41,15 @@ PLACES = {
     "average-swapped": "shared-average",
     "running-values-averaged": "shared-average",
 }
+PLACES |= {
+    "pool-counts-padding": "pooling",
+    "corners-aligned": "pooling",
+    "sigma-constant": "spectral-norm",
+    "spectral-rows-exchanged": "spectral-norm",
+    "u-moved-by-looking": "spectral-norm",
+    "layer-norm-by-pixel": "example-norms",
+    "gelu-by-tanh": "example-norms",
+}
 ANYWHERE = "kernel-5-even"
 
 
@@ -59,6 +68,11 @@ def test_a_trap_is_caught_and_named(trap):
     assert report.mismatch is not None
     found = place.diagnose(trapped(trap))
     assert [each.name for each in found.traps] == [trap.name]
+
+
+def test_a_generator_s_update_that_moves_the_discriminator_s_u_is_caught():
+    place, (trap,) = bench("spectral-norm"), (each for each in TRAPS if each.name == "discriminator-moved-by-generator")
+    assert [each.name for each in place.diagnose(trapped(trap)).traps] == [trap.name]
 
 
 UNSEEN_IN_FLOAT32 = frozenset(

@@ -12,8 +12,9 @@ from ganforge.spec.layers import initializers
 from ganforge.spec.layers.contract import Layer
 from ganforge.spec.network import Network
 
+_SOME = st.deferred(lambda: st.lists(LAYERS, max_size=3).map(tuple))
 LAYERS = st.deferred(
-    lambda: st.one_of(*SIMPLE, st.builds(layers.Residual, layers=st.lists(LAYERS, max_size=3).map(tuple)))
+    lambda: st.one_of(*SIMPLE, st.builds(layers.Residual, layers=_SOME, shortcut=_SOME, scale=st.floats(-2, 2)))
 )
 _INIT = st.sampled_from(
     [
@@ -29,8 +30,12 @@ _EXTENT = _COUNT | st.tuples(_COUNT, _COUNT)
 _SIDES = st.tuples(st.integers(0, 4), st.integers(0, 4))
 _PADDING = st.sampled_from(["same", "valid"]) | st.integers(0, 4) | st.tuples(_SIDES, _SIDES)
 SIMPLE = (
-    st.builds(layers.Dense, units=_COUNT, bias=st.booleans(), kernel_init=_INIT, bias_init=_INIT),
-    st.builds(layers.Conv, filters=_COUNT, kernel=_EXTENT, stride=_EXTENT, padding=_PADDING, kernel_init=_INIT),
+    st.builds(
+        layers.Dense, units=_COUNT, bias=st.booleans(), spectral_norm=st.booleans(), kernel_init=_INIT, bias_init=_INIT
+    ),
+    st.builds(
+        layers.Conv, filters=_COUNT, groups=_COUNT, kernel=_EXTENT, stride=_EXTENT, padding=_PADDING, kernel_init=_INIT
+    ),
     st.builds(
         layers.ConvTranspose, filters=_COUNT, kernel=_EXTENT, stride=_EXTENT, padding=_PADDING, size=st.none() | _EXTENT
     ),
@@ -39,6 +44,23 @@ SIMPLE = (
     st.builds(layers.Elu, alpha=st.floats(0.1, 2)),
     st.builds(layers.Dropout, rate=st.floats(0, 0.99)),
     st.builds(layers.Reshape, shape=st.lists(_COUNT, min_size=1, max_size=3).map(tuple)),
+    st.builds(layers.AvgPool, size=_EXTENT, stride=st.none() | _EXTENT, padding=_PADDING),
+    st.builds(layers.MaxPool, size=_EXTENT, stride=st.none() | _EXTENT, padding=_PADDING),
+    st.builds(layers.LayerNorm, epsilon=st.floats(1e-9, 1), scale=st.booleans(), offset=st.booleans()),
+    st.builds(layers.InstanceNorm, epsilon=st.floats(1e-9, 1)),
+    st.builds(layers.GroupNorm, groups=_COUNT, epsilon=st.floats(1e-9, 1)),
+    st.builds(layers.PixelNorm, epsilon=st.floats(1e-9, 1)),
+    st.builds(layers.Prelu, slope_init=_INIT),
+    st.builds(layers.ConditionalBatchNorm, decay=st.floats(0, 0.999), epsilon=st.floats(1e-9, 1)),
+    st.builds(layers.EmbedLabel, units=_COUNT, kernel_init=_INIT),
+    st.builds(layers.ProjectLabel, spectral_norm=st.booleans()),
+    st.builds(layers.Attention, ratio=_COUNT, value_ratio=_COUNT, pool=_COUNT, spectral_norm=st.booleans()),
+    st.builds(layers.LearnedConstant, channels=_COUNT, init=_INIT),
+    st.builds(layers.MinibatchStd, decay=st.floats(0, 0.999), epsilon=st.floats(1e-9, 1)),
+    st.builds(layers.GlobalPool, of=st.sampled_from(["sum", "mean"])),
+    st.builds(layers.Upsample, method=st.sampled_from(["nearest", "bilinear"]), factor=_EXTENT),
+    st.builds(layers.Resample, to=st.sampled_from(["half", "double", "same"])),
+    st.sampled_from([layers.Gelu(), layers.Silu()]),
     st.sampled_from([layers.Relu(), layers.Tanh(), layers.Sigmoid(), layers.Flatten(), layers.JoinLabel()]),
 )
 
@@ -58,7 +80,7 @@ def read(kind: type, value: object) -> object:
 
 def test_every_layer_of_the_union_is_tried_above() -> None:
     members = layers.LAYERS
-    assert len(members) == 14
+    assert len(members) == 32
     assert len({member.__struct_config__.tag for member in members}) == len(members)
 
 

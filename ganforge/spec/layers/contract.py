@@ -14,6 +14,7 @@ from msgspec import Meta
 
 from ganforge.errors import SpecError
 from ganforge.spec.layers.initializers import Init
+from ganforge.spec.layers.spectral import divided
 from ganforge.spec.ops import Number, Ops, Sides, Tensor
 
 Shape: TypeAlias = tuple[int, ...]
@@ -34,6 +35,9 @@ class LayerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """Whether a pass in training depends on `run.key`, as one with dropout masks does."""
     reads_labels: ClassVar[bool] = False
     """Whether its output depends on the labels, where the network has classes."""
+
+    kernel_axis: ClassVar[int] = -1
+    """The axis of its kernel's outputs, for spectral norm."""
 
     def reference(self: "Layer", node: "Node", x: Tensor, run: "Pass") -> Tensor:
         """What the backends are compared with: `forward`, unless a kind writes it a second time in plain NumPy.
@@ -163,8 +167,12 @@ class Pass:
         return self.arrays.get(f"{node.name}/{name}")
 
     def weights(self, node: "Node", x: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Kernel and bias in the precision of what they are applied to."""
-        kernel, bias = self.arrays[f"{node.name}/kernel"], self.array(node, "bias")
+        """Kernel and bias in the precision of what they are applied to; with spectral norm the kernel over sigma."""
+        kernel, bias, u = self.arrays[f"{node.name}/kernel"], self.array(node, "bias"), self.array(node, "u")
+        if u is not None:
+            kernel, u, sigma = divided(self.ops, kernel, u, node.layer.kernel_axis)
+            if self.training and self.moving:
+                self.moved.update({f"{node.name}/u": u, f"{node.name}/sigma": sigma})
         return self.ops.like(kernel, x), None if bias is None else self.ops.like(bias, x)
 
     def starts(self, x: Tensor) -> tuple[int, ...]:
@@ -202,6 +210,7 @@ class Layer(Protocol):
     __struct_fields__: ClassVar[tuple[str, ...]]
     uses_key: ClassVar[bool]
     reads_labels: ClassVar[bool]
+    kernel_axis: ClassVar[int]
 
     def resolve(self, place: Place) -> Resolved:
         """Its output shape and paddings.

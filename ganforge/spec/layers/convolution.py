@@ -1,7 +1,7 @@
 """Convolutions and transposed convolutions; 'same' is resolved here, once, to plain integers."""
 
 from math import prod
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, ClassVar, Literal, TypeAlias
 
 from msgspec import Meta
 
@@ -17,8 +17,10 @@ from ganforge.spec.layers.contract import (
     Shape,
     need_rank,
 )
+from ganforge.spec.layers.groups import check_groups
 from ganforge.spec.layers.initializers import ZEROS, GlorotUniform, Init
-from ganforge.spec.ops import Size, Tensor
+from ganforge.spec.layers.kernels import check_spectral, kernel_parameters
+from ganforge.spec.ops import Sides, Size, Tensor
 
 Side: TypeAlias = Annotated[int, Meta(ge=0)]
 # msgspec 0.22 reads past a union of a bounded integer and a tuple of fixed length, so the lone integers are plain here
@@ -35,31 +37,34 @@ amounts from its full result.
 
 
 class Conv(LayerSettings, frozen=True, kw_only=True, tag="conv"):
-    """(h, w, c) -> (h', w', filters): cross-correlation, as every framework's `conv2d`."""
+    """(h, w, c) -> (h', w', filters): cross-correlation, as every framework's `conv2d`.
+
+    Each of `groups` takes its share of the channels to its share of the filters; as many as channels: depthwise.
+    """
 
     filters: Count
     kernel: Extent
     stride: Extent = 1
     padding: Padding = "same"
+    groups: Count = 1
     bias: bool = True
+    spectral_norm: bool = False
     kernel_init: Init = GlorotUniform()
     bias_init: Init = ZEROS
 
     def resolve(self, place: Place) -> Resolved:
         """(h', w', filters), and the zeros to add."""
-        need_rank(place, 3, "put a reshape layer before it")
-        _check_positive(place, self)
-        axes = zip(place.input, pair(self.kernel), pair(self.stride), _by_axis(self.padding), strict=False)
-        (height, rows), (width, columns) = (_conv_axis(place.name, *axis) for axis in axes)
-        return Resolved((height, width, self.filters), (rows, columns))
+        _check(place, self)
+        (height, width), sides = window_positions(place, pair(self.kernel), pair(self.stride), self.padding)
+        return Resolved((height, width, self.filters), sides)
 
     def parameters(self, node: Node) -> tuple[Parameter, ...]:
-        """`kernel` (height, width, in, filters) and `bias` (filters,)."""
-        return _parameters(node, self, (node.input[2], self.filters))
+        """`kernel` (height, width, in / groups, filters) and `bias` (filters,); with spectral norm `u` and `sigma`."""
+        return _parameters(node, self, (node.input[2] // self.groups, self.filters))
 
     def forward(self, node: Node, x: Tensor, run: Pass) -> Tensor:
         """The convolution plus its bias."""
-        return run.ops.conv(x, *run.weights(node, x), pair(self.stride), node.padding)
+        return run.ops.conv(x, *run.weights(node, x), pair(self.stride), node.padding, self.groups)
 
     def last_bias(self, node: Node) -> str | None:
         """The bias."""
@@ -67,7 +72,7 @@ class Conv(LayerSettings, frozen=True, kw_only=True, tag="conv"):
 
     def products(self, node: Node) -> int:
         """One for each output, place of the kernel and input channel."""
-        return prod(node.output) * prod(pair(self.kernel)) * node.input[2]
+        return prod(node.output) * prod(pair(self.kernel)) * node.input[2] // self.groups
 
 
 class ConvTranspose(LayerSettings, frozen=True, kw_only=True, tag="conv_transpose"):
@@ -83,27 +88,32 @@ class ConvTranspose(LayerSettings, frozen=True, kw_only=True, tag="conv_transpos
     stride: Extent = 1
     padding: Padding = "same"
     size: Extent | None = None
+    groups: Count = 1
     bias: bool = True
+    spectral_norm: bool = False
     kernel_init: Init = GlorotUniform()
     bias_init: Init = ZEROS
 
+    kernel_axis: ClassVar[int] = -2
+
     def resolve(self, place: Place) -> Resolved:
         """(h', w', filters), and what is cropped."""
-        need_rank(place, 3, "put a reshape layer before it")
-        _check_positive(place, self)
+        _check(place, self)
+        _check_positive(place, pair(self.kernel), pair(self.stride), self.padding)
         sizes = (None, None) if self.size is None else pair(self.size)
         axes = zip(place.input, pair(self.kernel), pair(self.stride), _by_axis(self.padding), sizes, strict=False)
         (height, rows), (width, columns) = (_transposed_axis(place.name, *axis) for axis in axes)
         return Resolved((height, width, self.filters), (rows, columns))
 
     def parameters(self, node: Node) -> tuple[Parameter, ...]:
-        """`kernel` (height, width, filters, in) and `bias` (filters,)."""
-        return _parameters(node, self, (self.filters, node.input[2]))
+        """`kernel` (height, width, filters / groups, in) and `bias` (filters,); with spectral norm `u` and `sigma`."""
+        return _parameters(node, self, (self.filters // self.groups, node.input[2]))
 
     def forward(self, node: Node, x: Tensor, run: Pass) -> Tensor:
         """The transposed convolution plus its bias."""
         kernel, bias = run.weights(node, x)
-        return run.ops.conv_transpose(x, kernel, bias, pair(self.stride), node.padding, image_size(node.output))
+        size = image_size(node.output)
+        return run.ops.conv_transpose(x, kernel, bias, pair(self.stride), node.padding, size, self.groups)
 
     def last_bias(self, node: Node) -> str | None:
         """The bias."""
@@ -111,7 +121,7 @@ class ConvTranspose(LayerSettings, frozen=True, kw_only=True, tag="conv_transpos
 
     def products(self, node: Node) -> int:
         """One for each input, place of the kernel and filter."""
-        return prod(node.input) * prod(pair(self.kernel)) * self.filters
+        return prod(node.input) * prod(pair(self.kernel)) * self.filters // self.groups
 
 
 def pair(extent: Extent) -> Size:
@@ -131,24 +141,43 @@ def same_padding(size: int, kernel: int, stride: int) -> tuple[int, int]:
     return total // 2, total - total // 2
 
 
+def window_positions(place: Place, size: Size, stride: Size, padding: Padding) -> tuple[Size, Sides]:
+    """How often a window fits into an image's rows and columns, and the places to add around it.
+
+    Raises:
+        SpecError: it does not fit once, or a number that must not be is below 1 or negative.
+    """
+    _check_positive(place, size, stride, padding)
+    axes = zip(place.input, size, stride, _by_axis(padding), strict=False)
+    (height, rows), (width, columns) = (_conv_axis(place.name, *axis) for axis in axes)
+    return (height, width), (rows, columns)
+
+
 def _parameters(node: Node, layer: Conv | ConvTranspose, channels: tuple[int, int]) -> tuple[Parameter, ...]:
     size = pair(layer.kernel)
-    kernel = Parameter(
-        name=f"{node.name}/kernel",
-        shape=(*size, *channels),
-        init=layer.kernel_init,
-        fan_in=prod(size) * node.input[2],
-        fan_out=prod(size) * layer.filters,
+    return kernel_parameters(
+        node,
+        layer,
+        (*size, *channels),
+        axis=layer.kernel_axis,
+        outputs=layer.filters,
+        fan_in=prod(size) * node.input[2] // layer.groups,
+        fan_out=prod(size) * layer.filters // layer.groups,
     )
-    bias = Parameter(name=f"{node.name}/bias", shape=(layer.filters,), init=layer.bias_init)
-    return (kernel, bias) if layer.bias else (kernel,)
 
 
-def _check_positive(place: Place, layer: Conv | ConvTranspose) -> None:
-    if min(*pair(layer.kernel), *pair(layer.stride)) < 1:
-        raise SpecError(f"layer {place.name}: kernel {layer.kernel} and stride {layer.stride} must be at least 1")
-    if isinstance(layer.padding, int) and layer.padding < 0:
-        raise SpecError(f"layer {place.name}: padding {layer.padding} must not be negative")
+def _check(place: Place, layer: Conv | ConvTranspose) -> None:
+    need_rank(place, 3, "put a reshape layer before it")
+    check_groups(place, layer.groups, place.input[2], "input channels")
+    check_groups(place, layer.groups, layer.filters, "filters")
+    check_spectral(place, layer)
+
+
+def _check_positive(place: Place, size: Size, stride: Size, padding: Padding) -> None:
+    if min(*size, *stride) < 1:
+        raise SpecError(f"layer {place.name}: kernel {size} and stride {stride} must be at least 1")
+    if isinstance(padding, int) and padding < 0:
+        raise SpecError(f"layer {place.name}: padding {padding} must not be negative")
 
 
 def _by_axis(padding: Padding) -> tuple[str | tuple[int, int], str | tuple[int, int]]:

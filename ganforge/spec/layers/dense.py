@@ -11,6 +11,7 @@ from ganforge.spec.layers.contract import (
     need_rank,
 )
 from ganforge.spec.layers.initializers import ZEROS, GlorotUniform, Init
+from ganforge.spec.layers.kernels import check_spectral, kernel_parameters
 from ganforge.spec.ops import Tensor
 
 
@@ -19,26 +20,23 @@ class Dense(LayerSettings, frozen=True, kw_only=True, tag="dense"):
 
     units: Count
     bias: bool = True
+    spectral_norm: bool = False
     kernel_init: Init = GlorotUniform()
     bias_init: Init = ZEROS
 
     def resolve(self, place: Place) -> Resolved:
         """(units,)."""
         need_rank(place, 1, "put a flatten layer before it")
+        check_spectral(place, self)
         return Resolved((self.units,))
 
     def parameters(self, node: Node) -> tuple[Parameter, ...]:
-        """`kernel` (in, units) and `bias` (units,)."""
+        """`kernel` (in, units) and `bias` (units,); with spectral norm `u` (units,) and `sigma` (1,)."""
         (inputs,) = node.input
-        kernel = Parameter(
-            name=f"{node.name}/kernel",
-            shape=(inputs, self.units),
-            init=self.kernel_init,
-            fan_in=inputs,
-            fan_out=self.units,
+        shape = (inputs, self.units)
+        return kernel_parameters(
+            node, self, shape, axis=self.kernel_axis, outputs=self.units, fan_in=inputs, fan_out=self.units
         )
-        bias = Parameter(name=f"{node.name}/bias", shape=(self.units,), init=self.bias_init)
-        return (kernel, bias) if self.bias else (kernel,)
 
     def forward(self, node: Node, x: Tensor, run: Pass) -> Tensor:
         """x @ kernel + bias."""

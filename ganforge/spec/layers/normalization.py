@@ -1,11 +1,12 @@
 """Batch normalisation."""
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from msgspec import Meta
 
-from ganforge.spec.layers.contract import LayerSettings, Node, Parameter, Pass, keeps_shape
+from ganforge.spec.layers.contract import LayerSettings, Node, Parameter, Pass, Place, Resolved, keeps_shape
 from ganforge.spec.layers.initializers import ONES, ZEROS, Init, Positive
+from ganforge.spec.layers.labels import need_classes
 from ganforge.spec.ops import Tensor
 
 
@@ -38,12 +39,8 @@ class BatchNorm(LayerSettings, frozen=True, kw_only=True, tag="batch_norm"):
 
     def forward(self, node: Node, x: Tensor, run: Pass) -> Tensor:
         """Normalise by the batch in training, by running statistics otherwise, in the precision of the statistics."""
-        ops, mean, variance = run.ops, run.arrays[f"{node.name}/mean"], run.arrays[f"{node.name}/variance"]
-        wide = ops.like(x, mean)
-        if run.training:
-            mean, variance, values = run.moments(wide)
-            if run.moving:
-                self.move(node, run, mean, variance * (values / (values - 1)))
+        ops = run.ops
+        wide, mean, variance = _seen(self, node, x, run)
         scale, offset = run.array(node, "scale"), run.array(node, "offset")
         factor = ops.rsqrt(variance + self.epsilon)
         normal = (wide - mean) * (factor if scale is None else scale * factor)
@@ -55,6 +52,68 @@ class BatchNorm(LayerSettings, frozen=True, kw_only=True, tag="batch_norm"):
 
     def move(self, node: Node, run: Pass, mean: Tensor, variance: Tensor) -> None:
         """Move the running values towards a batch's mean and unbiased variance."""
-        for name, seen in (("mean", mean), ("variance", variance)):
-            old = run.arrays[f"{node.name}/{name}"]
-            run.moved[f"{node.name}/{name}"] = self.decay * old + (1.0 - self.decay) * run.ops.stop_gradient(seen)
+        _move(self.decay, node, run, mean, variance)
+
+
+class ConditionalBatchNorm(LayerSettings, frozen=True, kw_only=True, tag="conditional_batch_norm"):
+    """Batch norm with a scale and an offset of each class (de Vries et al. 2017; Miyato and Koyama 2018).
+
+    The statistics are those of the whole batch, whatever its labels.
+    """
+
+    decay: Annotated[float, Meta(ge=0, lt=1)]
+    epsilon: Positive
+    scale_init: Init = ONES
+    offset_init: Init = ZEROS
+
+    reads_labels: ClassVar[bool] = True
+
+    def resolve(self, place: Place) -> Resolved:
+        """The input's shape."""
+        need_classes(place)
+        return Resolved(place.input)
+
+    def parameters(self, node: Node) -> tuple[Parameter, ...]:
+        """`scale` and `offset`, (classes, channels), and the running `mean` and `variance`, (channels,)."""
+        channels, each = node.input[-1:], (node.classes, node.input[-1])
+        return (
+            Parameter(name=f"{node.name}/scale", shape=each, init=self.scale_init),
+            Parameter(name=f"{node.name}/offset", shape=each, init=self.offset_init),
+            Parameter(name=f"{node.name}/mean", shape=channels, init=ZEROS, trained=False),
+            Parameter(name=f"{node.name}/variance", shape=channels, init=ONES, trained=False),
+        )
+
+    def forward(self, node: Node, x: Tensor, run: Pass) -> Tensor:
+        """Normalise as batch norm does; then each example by the row of its label."""
+        ops = run.ops
+        wide, mean, variance = _seen(self, node, x, run)
+        normal = (wide - mean) * ops.rsqrt(variance + self.epsilon)
+        scale, offset = self.rows(node, normal, run)
+        return ops.like(normal * scale + offset, x)
+
+    def rows(self, node: Node, normal: Tensor, run: Pass) -> tuple[Tensor, Tensor]:
+        """Scale and offset of every example, to be multiplied with images or vectors."""
+        ops, shape = run.ops, (normal.shape[0], *(1 for _ in normal.shape[1:-1]), normal.shape[-1])
+        labels, (scale, offset) = ops.like(run.labels, normal), (run.array(node, name) for name in ("scale", "offset"))
+        return ops.reshape(ops.matmul(labels, scale), shape), ops.reshape(ops.matmul(labels, offset), shape)
+
+    def move(self, node: Node, run: Pass, mean: Tensor, variance: Tensor) -> None:
+        """Move the running values towards a batch's mean and unbiased variance."""
+        _move(self.decay, node, run, mean, variance)
+
+
+def _seen(layer: BatchNorm | ConditionalBatchNorm, node: Node, x: Tensor, run: Pass) -> tuple[Tensor, Tensor, Tensor]:
+    """x in the precision of the statistics, and these: the batch's in training, which may move the running ones."""
+    ops, mean, variance = run.ops, run.arrays[f"{node.name}/mean"], run.arrays[f"{node.name}/variance"]
+    wide = ops.like(x, mean)
+    if run.training:
+        mean, variance, values = run.moments(wide)
+        if run.moving:
+            layer.move(node, run, mean, variance * (values / (values - 1)))
+    return wide, mean, variance
+
+
+def _move(decay: float, node: Node, run: Pass, mean: Tensor, variance: Tensor) -> None:
+    for name, seen in (("mean", mean), ("variance", variance)):
+        old = run.arrays[f"{node.name}/{name}"]
+        run.moved[f"{node.name}/{name}"] = decay * old + (1.0 - decay) * run.ops.stop_gradient(seen)
