@@ -55,7 +55,7 @@ def evaluate(
     device: str | None,
     quiet: bool,
 ) -> None:
-    """Evaluate the images of a RUN or a FOLDER against real images.
+    """Evaluate a RUN or a FOLDER of images.
 
     KID, Frechet distance, precision, recall, density, coverage and MIND, and beside them the same of real images
     against other real ones: the best that can be reached. docs/quality.md says which to believe.

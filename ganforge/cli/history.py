@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @targets("losses.png")
 @answers
 def history(runs: tuple[Path, ...], smooth: int | None, answer: Answer, **paths: Path | None) -> None:
-    """Plot the losses and measures of a RUN, or animate its sample grids.
+    """Plot the losses and measures of a RUN.
 
     Of several runs the curves lie over one another, a colour for each, in losses.png here.
     """

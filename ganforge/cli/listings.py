@@ -124,7 +124,10 @@ def optimizers(as_json: bool) -> None:
 @click.command()
 @as_json
 def backends(as_json: bool) -> None:
-    """List the backends and their devices, and how to install missing ones."""
+    """List the backends and the devices that each sees.
+
+    Says how to install missing ones.
+    """
     from ganforge.backend.contract import BackendEntry
     from ganforge.plugins.host import default_host
     from ganforge.training.backends import missing_modules
