@@ -1,6 +1,6 @@
 # On a machine with Python 3.11 and pip, `make demo` and `make test` do all the set-up themselves.
 #
-#   make demo     make .venv, install ganforge with PyTorch, train the default recipe, leave a picture
+#   make demo     make .venv, install ganforge with PyTorch, train the default recipe, leave an image
 #   make test     make .venv, install everything, run the tests that take a few minutes in all
 #   make test-all run them, then the slow tests, the crash tests and the fuzz tests
 #   make check    format, lint, types and import rules

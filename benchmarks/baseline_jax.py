@@ -1,7 +1,7 @@
 """The loops that ganforge is compared with, as one writes them by hand in JAX.
 
 As JAX's own examples have it: parameters in dictionaries, `lax.conv_general_dilated` and `lax.conv_transpose`, optax's
-Adam (`pip install optax`), one `jax.jit` around the whole step. Each function gives `step(pictures, labels)`, pictures
+Adam (`pip install optax`), one `jax.jit` around the whole step. Each function gives `step(images, labels)`, images
 being uint8 (B, height, width, channels). Nothing here knows ganforge; what is trained is what its recipes of the same
 names train.
 """
@@ -83,16 +83,16 @@ def _stepping(train_step: Callable[..., Any], state: Any) -> Step:
     kept, compiled, key = [state], jax.jit(train_step), jax.random.key(0)
     numbers = count()
 
-    def step(pictures: np.ndarray, labels: np.ndarray) -> None:
+    def step(images: np.ndarray, labels: np.ndarray) -> None:
         own = jax.random.fold_in(key, next(numbers))
-        kept[0], loss = compiled(kept[0], pictures, labels.astype(np.int32), own)
+        kept[0], loss = compiled(kept[0], images, labels.astype(np.int32), own)
         float(loss)
 
     return step
 
 
 def dcgan(size: int) -> Step:
-    """Radford et al. 2015 for pictures of `size`, a power of two."""
+    """Radford et al. 2015 for images of `size`, a power of two."""
     widths, keys = [64 * 2**depth for depth in range(size.bit_length() - 3)], count()
     g: Params = {"up0": _weights(keys, 4, 4, 100, widths[-1], bias=False), "norm0": _scales(widths[-1])}
     for layer, (narrow, wide) in enumerate(reversed(list(pairwise(widths))), start=1):
@@ -121,10 +121,10 @@ def dcgan(size: int) -> Step:
             x = _leaky(x)
         return _conv(d["last"], x, 1, "VALID").reshape(-1), moved
 
-    def train_step(state: Any, pictures: Array, labels: Array, key: Array) -> tuple[Any, Array]:
+    def train_step(state: Any, images: Array, labels: Array, key: Array) -> tuple[Any, Array]:
         g, d, g_running, d_running, g_adam, d_adam = state
-        real = pictures.astype(jnp.float32) / 127.5 - 1.0
-        latents = jax.random.normal(key, (len(pictures), 100))
+        real = images.astype(jnp.float32) / 127.5 - 1.0
+        latents = jax.random.normal(key, (len(images), 100))
         fake, _ = generate(g, g_running, latents)
 
         def d_loss(d: Params) -> tuple[Array, Params]:
@@ -186,10 +186,10 @@ def cgan_mnist() -> Step:
         x, moved["norm2"] = _norm(d["norm2"], running["norm2"], _dense(d["dense1"], x))
         return _dense(d["dense2"], _joined(_leaky(x), hot)), moved
 
-    def train_step(state: Any, pictures: Array, labels: Array, key: Array) -> tuple[Any, Array]:
+    def train_step(state: Any, images: Array, labels: Array, key: Array) -> tuple[Any, Array]:
         g, d, averaged, g_running, d_running, g_adam, d_adam = state
-        real, hot = pictures.astype(jnp.float32) / 255.0, jax.nn.one_hot(labels, 10)
-        latents = jax.random.uniform(key, (len(pictures), 100), minval=-1.0, maxval=1.0)
+        real, hot = images.astype(jnp.float32) / 255.0, jax.nn.one_hot(labels, 10)
+        latents = jax.random.uniform(key, (len(images), 100), minval=-1.0, maxval=1.0)
         fake, _ = generate(g, g_running, latents, hot)
 
         def d_loss(d: Params) -> tuple[Array, Params]:
@@ -242,10 +242,10 @@ def digits() -> Step:
         x = _leaky(_conv(d["down"], _joined(x, hot))).reshape(len(x), -1)
         return _dense(d["dense2"], _leaky(_dense(d["dense1"], _joined(x, hot))))
 
-    def train_step(state: Any, pictures: Array, labels: Array, key: Array) -> tuple[Any, Array]:
+    def train_step(state: Any, images: Array, labels: Array, key: Array) -> tuple[Any, Array]:
         g, d, averaged, running, g_adam, d_adam = state
-        real, hot = pictures.astype(jnp.float32) / 127.5 - 1.0, jax.nn.one_hot(labels, 10)
-        latents = jax.random.normal(key, (len(pictures), 32))
+        real, hot = images.astype(jnp.float32) / 127.5 - 1.0, jax.nn.one_hot(labels, 10)
+        latents = jax.random.normal(key, (len(images), 32))
         fake, _ = generate(g, running, latents, hot)
 
         def d_loss(d: Params) -> Array:

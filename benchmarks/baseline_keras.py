@@ -1,7 +1,7 @@
 """The loops that ganforge is compared with, as one writes them by hand with Keras and one `tf.function`.
 
-Keras layers, Keras's Adam and losses. `dcgan` has the order of Keras's own example: fakes and real pictures judged as
-one batch, the generator trained on new latents. Each function gives `step(pictures, labels)`, pictures being uint8
+Keras layers, Keras's Adam and losses. `dcgan` has the order of Keras's own example: fakes and real images judged as
+one batch, the generator trained on new latents. Each function gives `step(images, labels)`, images being uint8
 (B, height, width, channels). Nothing here knows ganforge; what is trained is what its recipes of the same names train.
 """
 
@@ -36,14 +36,14 @@ def _apply(adam: keras.optimizers.Adam, tape: tf.GradientTape, loss: tf.Tensor, 
 def _finished(train_step: Callable[..., object]) -> Step:
     """Waits for the step: a function of TensorFlow may return before it is done."""
 
-    def step(pictures: np.ndarray, labels: np.ndarray) -> None:
-        float(train_step(pictures, labels))
+    def step(images: np.ndarray, labels: np.ndarray) -> None:
+        float(train_step(images, labels))
 
     return step
 
 
 def dcgan(size: int) -> Step:
-    """Radford et al. 2015 for pictures of `size`, a power of two."""
+    """Radford et al. 2015 for images of `size`, a power of two."""
     widths = [64 * 2**depth for depth in range(size.bit_length() - 3)]
     up = [
         layers.Reshape((1, 1, 100)),
@@ -64,8 +64,8 @@ def dcgan(size: int) -> Step:
     d_adam, g_adam = (_adam(model, 2e-4, beta_1=0.5) for model in (discriminator, generator))
 
     @tf.function
-    def train_step(pictures: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
-        real, batch = tf.cast(pictures, tf.float32) / 127.5 - 1.0, len(pictures)
+    def train_step(images: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+        real, batch = tf.cast(images, tf.float32) / 127.5 - 1.0, len(images)
         fake = generator(tf.random.normal((batch, 100)), training=True)
         truth = tf.concat([tf.zeros((batch, 1)), tf.ones((batch, 1))], 0)
         with tf.GradientTape() as tape:
@@ -101,20 +101,20 @@ def cgan_mnist() -> Step:
     x = layers.ReLU()(_norm()(x))
     made = layers.Conv2DTranspose(1, 5, 2, padding="same", activation="sigmoid", **NORMAL)(_joined(x, hot))
     generator = keras.Model([latents, hot], made)
-    pictures, hot = keras.Input((28, 28, 1)), keras.Input((10,))
-    x = layers.LeakyReLU(0.2)(layers.Conv2D(11, 5, 2, padding="same", **NORMAL)(_joined(pictures, hot)))
+    images, hot = keras.Input((28, 28, 1)), keras.Input((10,))
+    x = layers.LeakyReLU(0.2)(layers.Conv2D(11, 5, 2, padding="same", **NORMAL)(_joined(images, hot)))
     x = _norm()(layers.Conv2D(74, 5, 2, padding="same", **NORMAL)(_joined(x, hot)))
     x = layers.Flatten()(layers.LeakyReLU(0.2)(x))
     x = layers.LeakyReLU(0.2)(_norm()(layers.Dense(1024, **NORMAL)(_joined(x, hot))))
-    discriminator = keras.Model([pictures, hot], layers.Dense(1, **NORMAL)(_joined(x, hot)))
+    discriminator = keras.Model([images, hot], layers.Dense(1, **NORMAL)(_joined(x, hot)))
     criterion = keras.losses.BinaryCrossentropy(from_logits=True)
     d_adam, g_adam = (_adam(model, 2e-4, beta_1=0.5) for model in (discriminator, generator))
     averaged = [tf.Variable(weight) for weight in generator.trainable_variables]
 
     @tf.function
-    def train_step(pictures: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
-        real, hot = tf.cast(pictures, tf.float32) / 255.0, tf.one_hot(labels, 10)
-        latents = tf.random.uniform((len(pictures), 100), -1.0, 1.0)
+    def train_step(images: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+        real, hot = tf.cast(images, tf.float32) / 255.0, tf.one_hot(labels, 10)
+        latents = tf.random.uniform((len(images), 100), -1.0, 1.0)
         fake = generator([latents, hot], training=True)
         with tf.GradientTape() as tape:
             on_real, on_fake = discriminator([real, hot], training=True), discriminator([fake, hot], training=True)
@@ -138,18 +138,18 @@ def digits() -> Step:
     x = layers.Conv2DTranspose(32, 4, 2, padding="same", **NORMAL)(layers.ReLU()(_norm()(x)))
     made = layers.Conv2D(1, 3, padding="same", activation="tanh", **NORMAL)(layers.ReLU()(_norm()(x)))
     generator = keras.Model([latents, hot], made)
-    pictures, hot = keras.Input((8, 8, 1)), keras.Input((10,))
-    x = layers.Conv2D(48, 4, 2, padding="same", kernel_initializer="he_normal")(_joined(pictures, hot))
+    images, hot = keras.Input((8, 8, 1)), keras.Input((10,))
+    x = layers.Conv2D(48, 4, 2, padding="same", kernel_initializer="he_normal")(_joined(images, hot))
     x = layers.Dense(64, use_bias=False)(_joined(layers.Flatten()(layers.LeakyReLU(0.2)(x)), hot))
-    discriminator = keras.Model([pictures, hot], layers.Dense(1)(layers.LeakyReLU(0.2)(x)))
+    discriminator = keras.Model([images, hot], layers.Dense(1)(layers.LeakyReLU(0.2)(x)))
     falling = keras.optimizers.schedules.InverseTimeDecay(1.5e-3, decay_steps=1, decay_rate=6e-4)
     d_adam, g_adam = (_adam(model, falling, beta_1=0.5, beta_2=0.99) for model in (discriminator, generator))
     averaged = [tf.Variable(weight) for weight in generator.trainable_variables]
 
     @tf.function
-    def train_step(pictures: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
-        real, hot = tf.cast(pictures, tf.float32) / 127.5 - 1.0, tf.one_hot(labels, 10)
-        latents = tf.random.normal((len(pictures), 32))
+    def train_step(images: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+        real, hot = tf.cast(images, tf.float32) / 127.5 - 1.0, tf.one_hot(labels, 10)
+        latents = tf.random.normal((len(images), 32))
         with tf.GradientTape() as g_tape:
             fake = generator([latents, hot], training=True)
             with tf.GradientTape() as tape:

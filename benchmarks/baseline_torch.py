@@ -1,7 +1,7 @@
 """The loops that ganforge is compared with, as one writes them by hand in PyTorch.
 
 Plain modules, `torch.optim.Adam`, and the order of PyTorch's own DCGAN example: zero_grad, backward on real and on fake
-pictures, step, and the same for the generator. Each function gives `step(pictures, labels)`, pictures being uint8
+images, step, and the same for the generator. Each function gives `step(images, labels)`, images being uint8
 (B, height, width, channels) as they come from a file. Nothing here knows ganforge; what is trained is what its recipes
 of the same names train.
 """
@@ -51,7 +51,7 @@ PLAIN = Style()
 
 
 def dcgan(size: int, style: Style = PLAIN, width: int = 64) -> Step:
-    """Radford et al. 2015 for pictures of `size`, a power of two: PyTorch's example with as many layers as fit."""
+    """Radford et al. 2015 for images of `size`, a power of two: PyTorch's example with as many layers as fit."""
     widths = [width * 2**depth for depth in range(size.bit_length() - 3)]  # 64: 64 to 512; 32: 64 to 256
     up: list[nn.Module] = [
         nn.ConvTranspose2d(100, widths[-1], 4, bias=False),

@@ -86,11 +86,11 @@ def steps(case: str, framework: str, contender: str) -> Iterator[object]:
     height, width = recipe.size
     batch, channels = recipe.training.batch_size, recipe.channels or 3
     stream = np.random.default_rng(0)
-    pictures = stream.integers(0, 256, (4, batch, height, width, channels), dtype=np.uint8)
+    images = stream.integers(0, 256, (4, batch, height, width, channels), dtype=np.uint8)
     labels = stream.integers(0, 10, (4, batch))
     step = {"digits": loops.digits, "cgan-mnist": loops.cgan_mnist}.get(case, lambda: loops.dcgan(height))()
     for k in count():
-        yield step(pictures[k % 4], labels[k % 4])
+        yield step(images[k % 4], labels[k % 4])
 
 
 def described(case: str, framework: str) -> Recipe:

@@ -1,10 +1,10 @@
-"""What the data path costs: decoding pictures, starting from the cache, taking batches from memory and from the disk.
+"""What the data path costs: decoding images, starting from the cache, taking batches from memory and from the disk.
 
-    python benchmarks/data_path.py [--mnist FOLDER] [--pictures FOLDER]
+    python benchmarks/data_path.py [--mnist FOLDER] [--images FOLDER]
 
-`--mnist`: the folder of MNIST's four IDX files. `--pictures`: a folder of pictures, decoded by one thread, by one for
+`--mnist`: the folder of MNIST's four IDX files. `--images`: a folder of images, decoded by one thread, by one for
 each core and by as many processes, in turn; ratios are medians of turns, so that a busy machine matters little. Batches
-are of 64 pictures of 64x64x3 in random order. From the disk: 30,000 of them, thrown out of memory before every step, a
+are of 64 images of 64x64x3 in random order. From the disk: 30,000 of them, thrown out of memory before every step, a
 step being 50 ms in which nothing is computed. Everything is made in a temporary folder and removed again.
 """
 
@@ -42,7 +42,7 @@ def measure_mnist(folder: Path, cache: Path) -> None:
         second = prepare(image_set, name="mnist", shape=(size, size, 1), cache=cache)
         again = time.perf_counter()
         assert second.from_cache and len(first.images) == len(second.images) == 70_000
-        print(f"MNIST, 70,000 pictures to {size}x{size}: opened in {opened - started:.2f} s", end=", ")
+        print(f"MNIST, 70,000 images to {size}x{size}: opened in {opened - started:.2f} s", end=", ")
         print(f"prepared in {done - opened:.2f} s, from the cache in {again - done:.3f} s")
 
 
@@ -68,7 +68,7 @@ def measure_decoding(folder: Path) -> None:
         seconds(processes)  # they import what they need
         turns = np.array([[seconds(pool) for pool in (one, threads, processes)] for _ in range(TURNS)])
     gains = np.median(turns[:, :1] / turns, axis=0)
-    print(f"{folder}: {len(image_set) / np.median(turns[:, 0]):,.0f} pictures/s by one thread", end=", ")
+    print(f"{folder}: {len(image_set) / np.median(turns[:, 0]):,.0f} images/s by one thread", end=", ")
     print(f"{gains[1]:.2f} times that by {cores} threads, {gains[2]:.2f} times by {cores} processes")
 
 
@@ -92,9 +92,7 @@ def measure_batches(path: Path) -> None:
     for indices in orders(COLD, BATCHES):
         images[indices]
     seconds = time.perf_counter() - started
-    print(
-        f"from memory: {BATCHES * BATCH / seconds:,.0f} pictures/s, {seconds / BATCHES * 1e6:.0f} us a batch", end=", "
-    )
+    print(f"from memory: {BATCHES * BATCH / seconds:,.0f} images/s, {seconds / BATCHES * 1e6:.0f} us a batch", end=", ")
     started = time.perf_counter()
     for indices in orders(COLD, BATCHES):
         ask(images, indices)
@@ -130,7 +128,7 @@ def measure_disk(path: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--mnist", type=Path, help="folder with MNIST's four IDX files")
-    parser.add_argument("--pictures", type=Path, action="append", default=[], help="a folder of pictures")
+    parser.add_argument("--images", type=Path, action="append", default=[], help="a folder of images")
     options = parser.parse_args()
     with TemporaryDirectory() as temporary:
         folder = Path(temporary)

@@ -4,7 +4,7 @@
         [--json FILE]
 
 Each runs `ganforge train --recipe NAME --backend BACKEND --steps 1` in a process of its own and with an empty cache, so
-the figures include starting Python, importing the framework, preparing the pictures and building the networks. Where no
+the figures include starting Python, importing the framework, preparing the images and building the networks. Where no
 data is given for a recipe, it gets a folder of noise of its size, one batch of it, in ten classes if it needs labels.
 Printed: seconds until the step is in the journal, seconds until the command has ended (a sample grid and a checkpoint
 later), processor seconds of all that, and the largest resident memory of the process. Exit code 1 if a first step takes
@@ -91,7 +91,7 @@ def measure(recipe: Recipe, backend: str, data: list[str], scratch: Path) -> Fig
 
 
 def noise(recipe: Recipe, folder: Path) -> list[str]:
-    """Arguments for a folder with a batch of noise, as large as the recipe's pictures; none for the built-in digits."""
+    """Arguments for a folder with a batch of noise, as large as the recipe's images; none for the built-in digits."""
     if recipe.data.set == "digits":
         return []
     shape = (*recipe.size, recipe.channels or 3)

@@ -12,7 +12,7 @@ installed. What it lacks travels beside it as wheels, downloaded where there is 
     python benchmarks/gpu.py --wheels wheels
 
 Each section is a process of its own with a time limit; one that takes longer is cut, and what it had measured stays.
-After each section OUT/results.json is written anew; its pictures and what it printed lie beside it. A short table comes
+After each section OUT/results.json is written anew; its images and what it printed lie beside it. A short table comes
 last. Exit code 1: a section failed, was cut, or found numbers that differ.
 """
 

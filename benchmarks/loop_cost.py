@@ -2,7 +2,7 @@
 
     python benchmarks/loop_cost.py [--recipe digits] [--backend torch] [--steps 300]
 
-A real run of the recipe on synthetic pictures, with the recipe's own journal and progress, whose session is timed from
+A real run of the recipe on synthetic images, with the recipe's own journal and progress, whose session is timed from
 within; checkpoints and sample grids are scheduled beyond the end and not counted. Printed: milliseconds a step inside
 and outside of the session, medians of the wall clock; the mean of processor time outside, which a busy machine changes
 little and in which nothing rare is left out; and the share of the step that this is.
@@ -54,7 +54,7 @@ class Timed:
 
 @dataclass
 class Noise:
-    """Pictures of noise in the shape of a recipe's, in ten classes where it wants some."""
+    """Images of noise in the shape of a recipe's, in ten classes where it wants some."""
 
     recipe: Recipe
     fingerprint = "noise"
@@ -70,7 +70,7 @@ class Noise:
         return index % CLASSES
 
     def where(self, index: int) -> str:
-        return f"picture {index}"
+        return f"image {index}"
 
     def read(self, index: int) -> np.ndarray:
         shape = (*self.recipe.size, self.recipe.channels or 3)

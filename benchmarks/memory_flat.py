@@ -1,14 +1,14 @@
-"""Whether memory and time stay flat: over steps, over numbers of pictures, over the size of a shuffle.
+"""Whether memory and time stay flat: over steps, over numbers of images, over the size of a shuffle.
 
     python benchmarks/memory_flat.py [--backends torch,tensorflow] [--steps 100000] [--json FILE]
 
 1. A real run, plugins and checkpoints included, of a GAN of a few hundred numbers: memory after 1,000, 10,000 and
    100,000 steps.
-2. The same on 1,000 to 1,000,000 pictures of 64x64x3: memory after 300 steps, processor time to draw one. The pictures
+2. The same on 1,000 to 1,000,000 images of 64x64x3: memory after 300 steps, processor time to draw one. The images
    are files without contents: 12 GB by their size, nothing on the disk.
-3. The order of 10,000,000 pictures: what a batch of 64 costs, over an epoch, and what memory it takes.
+3. The order of 10,000,000 images: what a batch of 64 costs, over an epoch, and what memory it takes.
 
-Memory is what a process holds for itself (RssAnon): pages of the pictures' file are the system's, which takes them back
+Memory is what a process holds for itself (RssAnon): pages of the images' file are the system's, which takes them back
 when it needs room. Exit code 1 where it grows by more than `LIMIT`. Linux only.
 """
 
@@ -64,7 +64,7 @@ class Watch:
 
 
 def pictures(folder: Path, count: int, size: int) -> Prepared:
-    """So many pictures, black, with labels of one class."""
+    """So many images, black, with labels of one class."""
     shape = (count, size, size, 3)
     for name, numbers in (("images", int(np.prod(shape))), ("labels", count * 8)):
         with (folder / name).open("wb") as file:
@@ -106,7 +106,7 @@ def train(backend: str, count: int, size: int, notes: tuple[int, ...]) -> dict[s
 
 
 def shuffle() -> dict[str, Any]:
-    """Memory and processor time of the order of `SHUFFLED` pictures, all batches of 64 of an epoch's hundredth."""
+    """Memory and processor time of the order of `SHUFFLED` images, all batches of 64 of an epoch's hundredth."""
     batches = SHUFFLED // 64 // 100
     batch_indices(SHUFFLED, 64, 0, seed=0, shuffled=True)
     before, begun = private(), process_time()
@@ -146,11 +146,11 @@ def main() -> None:
         grown.append(each["memory"][-1] - each["memory"][0])
     first = options.backends.split(",")[0]
     counts = (1_000, 10_000, 100_000, 1_000_000)
-    found["pictures"] = {count: apart(f"train({first!r}, {count}, 64, (300,))") for count in counts}
-    for count, each in found["pictures"].items():
+    found["images"] = {count: apart(f"train({first!r}, {count}, 64, (300,))") for count in counts}
+    for count, each in found["images"].items():
         memory, drawn = each["memory"][-1] / 2**20, each["draw"] * 1e6
-        print(f"{first:12} on {count:12,} pictures   {memory:8.1f} MiB, to draw a step {drawn:6.0f} us")
-    grown.append(found["pictures"][counts[-1]]["memory"][-1] - found["pictures"][counts[0]]["memory"][-1])
+        print(f"{first:12} on {count:12,} images   {memory:8.1f} MiB, to draw a step {drawn:6.0f} us")
+    grown.append(found["images"][counts[-1]]["memory"][-1] - found["images"][counts[0]]["memory"][-1])
     each = found["shuffle"] = apart("shuffle()")
     print(f"shuffle of {SHUFFLED:,}: a batch {each['batch'] * 1e6:.0f} us, one far from the last", end=" ")
     print(f"{each['any batch'] * 1e6:.0f} us, memory {each['memory'] / 2**20:.1f} MiB")

@@ -27,11 +27,11 @@ Images = npt.NDArray[np.uint8]
 Labels = npt.NDArray[np.int64]
 
 
-def as_input(pictures: Images) -> Tensor:
-    return torch.from_numpy(pictures.reshape(-1, 1, 28, 28)).float() / 255
+def as_input(images: Images) -> Tensor:
+    return torch.from_numpy(images.reshape(-1, 1, 28, 28)).float() / 255
 
 
-def trained_judge(pictures: Images, labels: Labels, epochs: int = 3, batch: int = 128) -> nn.Module:
+def trained_judge(images: Images, labels: Labels, epochs: int = 3, batch: int = 128) -> nn.Module:
     """A network of two convolutions and two dense layers, trained with Adam at a falling rate."""
     torch.manual_seed(0)
     judge = nn.Sequential(
@@ -46,7 +46,7 @@ def trained_judge(pictures: Images, labels: Labels, epochs: int = 3, batch: int 
         if step % (len(labels) // batch) == 0:
             order = torch.randperm(len(labels)).numpy()
         picked = order[(step * batch) % len(labels) :][:batch]
-        loss = functional.cross_entropy(judge(as_input(pictures[picked])), torch.from_numpy(labels[picked]))
+        loss = functional.cross_entropy(judge(as_input(images[picked])), torch.from_numpy(labels[picked]))
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
@@ -55,23 +55,23 @@ def trained_judge(pictures: Images, labels: Labels, epochs: int = 3, batch: int 
 
 
 @torch.no_grad()
-def recognised(judge: nn.Module, pictures: Images, labels: Labels) -> float:
-    found = [judge(as_input(part)).argmax(1) for part in np.array_split(pictures, 10)]
+def recognised(judge: nn.Module, images: Images, labels: Labels) -> float:
+    found = [judge(as_input(part)).argmax(1) for part in np.array_split(images, 10)]
     return float((torch.cat(found).numpy() == labels).mean())
 
 
-def spread(pictures: Images, labels: Labels) -> float:
-    """Mean distance between two different pictures of a class, averaged over the classes."""
+def spread(images: Images, labels: Labels) -> float:
+    """Mean distance between two different images of a class, averaged over the classes."""
     means = []
     for label in range(10):
-        distances = pairwise_distances(pictures[labels == label].reshape(-1, 784).astype(np.float64))
+        distances = pairwise_distances(images[labels == label].reshape(-1, 784).astype(np.float64))
         means.append(distances.sum() / (len(distances) * (len(distances) - 1)))
     return float(np.mean(means))
 
 
 def real_digits(folder: Path, part: str) -> tuple[Images, Labels]:
-    pictures = read_idx(folder / f"{part}-images-idx3-ubyte.gz", 3)
-    return pictures, read_idx(folder / f"{part}-labels-idx1-ubyte.gz", 1).astype(np.int64)
+    images = read_idx(folder / f"{part}-images-idx3-ubyte.gz", 3)
+    return images, read_idx(folder / f"{part}-labels-idx1-ubyte.gz", 1).astype(np.int64)
 
 
 def main() -> None:
@@ -81,8 +81,8 @@ def main() -> None:
     parser.add_argument("mnist", type=Path, help="folder with MNIST's four files")
     asked_for = parser.parse_args()
     run, folder = asked_for.run, asked_for.mnist
-    pictures, labels = real_digits(folder, "train")
-    judge = trained_judge(pictures, labels)
+    images, labels = real_digits(folder, "train")
+    judge = trained_judge(images, labels)
     accuracy = recognised(judge, *real_digits(folder, "t10k"))
     if accuracy < 0.99:
         sys.exit(f"the judge recognises only {accuracy:.2%} of the real test digits: it is no judge")
@@ -94,7 +94,7 @@ def main() -> None:
         "judge on real test digits": round(accuracy, 4),
         "step": model.step,
         "recognised as asked": round(recognised(judge, drawn, asked), 4),
-        "spread relative to real": round(spread(drawn, asked) / spread(pictures[some], labels[some]), 4),
+        "spread relative to real": round(spread(drawn, asked) / spread(images[some], labels[some]), 4),
     }
     print(json.dumps(figures, indent=2))
 

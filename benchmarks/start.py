@@ -1,4 +1,4 @@
-"""What the time from the command to the first step is spent on, with the pictures in the cache already.
+"""What the time from the command to the first step is spent on, with the images in the cache already.
 
     python benchmarks/start.py [--recipe digits] [--backends torch,tensorflow] [--runs 5] [--data PATH] [--json FILE]
 
@@ -66,7 +66,7 @@ def child(begun: float, backend: str, arguments: list[str]) -> None:
     reading.read = ends("recipe", reading.read)
     experiment.with_data = ends("data set opened", experiment.with_data)
     experiment.build_gan = ends("networks", experiment.build_gan)
-    starting.decoded = ends("pictures from the cache", starting.decoded)
+    starting.decoded = ends("images from the cache", starting.decoded)
     starting.open_model = open_model
     starting.write_recipe = ends("run's folder", starting.write_recipe)
     RunEvents.step_finished = finished  # type: ignore[method-assign, assignment]

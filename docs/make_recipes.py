@@ -15,7 +15,7 @@ from ganforge.spec import NETWORKS, Gan, NetworkName, network_costs, step_operat
 from ganforge.training import resolve_networks
 
 PAGE = Path(__file__).with_name("recipes.md")
-PICTURES = PAGE.with_name("pictures")
+IMAGES = PAGE.with_name("images")
 COMMAND = "python docs/make_recipes.py"
 
 HEAD = f"""# Recipes
@@ -23,14 +23,14 @@ HEAD = f"""# Recipes
 This page is made by `{COMMAND}` from the recipes themselves; change those.
 
 A recipe is one TOML file: data set, networks, way of training. `ganforge train --recipe NAME` trains one, in any
-framework; `--dry-run` shows its layers for your pictures, and `--set KEY=VALUE` changes any of the settings below. How
+framework; `--dry-run` shows its layers for your images, and `--set KEY=VALUE` changes any of the settings below. How
 to write one: [write-a-recipe.md](write-a-recipe.md).
 
-The tables are for pictures of three channels and ten classes where a recipe leaves them to the data. A layer that only
+The tables are for images of three channels and ten classes where a recipe leaves them to the data. A layer that only
 joins a label is not there when a recipe is not conditional. A step costs so many floating-point operations; two cores
-do 100 to 180 GFLOP a second, so that a pass of `dcgan` over 5,000 pictures takes them a minute and a half.
+do 100 to 180 GFLOP a second, so that a pass of `dcgan` over 5,000 images takes them a minute and a half.
 
-| recipe | pictures | parameters | batch | GFLOP a step | what it is |
+| recipe | images | parameters | batch | GFLOP a step | what it is |
 |---|---|---|---|---|---|"""
 
 
@@ -69,7 +69,7 @@ def section(name: str, path: Path) -> str:
         [
             f"## {name}\n",
             comment(path.read_text(encoding="utf-8")),
-            *(f"![Drawn by {name}](pictures/{name}.png)\n" for _ in PICTURES.glob(f"{name}.png")),
+            *(f"![Drawn by {name}](images/{name}.png)\n" for _ in IMAGES.glob(f"{name}.png")),
             f"```toml\n{settings}\n```\n",
             *(layer_table(gan, network) for network in NETWORKS),
             f"A step costs about {step_operations(gan) / 1e9:,.1f} GFLOP.\n",

@@ -1,11 +1,11 @@
 """ganforge: one description of a GAN; any framework trains it; the numbers agree.
 
     run = ganforge.train("digits", backend="torch", steps=100)
-    images = ganforge.load(run.folder).sample(64)           # uint8 (64, height, width, channels)
+    images = ganforge.load(run.folder).sample(64)  # uint8 (64, height, width, channels)
     generator = ganforge.build("dcgan", backend="torch", overrides={"channels": 3}).generator
 
-    ganforge.generation.grid(images)                        # as one image, which a notebook shows
-    ganforge.spec.Conv(filters=64, kernel=4, stride=2)      # a layer, for a recipe that is made in Python
+    ganforge.generation.grid(images)  # as one image, which a notebook shows
+    ganforge.spec.Conv(filters=64, kernel=4, stride=2)  # a layer, for a recipe that is made in Python
 
 The names below are imported when first used, so that `import ganforge` costs nothing. docs/python.md is the guide,
 docs/api.md the reference.

@@ -36,7 +36,7 @@ class RecipeError(GanforgeError):
 
 
 class DataError(GanforgeError):
-    """Pictures or labels that cannot be read, or are not there."""
+    """Images or labels that cannot be read, or are not there."""
 
 
 class PluginError(GanforgeError):

@@ -18,7 +18,7 @@ class NativeNetwork(NamedTuple):
     """`apply(params, x)` or `apply(params, x, labels)`."""
 
     apply: Callable[..., jax.Array]
-    """Latents (B, size) or pictures (B, height, width, channels), labels (B,) integers for a conditional network; by
+    """Latents (B, size) or images (B, height, width, channels), labels (B,) integers for a conditional network; by
     running statistics. Plain lax and jnp operations, pure."""
     params: Params
 

@@ -44,7 +44,7 @@ _ARRAYS = ("kernel", "bias", "scale", "offset", "mean", "variance", "slope")
 def build(gan: Gan, network: NetworkName, arrays: Mapping[str, tf.Variable]) -> keras.Model:
     """A functional model with copies of `arrays`, by their names in the network.
 
-    It takes latents (B, size) or pictures (B, height, width, channels), as a list with the labels (B,) where a layer
+    It takes latents (B, size) or images (B, height, width, channels), as a list with the labels (B,) where a layer
     joins them. Running variances go on as Keras moves them: from a batch's biased variance.
 
     Raises:
@@ -57,7 +57,7 @@ def build(gan: Gan, network: NetworkName, arrays: Mapping[str, tf.Variable]) -> 
         )
     weights = {name: array.numpy() for name, array in arrays.items()}
     nodes, dtype = gan.nodes(network), next(iter(arrays.values())).dtype.name
-    name = "latents" if network == "generator" else "pictures"
+    name = "latents" if network == "generator" else "images"
     x = keras.Input(nodes[0].input, dtype=dtype, name=name)
     labels = keras.Input((), dtype="int64", name="labels")
     output = _chain(nodes, x, labels, weights, dtype)
@@ -121,7 +121,7 @@ def _chain(
 
 
 def _spread(node: Node, labels: keras.KerasTensor, dtype: str) -> keras.KerasTensor:
-    """One-hot labels of the node's rank; over a picture, the same at every pixel."""
+    """One-hot labels of the node's rank; over an image, the same at every pixel."""
     hot = keras.layers.CategoryEncoding(node.classes, output_mode="one_hot", dtype=dtype)(labels)
     if len(node.input) == 1:
         return hot

@@ -60,9 +60,9 @@ _RUNNING = ("mean", "variance")
 
 
 def build(gan: Gan, name: NetworkName, arrays: Mapping[str, Tensor]) -> nn.Module:
-    """The network `(x) -> pictures or logits`, `(x, labels)` if it reads labels, with copies of its arrays.
+    """The network `(x) -> images or logits`, `(x, labels)` if it reads labels, with copies of its arrays.
 
-    In evaluation mode. Latents (B, size), pictures (B, channels, height, width), labels (B,) integers. A layer goes by
+    In evaluation mode. Latents (B, size), images (B, channels, height, width), labels (B,) integers. A layer goes by
     its node's name as Python can write it: `conv_03` for `03_conv`.
     """
     graph, nodes = fx.Graph(), gan.nodes(name)

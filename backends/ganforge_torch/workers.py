@@ -23,7 +23,7 @@ from ganforge.spec import Array, Gan, State
 from ganforge_torch import launch
 from ganforge_torch.runtime import session_of
 
-# While the first worker prepares a large data set or draws pictures, the others wait.
+# While the first worker prepares a large data set or draws images, the others wait.
 _PATIENCE = timedelta(days=1)
 
 

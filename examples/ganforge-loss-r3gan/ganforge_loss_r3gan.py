@@ -7,7 +7,7 @@ from ganforge.spec import LossEntry, Ops, PenaltyEntry, Targets, Tensor
 
 
 def discriminator(ops: Ops, real: Tensor, fake: Tensor, targets: Targets) -> tuple[Tensor, Tensor]:
-    """Mean of softplus(fake - real) over pairs of a real and a fake picture.
+    """Mean of softplus(fake - real) over pairs of a real and a fake image.
 
     Jolicoeur-Martineau 2018, section 4.1. A pair has one term; half of it is counted to either side.
     """
@@ -21,7 +21,7 @@ def generator(ops: Ops, real: Tensor, fake: Tensor, targets: Targets) -> Tensor:
 
 
 def penalty(ops: Ops, critic: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor, interpolation: Tensor) -> Tensor:
-    """Half the squared gradient at real pictures (R1) plus half of that at fake ones (R2)."""
+    """Half the squared gradient at real images (R1) plus half of that at fake ones (R2)."""
 
     def half_squared_slope(at: Tensor) -> Tensor:
         return 0.5 * ops.mean(ops.sum_each(ops.square(ops.gradient(critic, at))))
@@ -42,6 +42,6 @@ def ganforge_losses() -> Iterable[LossEntry | PenaltyEntry]:
     )
     yield PenaltyEntry(
         name="r1-r2",
-        summary="half the squared gradients at real and at fake pictures (Huang et al. 2024, section 2)",
+        summary="half the squared gradients at real and at fake images (Huang et al. 2024, section 2)",
         penalty=penalty,
     )

@@ -30,7 +30,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 @dataclass(frozen=True, kw_only=True)
 class Shapes:
-    """The pictures, drawn when asked for; picture i is the same however many there are."""
+    """The images, drawn when asked for; image i is the same however many there are."""
 
     options: Options
 
@@ -56,7 +56,7 @@ class Shapes:
         return f"shape {index} of seed {self.options.seed}"
 
     def read(self, index: int) -> Pixels:
-        """Picture `index`: uint8 (size, size, 3)."""
+        """Image `index`: uint8 (size, size, 3)."""
         draw = np.random.default_rng([self.options.seed, index])
         side = self.options.size * _FINER
         radius = side * draw.uniform(0.2, 0.4)
@@ -75,7 +75,7 @@ def open_shapes(path: Path | None, options: Options) -> Shapes:
         DataError: a path was given.
     """
     if path is not None:
-        raise DataError(f"shapes draws its pictures and does not read {path}: leave --data out")
+        raise DataError(f"shapes draws its images and does not read {path}: leave --data out")
     return Shapes(options=options)
 
 

@@ -32,12 +32,12 @@ GENERATOR_PASS, REAL_PASS, FAKE_PASS, PENALTY_PASS = 0, 1, 2, 3
 
 @dataclass(frozen=True, kw_only=True)
 class DiscriminatorInputs:
-    """What one update of the discriminator is fed; B pictures."""
+    """What one update of the discriminator is fed; B images."""
 
     images: Images
     """(B, height, width, channels)."""
     labels: Labels | None
-    """(B,) of the real pictures and of the fakes made beside them; None: unconditional."""
+    """(B,) of the real images and of the fakes made beside them; None: unconditional."""
     latents: Array
     """(B, latent size), float64."""
     real_targets: Array
@@ -100,11 +100,11 @@ class Session(Protocol):
         ...
 
     def trace(self, network: NetworkName, inputs: Array, labels: Labels | None, *, key: int | None = None) -> State:
-        """The output of every node by its name, in order; the last is the picture or the logits. Changes nothing.
+        """The output of every node by its name, in order; the last is the image or the logits. Changes nothing.
 
         A residual block comes after its inner nodes.
 
-        `inputs`: latents, or pictures (B, height, width, channels) in the pixel range. With a `key` as in training:
+        `inputs`: latents, or images (B, height, width, channels) in the pixel range. With a `key` as in training:
         batch statistics, dropout masks by that key (of the pass itself); without, by running statistics.
         """
         ...
@@ -124,7 +124,7 @@ class Session(Protocol):
     def native(self, network: NetworkName, *, averaged: bool = False) -> Any:
         """The framework's own module with these weights, for people to take away; independent of the session.
 
-        Called with latents or pictures in the framework's usual layout, and labels for a conditional network.
+        Called with latents or images in the framework's usual layout, and labels for a conditional network.
         """
         ...
 

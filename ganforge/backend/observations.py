@@ -102,7 +102,7 @@ def observe(
         for name in [*names, "d_penalty"] if gan.penalty else names:
             value = np.array(float(scalars[name])) if name in scalars else _ABSENT
             yield Seen(f"losses of {word}", name, number + 1, value, 1.0, tolerances.gradients)
-        yield from _pictures(session, gan, inputs(0), precision, number + 1, f"pictures after {word}")
+        yield from _images(session, gan, inputs(0), precision, number + 1, f"images after {word}")
 
 
 def observe_state(state: State, gan: Gan, step: int, tolerance: float) -> Iterator[Seen]:
@@ -133,10 +133,10 @@ def _layers(session: Session, gan: Gan, fed: StepInputs, precision: Precision) -
                 value = outputs.get(name, _ABSENT)
                 place = f"{network}/{name}"
                 yield Seen(f"{network} layers {word}", place, 0, value, 1.0, TOLERANCES[precision].outputs, False, True)
-    yield from _pictures(session, gan, fed, precision, 0, "pictures")
+    yield from _images(session, gan, fed, precision, 0, "images")
 
 
-def _pictures(session: Session, gan: Gan, fed: StepInputs, precision: Precision, step: int, row: str) -> Iterator[Seen]:
+def _images(session: Session, gan: Gan, fed: StepInputs, precision: Precision, step: int, row: str) -> Iterator[Seen]:
     made = fed.generator[0]
     # The state they are made from is already a step's rounding apart.
     tolerance = TOLERANCES[precision].outputs if step == 0 else TOLERANCES[precision].lock_step

@@ -1,4 +1,4 @@
-"""The options that commands which draw pictures have in common: where a picture, a GIF or an MP4 of it goes."""
+"""The options that commands which draw images have in common: where an image, a GIF or an MP4 of it goes."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ class Targets:
 
     @classmethod
     def of(cls, asked: Mapping[str, Path | None], otherwise: Path) -> "Targets":
-        """What the options name, or if they name nothing this picture.
+        """What the options name, or if they name nothing this image.
 
         Raises:
             UsageError: a path does not end as its kind does.
@@ -36,7 +36,7 @@ class Targets:
             if path is not None and path.suffix != suffix:
                 raise click.UsageError(f"{path} must end in {suffix}")
 
-    def save(self, picture: "Callable[[], Image.Image]", frames: "Callable[[], list[Image.Image]]") -> None:
+    def save(self, image: "Callable[[], Image.Image]", frames: "Callable[[], list[Image.Image]]") -> None:
         """Write what is asked for; the functions draw it."""
         from ganforge.generation.animations import ffmpeg, save_gif, save_mp4
         from ganforge.generation.grids import save_png
@@ -44,7 +44,7 @@ class Targets:
         if self.mp4:
             ffmpeg()  # missing, it should be said before anything is drawn
         if self.out:
-            save_png(picture(), self.out)
+            save_png(image(), self.out)
         if self.gif:
             save_gif(frames(), self.gif)
         if self.mp4:
@@ -61,15 +61,13 @@ class Targets:
 
 
 def targets(name: str) -> Callable[[F], F]:
-    """The options --out, --gif and --mp4; without any of them a picture of this name goes into the run's folder."""
+    """The options --out, --gif and --mp4; without any of them an image of this name goes into the run's folder."""
 
     def decorate(command: F) -> F:
         path = click.Path(path_type=Path)
-        command = click.option("--mp4", type=path, help="The same as a film; needs ffmpeg, or ganforge[video].")(
-            command
-        )
-        command = click.option("--gif", type=path, help="The same as an animation.")(command)
-        where = f"Picture to write, in PNG. [default: {name} in RUN, without --gif and --mp4]"
+        command = click.option("--mp4", type=path, help="Write an MP4 film; needs ffmpeg or ganforge[video].")(command)
+        command = click.option("--gif", type=path, help="Write an animated GIF.")(command)
+        where = f"Image to write, in PNG. [default: {name} in RUN, without --gif and --mp4]"
         return click.option("--out", type=path, help=where)(command)
 
     return decorate

@@ -9,13 +9,13 @@ from ganforge.cli.devices import device_option
 
 
 @click.command()
-@click.option("--recipe", default="digits", show_default=True, help="Name of a recipe, or path of a TOML file.")
-@click.option("--backend", help="Framework to measure. [default: the first that is installed]")
-@click.option("--batch-size", type=click.IntRange(min=1), help="Pictures in a batch.")
-@click.option("--precision", type=click.Choice(["float32", "float64", "bfloat16"]), help="Of the arithmetic.")
+@click.option("--recipe", default="digits", show_default=True, help="Recipe name or path of a TOML file.")
+@click.option("--backend", help="Backend to measure. [default: the first installed]")
+@click.option("--batch-size", type=click.IntRange(min=1), help="Images per batch.")
+@click.option("--precision", type=click.Choice(["float32", "float64", "bfloat16"]), help="Floating-point precision.")
 @device_option("Device to measure on.")
-@click.option("--seconds", type=click.FloatRange(min=0), default=10, show_default=True, help="To measure for.")
-@click.option("--set", "assignments", multiple=True, metavar="KEY.PATH=VALUE", help="Any value of the recipe.")
+@click.option("--seconds", type=click.FloatRange(min=0), default=10, show_default=True, help="Seconds to measure.")
+@click.option("--set", "assignments", multiple=True, metavar="KEY.PATH=VALUE", help="Set any value of the recipe.")
 @answers
 def bench(
     recipe: str,
@@ -27,9 +27,11 @@ def bench(
     assignments: tuple[str, ...],
     answer: Answer,
 ) -> None:
-    """Measure the training steps of a recipe, on noise; exit code 1 where the numbers computed are wrong.
+    """Measure how fast a recipe trains, on noise images.
 
-    Images are the real pictures that the discriminator sees. Memory is the most that the process had, its check of the
+    The exit code is 1 if the computed numbers are wrong.
+
+    Images are the real images that the discriminator sees. Memory is the most that the process had, its check of the
     numbers included.
     """
     import msgspec

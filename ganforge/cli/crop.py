@@ -15,16 +15,16 @@ from ganforge.cli.answer import Answer, answers
     "cascade_file",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="A trained cascade, as lbpcascade_animeface.xml for drawings.  [default: OpenCV's for photographs]",
+    help="Trained cascade, e.g. lbpcascade_animeface.xml for drawings. [default: OpenCV's for photographs]",
 )
-@click.option("--size", type=click.IntRange(1, 4096), default=96, show_default=True, help="Pixels of a cut-out's side.")
+@click.option("--size", type=click.IntRange(1, 4096), default=96, show_default=True, help="Pixels per side of a face.")
 @click.option(
     "--padding",
     type=click.FloatRange(0, 2),
     default=0.2,
     show_default=True,
     metavar="SHARE",
-    help="Added on each side, as a share of the face's side.",
+    help="Margin on each side, as a fraction of the face's size.",
 )
 @click.option(
     "--min-size",
@@ -32,38 +32,38 @@ from ganforge.cli.answer import Answer, answers
     default=48,
     show_default=True,
     metavar="PX",
-    help="Smallest face that is taken.",
+    help="Smallest face to keep.",
 )
 @click.option(
     "--neighbors",
     type=click.IntRange(0, 100),
     default=5,
     show_default=True,
-    help="Overlapping hits that make a face: more of them, fewer errors, fewer faces.",
+    help="Overlapping detections required for a face. Higher: fewer errors, fewer faces.",
 )
 @click.option(
     "--scale",
     type=click.FloatRange(1, 2, min_open=True),
     default=1.1,
     show_default=True,
-    help="Step between the sizes that are searched: smaller is slower and finds more.",
+    help="Scale step of the search. Smaller: slower, finds more faces.",
 )
 @answers
 def crop(
     source: Path, target: Path, cascade_file: Path | None, size: int, padding: float, min_size: int, neighbors: int,
     scale: float, answer: Answer,
 ) -> None:  # fmt: skip
-    """Cut the faces out of the pictures in SRC into the new folder DST.
+    """Crop the faces in the images of SRC into the new folder DST.
 
-    Pictures that cannot be read or show no face are listed. Needs OpenCV: pip install 'ganforge[crop]'.
+    Images that cannot be read or show no face are listed. Needs OpenCV: pip install 'ganforge[crop]'.
     """
     from ganforge.data.face_cropping import cascade, crop_faces
     from ganforge.errors import DataError
 
     detect = cascade(cascade_file, min_size=min_size, neighbors=neighbors, scale=scale)
-    pictures = faces = skipped = 0
+    images = faces = skipped = 0
     for cropped in crop_faces(source, target, detect, size=size, padding=padding):
-        pictures += 1
+        images += 1
         faces += len(cropped.faces)
         if cropped.reason:
             skipped += 1
@@ -71,8 +71,8 @@ def crop(
                 click.echo(f"skipped {cropped.where}: {cropped.reason}", err=True)
     if not faces:
         raise DataError(
-            f"{source}: no face in any of {pictures:,} pictures. For drawings name a cascade that was trained on them "
+            f"{source}: no face in any of {images:,} images. For drawings name a cascade that was trained on them "
             "(--cascade lbpcascade_animeface.xml); for small faces lower --min-size"
         )
-    words = f"{target}: {faces:,} faces from {pictures:,} images; {skipped:,} images skipped"
-    answer.say(words, {"out": target, "faces": faces, "images": pictures, "skipped": skipped})
+    words = f"{target}: {faces:,} faces from {images:,} images; {skipped:,} images skipped"
+    answer.say(words, {"out": target, "faces": faces, "images": images, "skipped": skipped})

@@ -12,7 +12,7 @@ from ganforge.cli.show import listing
 
 @click.group()
 def data() -> None:
-    """Look at data sets, fetch them, make them, export them."""
+    """Inspect, download, create and export data sets."""
 
 
 data.add_command(fetch)
@@ -25,9 +25,12 @@ data.add_command(export)
 @dataset_argument
 @path_option
 @set_option
-@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def info(dataset: str, path: str | None, assignments: tuple[str, ...], as_json: bool) -> None:
-    """What a DATASET is, its terms and options, and what lies at --data: taken, left out, changed."""
+    """Describe a DATASET and the images at --data.
+
+    Shows its license and options, and which images are used, left out or changed.
+    """
     import msgspec
 
     from ganforge.data.contract import DatasetEntry
@@ -51,7 +54,7 @@ def info(dataset: str, path: str | None, assignments: tuple[str, ...], as_json: 
         recipe = recipe_for(dataset, path, assignments)
         image_set = open_data(recipe, find_data_set(recipe, host))
         account, lines = account_of(recipe, image_set)
-        facts["pictures"] = len(image_set)
+        facts["images"] = len(image_set)
         facts["channels"] = image_channels(image_set)
         facts["classes"] = account.classes
         facts |= {"account": msgspec.to_builtins(account)} if as_json else {}

@@ -49,7 +49,7 @@ def preview(
     caption = f"{dataset}: {len(chosen)} of {len(ready.images):,} images"
     save_png(grid(ready.images[chosen], caption=caption, names=names), out)
     answer.say(
-        f"{out}: {len(chosen)} of {len(ready.images):,} pictures; {len(ready.skipped)} skipped",
+        f"{out}: {len(chosen)} of {len(ready.images):,} images; {len(ready.skipped)} skipped",
         {"preview": str(out), "shown": len(chosen), **facts},
     )
 

@@ -12,31 +12,31 @@ from ganforge.cli.parameter_types import STEP_OR_BEST
 
 @click.command()
 @click.argument("target", metavar="RUN|FOLDER", type=click.Path(path_type=Path))
-@click.option("--data", type=click.Path(path_type=Path), help="Where the real images lie.")
-@click.option("--dataset", default="folder", show_default=True, help="Data set of a FOLDER's real images.")
+@click.option("--data", type=click.Path(path_type=Path), help="Path of the real images.")
+@click.option("--dataset", default="folder", show_default=True, help="Data set of the real images for a FOLDER.")
 @click.option(
     "--extractor",
     "extractors",
     multiple=True,
     metavar="NAME",
-    help="What to measure in, as lite0, lite0:96, random, pixels, inception:FILE or MODULE:FUNCTION; more than once "
-    "for several. [default: the best installed]",
+    help="Feature extractor: lite0, lite0:96, random, pixels, inception:FILE or MODULE:FUNCTION; repeatable. "
+    "[default: the best installed]",
 )
-@click.option("--images", type=click.IntRange(min=1), default=10_000, show_default=True, help="At most so many.")
+@click.option("--images", type=click.IntRange(min=1), default=10_000, show_default=True, help="Most images to use.")
 @click.option(
-    "--checkpoint", type=STEP_OR_BEST, metavar="STEP|best", help="Of this step, or the best. [default: the newest]"
+    "--checkpoint", type=STEP_OR_BEST, metavar="STEP|best", help="Evaluate this checkpoint. [default: the newest]"
 )
-@click.option("--every-checkpoint", is_flag=True, help="All checkpoints of the RUN, in order.")
-@click.option("--against", type=click.Path(path_type=Path), help="Measure this RUN or FOLDER as well.")
-@click.option("--save-features", type=click.Path(path_type=Path), metavar="FILE.npz", help="Write the features.")
+@click.option("--every-checkpoint", is_flag=True, help="Evaluate all checkpoints of the RUN.")
+@click.option("--against", type=click.Path(path_type=Path), help="Also evaluate this RUN or FOLDER.")
+@click.option("--save-features", type=click.Path(path_type=Path), metavar="FILE.npz", help="Save the features.")
 @click.option(
     "--copies",
     type=click.Path(path_type=Path),
     metavar="FILE.png",
-    help="Did it copy? Look through all training images, and draw the closest pairs.",
+    help="Find the nearest training image of each sample, and draw the closest pairs.",
 )
-@click.option("--json", "to", type=click.Path(path_type=Path), metavar="FILE", help="Write all figures; - for stdout.")
-@click.option("--backend", help="Framework to draw with. [default: the one it ran on last]")
+@click.option("--json", "to", type=click.Path(path_type=Path), metavar="FILE", help="Write JSON; - for stdout.")
+@click.option("--backend", help="Backend to sample with. [default: the run's]")
 @device_option("Device to draw on.")
 @click.option("--quiet", "-q", is_flag=True, help="Print nothing but errors.")
 def evaluate(
@@ -55,7 +55,7 @@ def evaluate(
     device: str | None,
     quiet: bool,
 ) -> None:
-    """Measure the images of a RUN, or those in a FOLDER, against real images.
+    """Evaluate a RUN or a FOLDER of images.
 
     KID, Frechet distance, precision, recall, density, coverage and MIND, and beside them the same of real images
     against other real ones: the best that can be reached. docs/quality.md says which to believe.

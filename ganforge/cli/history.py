@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("runs", metavar="RUN...", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--smooth", type=click.IntRange(min=1), metavar="N", help="Draw means of N logged values.")
+@click.option("--smooth", type=click.IntRange(min=1), metavar="N", help="Average over N logged values.")
 @targets("losses.png")
 @answers
 def history(runs: tuple[Path, ...], smooth: int | None, answer: Answer, **paths: Path | None) -> None:
-    """The loss curve of a RUN, finished or not, and what was measured; as a GIF or MP4 its sample grids in turn.
+    """Plot the losses and measures of a RUN.
 
     Of several runs the curves lie over one another, a colour for each, in losses.png here.
     """

@@ -1,4 +1,4 @@
-"""`ganforge interpolate`: the way from the picture of one seed to that of another."""
+"""`ganforge interpolate`: the way from the image of one seed to that of another."""
 
 from pathlib import Path
 
@@ -13,11 +13,11 @@ from ganforge.cli.parameter_types import RANGES
 
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path))
-@click.option("--seeds", type=RANGES, required=True, help="Two or more to pass by, as 3,8,21.")
+@click.option("--seeds", type=RANGES, required=True, help="Two or more seeds to pass through, e.g. 3,8,21.")
 @labels_option("Go the whole way for each of these labels")
-@click.option("--steps", type=click.IntRange(min=2), default=10, show_default=True, help="Pictures from seed to seed.")
+@click.option("--steps", type=click.IntRange(min=2), default=10, show_default=True, help="Images between two seeds.")
 @targets("walk.png")
-@click.option("--backend", help="Framework to draw with. [default: the one it ran on last]")
+@click.option("--backend", help="Backend to sample with. [default: the run's]")
 @device_option("Device to draw on.")
 @answers
 def interpolate(
@@ -30,7 +30,7 @@ def interpolate(
     answer: Answer,
     **paths: Path | None,
 ) -> None:
-    """Strips of pictures of a RUN from seed to seed; their ends are the pictures of `ganforge sample`.
+    """Interpolate between seeds of a RUN.
 
     Normal latents are joined along the arc, uniform ones straight. A conditional run holds one label all the way: by
     default the first seed modulo the number of classes.

@@ -13,7 +13,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 def labels_option(what: str) -> Callable[[F], F]:
     """The option, as text or None; `what` is its help."""
-    return click.option("--labels", metavar="CLASSES", help=f"{what}, by name or number, as frog,ship or 0-9.")
+    return click.option("--labels", metavar="CLASSES", help=f"{what}, by name or number, e.g. frog,ship or 0-9.")
 
 
 def chosen(text: str | None, class_names: Sequence[str], recipe: str) -> list[int] | None:

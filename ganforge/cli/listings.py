@@ -11,7 +11,7 @@ from ganforge.cli.show import listing
 if TYPE_CHECKING:
     from ganforge.backend.contract import BackendEntry
 
-as_json = click.option("--json", "as_json", is_flag=True, help="As JSON.")
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 @click.command()
@@ -124,7 +124,10 @@ def optimizers(as_json: bool) -> None:
 @click.command()
 @as_json
 def backends(as_json: bool) -> None:
-    """List the backends, the devices that each sees, and how to install those that are missing."""
+    """List the backends and the devices that each sees.
+
+    Says how to install missing ones.
+    """
     from ganforge.backend.contract import BackendEntry
     from ganforge.plugins.host import default_host
     from ganforge.training.backends import missing_modules
@@ -151,7 +154,7 @@ def backends(as_json: bool) -> None:
 @as_json
 @click.pass_context
 def plugins(ctx: click.Context, as_json: bool) -> None:
-    """List the plugins, those left out with the reason."""
+    """List the plugins, and why any were skipped."""
     if ctx.invoked_subcommand is not None:
         return
     from ganforge.plugins.host import default_host

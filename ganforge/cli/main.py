@@ -78,7 +78,7 @@ def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
 def _run() -> None:
     from ganforge.plugins.host import default_host
 
-    # Pillow, of damaged notes of a camera; the picture is read all the same.
+    # Pillow, of damaged notes of a camera; the image is read all the same.
     warnings.filterwarnings("ignore", category=UserWarning, module="PIL")
     warnings.showwarning = _show_warning
     try:

@@ -17,18 +17,18 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--recipe", "recipes", multiple=True, default=["digits"], show_default=True, help="May be given again.")
-@click.option("--backends", default="torch,tensorflow", show_default=True, help="Two or more; every two are compared.")
+@click.option("--recipe", "recipes", multiple=True, default=["digits"], show_default=True, help="Recipe; repeatable.")
+@click.option("--backends", default="torch,tensorflow", show_default=True, help="Two or more; each pair is compared.")
 @click.option("--precision", type=click.Choice(["float64", "float32"]), default="float64", show_default=True)
-@click.option("--steps", type=click.IntRange(min=1), default=20, show_default=True, help="Of the free run.")
-@click.option("--lock-step", is_flag=True, help="Do --steps steps each from the same state; then at most 20 freely.")
-@click.option("--batch-size", type=click.IntRange(min=1), default=8, show_default=True, help="Pictures in a batch.")
+@click.option("--steps", type=click.IntRange(min=1), default=20, show_default=True, help="Steps of the free run.")
+@click.option("--lock-step", is_flag=True, help="Do --steps steps, each from the same state, then at most 20 freely.")
+@click.option("--batch-size", type=click.IntRange(min=1), default=8, show_default=True, help="Images per batch.")
 @device_option("Device of the backends; the NumPy reference stays on the CPU.", "cpu")
-@click.option("--data", "path", help="Where the recipe's pictures lie. [default: the built-in digits stand in]")
-@click.option("--set", "assignments", multiple=True, metavar="KEY.PATH=VALUE", help="Any value of the recipes.")
+@click.option("--data", "path", help="Path of the recipe's images. [default: the built-in digits]")
+@click.option("--set", "assignments", multiple=True, metavar="KEY.PATH=VALUE", help="Set any value of the recipes.")
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the reports to this file.")
 @click.option(
-    "--save", type=click.Path(path_type=Path), help="Write the two arrays that differ first to this .npz file."
+    "--save", type=click.Path(path_type=Path), help="Write the first two arrays that differ to this .npz file."
 )
 @click.option("--quiet", "-q", is_flag=True, help="Print nothing but errors.")
 @click.pass_context
@@ -47,7 +47,10 @@ def parity(
     save: Path | None,
     quiet: bool,
 ) -> None:
-    """Compare backends on recipes: every layer, gradient, update, and whole runs. Exit code 1 if they differ."""
+    """Compare backends number by number.
+
+    Compares every layer, gradient and update, and whole runs. The exit code is 1 if they differ.
+    """
     from ganforge._io.files import write_whole
     from ganforge.parity.comparison import compare
     from ganforge.parity.trial import find_backends, trial
@@ -90,8 +93,8 @@ def parity(
 
 
 def _worded(name: str, made: "Trial", report: "Report", device: str) -> str:
-    batch, pictures = made.experiment.gan.protocol.batch_size, made.experiment.recipe.data.set
-    head = f"{name}: {report.a} and {report.b} on {device} in {report.precision}, batch {batch}, pictures of {pictures}"
+    batch, images = made.experiment.gan.protocol.batch_size, made.experiment.recipe.data.set
+    head = f"{name}: {report.a} and {report.b} on {device} in {report.precision}, batch {batch}, images of {images}"
     rows = [
         [
             row.what,

@@ -11,15 +11,15 @@ from ganforge.cli.show import preparing, tell_json
 
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path))
-@click.option("--backend", help="Framework to go on with. [default: the one it ran on last]")
-@click.option("--steps", type=click.IntRange(min=1), help="Another number of steps in all.")
-@click.option("--data", "path", help="Where the data set's pictures lie now, if they have moved.")
+@click.option("--backend", help="Backend to continue with. [default: the run's]")
+@click.option("--steps", type=click.IntRange(min=1), help="New total number of steps.")
+@click.option("--data", "path", help="Path of the images, if they have moved.")
 @device_option("Device to go on on.")
 @answers
 def resume(
     run: Path, backend: str | None, steps: int | None, path: str | None, device: str | None, answer: Answer
 ) -> None:
-    """Go on with a RUN from its last checkpoint, exactly as if it had never stopped."""
+    """Continue a RUN from its last checkpoint, bit for bit."""
     from ganforge.training import resuming
 
     quiet = not answer.words

@@ -11,9 +11,12 @@ from ganforge.cli.show import listing
 
 @click.command()
 @click.argument("folder", default=Path("runs"), type=click.Path(path_type=Path))
-@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def runs(folder: Path, as_json: bool) -> None:
-    """List the runs in FOLDER, runs by default: recipe, framework, steps, last losses and measures."""
+    """List the runs in FOLDER, by default `runs`.
+
+    Shows the recipe, framework, steps, last losses and measures of each.
+    """
     rows = [_row(each) for each in _found(folder)]
     names = dict.fromkeys(name for row in rows for name in row)
     listing([{name: row.get(name) for name in names} for row in rows], as_json=as_json, empty=f"no run in {folder}")

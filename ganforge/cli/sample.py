@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("run", metavar="RUN|FILE", type=click.Path(path_type=Path))
-@click.option("--seeds", type=RANGES, default="0-63", show_default=True, help="One image each, as 0-63 or 3,8,21.")
+@click.option("--seeds", type=RANGES, default="0-63", show_default=True, help="Seeds to draw, e.g. 0-63 or 3,8,21.")
 @labels_option("Draw every seed once for each of these classes")
 @click.option(
     "--out",
@@ -29,14 +29,14 @@ if TYPE_CHECKING:
     type=click.Choice(["png", "jpg", "webp"]),
     default="png",
     show_default=True,
-    help="Of single files.",
+    help="Format of single files.",
 )
-@click.option("--columns", type=click.IntRange(min=1), help="Images in a row of the grid.")
-@click.option("--scale", type=click.IntRange(1, 64), help="Enlarge each image in the grid so many times.")
-@click.option("--show-seeds", is_flag=True, help="Write its seed below each image of the grid.")
-@click.option("--best", is_flag=True, help="With the best checkpoint, that of `train --keep-best`, not the newest.")
-@click.option("--exact", is_flag=True, help="Draw every image the same bit for bit in any company, which is slower.")
-@click.option("--backend", help="Framework to draw with. [default: the one it ran on last]")
+@click.option("--columns", type=click.IntRange(min=1), help="Images per row of the grid.")
+@click.option("--scale", type=click.IntRange(1, 64), help="Enlarge each image of the grid by this factor.")
+@click.option("--show-seeds", is_flag=True, help="Print the seed below each image of the grid.")
+@click.option("--best", is_flag=True, help="Use the best checkpoint (see `train --keep-best`) instead of the newest.")
+@click.option("--exact", is_flag=True, help="Make each image independent of the others bit for bit; slower.")
+@click.option("--backend", help="Backend to sample with. [default: the run's]")
 @device_option("Device to draw on.")
 @answers
 def sample(
@@ -54,7 +54,7 @@ def sample(
     device: str | None,
     answer: Answer,
 ) -> None:
-    """Draw images with a RUN, or with the FILE of a saved model.
+    """Draw images from a RUN or from the FILE of a saved model.
 
     The image of a seed is the same, to one grey level, whatever else is asked for. Without --labels a conditional run
     draws label (seed modulo the number of classes).

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 @click.argument("name")
 @click.option("--out", type=click.Path(path_type=Path), help="The project's folder. [default: the distribution's name]")
 def new(kind: "KindName", name: str, out: Path | None) -> None:
-    """Write a project for a new plugin called NAME: pyproject.toml, module, test and README.
+    """Create a plugin project: pyproject.toml, module, test and README.
 
     Its test passes as written; docs/write-a-dataset.md, write-a-layer.md, write-a-loss.md, write-an-optimizer.md and
     write-a-backend.md say how to go on.

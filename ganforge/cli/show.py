@@ -1,4 +1,4 @@
-"""What commands show: tables, JSON, a recipe's plan, the progress of preparing pictures."""
+"""What commands show: tables, JSON, a recipe's plan, the progress of preparing images."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ganforge.training.run import Run
 
 _PAUSE = 10.0
-"""Seconds from one line to the next, of pictures that are being prepared."""
+"""Seconds from one line to the next, of images that are being prepared."""
 
 
 def listing(rows: Sequence[Mapping[str, Any]], *, as_json: bool, empty: str) -> None:
@@ -88,7 +88,7 @@ def plan(experiment: "Experiment") -> str:
     operations = step_operations(gan)
     batch = gan.protocol.batch_size
     parts.append(
-        f"A step of batch {batch} costs about {operations / 1e9:,.2f} GFLOP, {operations / batch / 1e9:,.3f} a picture."
+        f"A step of batch {batch} costs about {operations / 1e9:,.2f} GFLOP, {operations / batch / 1e9:,.3f} an image."
     )
     return "\n\n".join(parts)
 
@@ -135,7 +135,7 @@ def tell_json(answer: "Answer", run: "Run") -> None:
 
 @contextmanager
 def preparing(shows: bool = True) -> Iterator[Callable[[int, int], None]]:
-    """A function to tell how far preparing the pictures has come: a bar on a terminal, elsewhere a line at times."""
+    """A function to tell how far preparing the images has come: a bar on a terminal, elsewhere a line at times."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -149,9 +149,9 @@ def preparing(shows: bool = True) -> Iterator[Callable[[int, int], None]]:
             nonlocal task, said
             if shows and not shown and monotonic() - said >= _PAUSE:
                 said = monotonic()
-                click.echo(f"preparing pictures: {done:,} of {total:,}", err=True)
+                click.echo(f"preparing images: {done:,} of {total:,}", err=True)
             if task is None:
-                task = bar.add_task("preparing pictures", total=total)
+                task = bar.add_task("preparing images", total=total)
             bar.update(task, completed=done, visible=done < total)
             if done == total:
                 bar.stop()

@@ -11,29 +11,29 @@ from ganforge.cli.show import plan, plan_facts, preparing, tell_json
 
 
 @click.command()
-@click.option("--recipe", help="Name of a recipe, or path of a TOML file. [default: digits, or dcgan for --data]")
-@click.option("--backend", help="Framework to train with. [default: the first that is installed]")
-@click.option("--dataset", help="Another data set than the recipe's.")
-@click.option("--data", "path", help="Where the data set's pictures lie.")
-@click.option("--steps", type=click.IntRange(min=1), help="Steps in all.")
-@click.option("--epochs", type=click.IntRange(min=1), help="Passes over the data set, instead of --steps.")
-@click.option("--batch-size", type=click.IntRange(min=1), help="Pictures in a batch.")
-@click.option("--seed", type=click.IntRange(min=0), help="Seed of all randomness.")
-@click.option("--precision", type=click.Choice(["float32", "float64", "bfloat16"]), help="Of the arithmetic.")
+@click.option("--recipe", help="Recipe name or path of a TOML file. [default: digits, or dcgan with --data]")
+@click.option("--backend", help="Backend to train with. [default: the first installed]")
+@click.option("--dataset", help="Use this data set instead of the recipe's.")
+@click.option("--data", "path", help="Path of the images.")
+@click.option("--steps", type=click.IntRange(min=1), help="Total number of steps.")
+@click.option("--epochs", type=click.IntRange(min=1), help="Number of epochs, instead of --steps.")
+@click.option("--batch-size", type=click.IntRange(min=1), help="Images per batch.")
+@click.option("--seed", type=click.IntRange(min=0), help="Random seed.")
+@click.option("--precision", type=click.Choice(["float32", "float64", "bfloat16"]), help="Floating-point precision.")
 @device_option("Device to train on.")
 @click.option("--checkpoint-every", type=click.IntRange(min=1), help="Steps between checkpoints.")
 @click.option("--sample-every", type=click.IntRange(min=1), help="Steps between sample grids.")
-@click.option("--keep", type=click.IntRange(min=1), help="Newest checkpoints that are kept.")
-@click.option("--keep-every", type=click.IntRange(min=1), help="Steps between checkpoints that are kept for good.")
-@click.option("--evaluate-every", type=click.IntRange(min=1), help="Steps between measurements: metrics.jsonl.")
+@click.option("--keep", type=click.IntRange(min=1), help="Number of recent checkpoints to keep.")
+@click.option("--keep-every", type=click.IntRange(min=1), help="Steps between checkpoints that are kept permanently.")
+@click.option("--evaluate-every", type=click.IntRange(min=1), help="Steps between evaluations (metrics.jsonl).")
 @click.option(
     "--keep-best",
     type=click.Choice(["kid", "frechet", "mind"]),
-    help="Measure at every checkpoint, or at those of --evaluate-every, and keep the best whatever --keep says.",
+    help="Keep the checkpoint that is best by this measure. Evaluates every checkpoint, or every --evaluate-every.",
 )
 @click.option("--out", type=click.Path(path_type=Path), help="The run's folder. [default: runs/NNNNN-recipe-backend]")
-@click.option("--set", "assignments", multiple=True, metavar="KEY.PATH=VALUE", help="Any value of the recipe.")
-@click.option("--dry-run", is_flag=True, help="Show the resolved recipe, the layers and the cost, and stop.")
+@click.option("--set", "assignments", multiple=True, metavar="KEY.PATH=VALUE", help="Set any value of the recipe.")
+@click.option("--dry-run", is_flag=True, help="Show the resolved recipe, the layers and the cost, then exit.")
 @answers
 def train(
     recipe: str | None,
@@ -47,7 +47,7 @@ def train(
     answer: Answer,
     **settings: Any,
 ) -> None:
-    """Train a GAN. With nothing else said: handwritten digits, in about a minute.
+    """Train a GAN. By default: handwritten digits, in about a minute.
 
     With --data and no recipe: looks at your images and trains dcgan on them at a size that fits, by class where there
     are classes.

@@ -13,13 +13,13 @@ from ganforge.cli.parameter_types import RANGES, SPAN
 
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path))
-@click.option("--dim", "dims", type=RANGES, multiple=True, help="Element of the latent to sweep, as 17 or 0-9.")
-@click.option("--seeds", type=RANGES, default="0", show_default=True, help="Of the latents to begin with, as 3,8.")
+@click.option("--dim", "dims", type=RANGES, multiple=True, help="Latent elements to sweep, e.g. 17 or 0-9.")
+@click.option("--seeds", type=RANGES, default="0", show_default=True, help="Seeds of the starting latents, e.g. 3,8.")
 @labels_option("A strip for each of these labels; without --dim the labels are swept")
-@click.option("--steps", type=click.IntRange(min=2), default=20, show_default=True, help="Pictures in a strip.")
-@click.option("--span", type=SPAN, help="First and last value. [default: the latent's range; -3,3 of a normal one]")
+@click.option("--steps", type=click.IntRange(min=2), default=20, show_default=True, help="Images per strip.")
+@click.option("--span", type=SPAN, help="First and last value. [default: the latent's range, or -3,3 if normal]")
 @targets("strips.png")
-@click.option("--backend", help="Framework to draw with. [default: the one it ran on last]")
+@click.option("--backend", help="Backend to sample with. [default: the run's]")
 @device_option("Device to draw on.")
 @answers
 def traverse(
@@ -34,7 +34,7 @@ def traverse(
     answer: Answer,
     **paths: Path | None,
 ) -> None:
-    """Strips of pictures of a RUN: one element of the latent swept evenly, the rest held.
+    """Sweep one latent element of a RUN and hold the rest.
 
     With --labels and no --dim the latent is held and the label swept: ganforge traverse RUN --seeds 3,8 --labels 0-9
     """
@@ -56,6 +56,6 @@ def traverse(
         swept_names = ", ".join(model.recipe.class_names[number] for number in numbers or [])
         caption = f"{model.recipe.name}, step {model.step:,}: labels {swept_names}"
     to.save(lambda: latent_walks.sheet(strips, caption), lambda: latent_walks.frames(strips, caption))
-    each = len(strips[0].pictures)
+    each = len(strips[0].images)
     words = f"{to}: {len(strips)} x {each} images, drawn after {model.step:,} steps"
     answer.say(words, {**to.facts(), "strips": [strip.name for strip in strips], "images": each, "step": model.step})

@@ -42,7 +42,7 @@ _ABANDONED_AFTER = 24 * 3600.0  # seconds; nobody prepares a set for a day, so t
 
 @dataclass(frozen=True, kw_only=True)
 class Skipped:
-    """A picture that was left out."""
+    """An image that was left out."""
 
     where: str
     reason: str
@@ -57,7 +57,7 @@ class Meta(msgspec.Struct, frozen=True, kw_only=True):
     class_names: tuple[str, ...]
     """Empty for a set without labels; there is no labels.npy then."""
     count: int = 0
-    """Pictures in images.npy, without those skipped."""
+    """Images in images.npy, without those skipped."""
     skipped: tuple[Skipped, ...] = ()
 
 
@@ -207,7 +207,7 @@ def _writing(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise DataError(
-            f"{path}: prepared pictures cannot be written: {error.strerror or error}. "
+            f"{path}: prepared images cannot be written: {error.strerror or error}. "
             f"Make room there, or name another folder in the environment variable {VARIABLE}"
         ) from error
 

@@ -1,6 +1,6 @@
-"""The contract with a data set: what a plugin hands over so that any recipe can train on its pictures.
+"""The contract with a data set: what a plugin hands over so that any recipe can train on its images.
 
-A plugin yields one frozen `DatasetEntry` from the hook `ganforge_datasets()`. Opening it gives an `ImageSet`: pictures
+A plugin yields one frozen `DatasetEntry` from the hook `ganforge_datasets()`. Opening it gives an `ImageSet`: images
 of any size, decoded one at a time, with integer labels where there are any. Cropping, resizing, grey or colour, the
 cache and the batches are the core's (`ganforge.data.preparing`), done once and alike for every data set and backend.
 """
@@ -18,7 +18,7 @@ import numpy.typing as npt
 from ganforge.errors import PluginError
 
 Pixels = npt.NDArray[np.uint8]
-"""One picture: uint8, (height, width, 1 or 3)."""
+"""One image: uint8, (height, width, 1 or 3)."""
 ImageShape = tuple[int, int, int]
 """Height, width, channels (1 or 3)."""
 
@@ -29,11 +29,11 @@ class NoOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 @runtime_checkable
 class ImageSet(Protocol):
-    """An opened data set: random access to its pictures. Must be cheap to open; pictures are read when asked for."""
+    """An opened data set: random access to its images. Must be cheap to open; images are read when asked for."""
 
     @property
     def fingerprint(self) -> str:
-        """Text that changes whenever a picture, a label or their order would: the key of the cache."""
+        """Text that changes whenever an image, a label or their order would: the key of the cache."""
         ...
 
     @property
@@ -42,25 +42,25 @@ class ImageSet(Protocol):
         ...
 
     def __len__(self) -> int:
-        """Number of pictures, readable or not."""
+        """Number of images, readable or not."""
         ...
 
     def label(self, index: int) -> int:
-        """Label of picture `index`, in 0 .. len(class_names) - 1. Never called for a set without labels.
+        """Label of image `index`, in 0 .. len(class_names) - 1. Never called for a set without labels.
 
         This and `read` may be called from several threads at once.
         """
         ...
 
     def where(self, index: int) -> str:
-        """Where picture `index` comes from, as printable text: a path, or an archive's member and record number."""
+        """Where image `index` comes from, as printable text: a path, or an archive's member and record number."""
         ...
 
     def read(self, index: int) -> Pixels:
-        """Picture `index`, upright: uint8 (height, width, 1 or 3), of any size.
+        """Image `index`, upright: uint8 (height, width, 1 or 3), of any size.
 
         Raises:
-            DataError: the picture cannot be decoded; it is then skipped and listed. The message may begin with
+            DataError: the image cannot be decoded; it is then skipped and listed. The message may begin with
                 `where(index)` and a colon.
         """
         ...
@@ -134,9 +134,9 @@ class DatasetEntry:
     name: str
     """Name in recipes and on the command line: lower case, digits and hyphens."""
     summary: str
-    """One line: what the pictures show, how many, how large."""
+    """One line: what the images show, how many, how large."""
     license: str
-    """Terms of the pictures, or 'your own'."""
+    """Terms of the images, or 'your own'."""
     source: str
     """Where the official set comes from: an address or a citation."""
     open: Callable[[Path | None, Any], ImageSet]
@@ -152,6 +152,6 @@ class DatasetEntry:
     they found.
     """
     needs_path: bool = True
-    """Whether the user must say where the pictures lie (`--data`)."""
+    """Whether the user must say where the images lie (`--data`)."""
     downloads: tuple[Download, ...] = ()
     """Files that `ganforge data fetch` puts into one folder, which `open` then takes as its path."""

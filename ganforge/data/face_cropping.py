@@ -1,4 +1,4 @@
-"""Cut the faces out of pictures: what a cascade detector finds, squared, padded and brought to one size.
+"""Cut the faces out of images: what a cascade detector finds, squared, padded and brought to one size.
 
 OpenCV is imported by `cascade` alone; everything else takes any detector.
 """
@@ -25,12 +25,12 @@ Box = tuple[int, int, int, int]
 """Left, top, width and height of what was found, in pixels."""
 
 Detector = Callable[[npt.NDArray[np.uint8]], list[Box]]
-"""The boxes in a grey picture (height, width)."""
+"""The boxes in a grey image (height, width)."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Cropped:
-    """What became of one picture."""
+    """What became of one image."""
 
     where: str
     faces: tuple[Path, ...]
@@ -78,23 +78,23 @@ def cascade(file: Path | None, *, min_size: int, neighbors: int, scale: float) -
 
 
 def crop_faces(source: Path, target: Path, detect: Detector, *, size: int, padding: float) -> Iterator[Cropped]:
-    """Cut the faces out of all pictures below `source`, write them below `target`, and tell of each picture.
+    """Cut the faces out of all images below `source`, write them below `target`, and tell of each image.
 
     A face of `source/a/b.jpg` becomes `target/a/b.jpg-1.png`, the highest first. Each file is written whole or not at
     all; nothing outside `target` is touched.
 
     Args:
-        source: the folder of pictures.
+        source: the folder of images.
         target: a folder that is empty or not there, outside of `source`.
         detect: finds the faces.
         size: height and width of the cut-outs.
-        padding: what is added on each side, as a share of the face's side; less where the picture ends.
+        padding: what is added on each side, as a share of the face's side; less where the image ends.
 
     Raises:
-        DataError: `source` holds no pictures, or `target` cannot be taken.
+        DataError: `source` holds no images, or `target` cannot be taken.
         RunError: a file cannot be written.
     """
-    source = existing_folder(source, "pictures to cut faces out of")
+    source = existing_folder(source, "images to cut faces out of")
     target = expanded(target)
     if target.resolve().is_relative_to(source.resolve()):
         raise DataError(
@@ -102,20 +102,20 @@ def crop_faces(source: Path, target: Path, detect: Detector, *, size: int, paddi
         )
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise DataError(f"{target}: is no empty folder. Name a new one")
-    pictures = ImageFolder(root=source, files=list_images(source))
-    return (_crop(pictures, index, target, detect, size, padding) for index in range(len(pictures)))
+    images = ImageFolder(root=source, files=list_images(source))
+    return (_crop(images, index, target, detect, size, padding) for index in range(len(images)))
 
 
-def _crop(pictures: ImageFolder, index: int, target: Path, detect: Detector, size: int, padding: float) -> Cropped:
-    where = pictures.where(index)
+def _crop(images: ImageFolder, index: int, target: Path, detect: Detector, size: int, padding: float) -> Cropped:
+    where = images.where(index)
     try:
-        pixels = pictures.read(index)
+        pixels = images.read(index)
     except DataError as error:
         return Cropped(where=where, faces=(), reason=str(error).removeprefix(f"{where}: "))
     boxes = sorted(detect(_grey(pixels)), key=lambda box: (box[1], box[0]))
     files = []
     for number, box in enumerate(boxes, start=1):
-        file = target / f"{pictures.files[index].name}-{number}.png"
+        file = target / f"{images.files[index].name}-{number}.png"
         write_whole(file, _png(_cut(pixels, box, padding), size))
         files.append(file)
     return Cropped(where=where, faces=tuple(files), reason="" if files else "no face was found")
@@ -126,7 +126,7 @@ def _grey(pixels: Pixels) -> npt.NDArray[np.uint8]:
 
 
 def _cut(pixels: Pixels, box: Box, padding: float) -> Pixels:
-    """The square around a box, moved and if need be shrunk so that it lies in the picture."""
+    """The square around a box, moved and if need be shrunk so that it lies in the image."""
     left, top, width, height = box
     side = min(round(max(width, height) * (1 + 2 * padding)), *pixels.shape[:2])
     top = _within(top + height / 2 - side / 2, pixels.shape[0] - side)

@@ -1,4 +1,4 @@
-"""A folder of pictures as an image set: its files listed once, each read when asked for. For data sets."""
+"""A folder of images as an image set: its files listed once, each read when asked for. For data sets."""
 
 import hashlib
 import os
@@ -24,7 +24,7 @@ LabelSource = Literal["auto", "subfolders", "none"]
 
 @dataclass(frozen=True, kw_only=True)
 class ImageFile:
-    """A file with a picture's suffix, not opened yet."""
+    """A file with an image's suffix, not opened yet."""
 
     name: str
     """Path relative to the folder, with slashes."""
@@ -55,7 +55,7 @@ class ImageFolder:
         return len(self.files)
 
     def label(self, index: int) -> int:
-        """Position of the picture's class among `class_names`."""
+        """Position of the image's class among `class_names`."""
         return self.labels[index]
 
     def where(self, index: int) -> str:
@@ -63,7 +63,7 @@ class ImageFolder:
         return printable_name(self.files[index].name)
 
     def read(self, index: int) -> Pixels:
-        """Picture `index`, upright: uint8 (height, width, 1 or 3)."""
+        """Image `index`, upright: uint8 (height, width, 1 or 3)."""
         return read_image(self.root / self.files[index].name, self.where(index))
 
 
@@ -73,10 +73,10 @@ def printable_name(name: str) -> str:
 
 
 def list_images(root: Path, pattern: str = "**/*") -> tuple[ImageFile, ...]:
-    """The files below `root` that match a glob pattern and have a picture's suffix, ordered by their names.
+    """The files below `root` that match a glob pattern and have an image's suffix, ordered by their names.
 
     Hidden files and folders are left out, and so is what is no file; `**` follows no link to a folder. A link that
-    leads nowhere is listed, so that it is told of as a picture that cannot be read.
+    leads nowhere is listed, so that it is told of as an image that cannot be read.
 
     Raises:
         DataError: the pattern leaves the folder or holds `**` twice, or there is no such file.
@@ -95,7 +95,7 @@ def list_images(root: Path, pattern: str = "**/*") -> tuple[ImageFile, ...]:
     except RecursionError as error:
         raise DataError(f"{root}: folders in folders, hundreds deep, are not looked through for {pattern!r}") from error
     if not found:
-        raise DataError(f"{root}: no pictures: no file matches {pattern!r} and ends in {', '.join(SUFFIXES)}")
+        raise DataError(f"{root}: no images: no file matches {pattern!r} and ends in {', '.join(SUFFIXES)}")
     return found
 
 
@@ -105,11 +105,11 @@ def by_subfolder(root: Path, files: tuple[ImageFile, ...], labels: LabelSource) 
     Args:
         root: the folder.
         files: from `list_images`.
-        labels: 'subfolders': the first folder on the way to a picture is its class. 'none': no labels. 'auto': classes
-            if every picture lies directly in a subfolder and there are at least two of them, otherwise no labels.
+        labels: 'subfolders': the first folder on the way to an image is its class. 'none': no labels. 'auto': classes
+            if every image lies directly in a subfolder and there are at least two of them, otherwise no labels.
 
     Raises:
-        DataError: 'subfolders' is asked for and a picture lies in none, or two classes would print as one name.
+        DataError: 'subfolders' is asked for and an image lies in none, or two classes would print as one name.
     """
     paths = [PurePath(file.name).parts for file in files]
     names = tuple(sorted({parts[0] for parts in paths if len(parts) > 1}))

@@ -1,7 +1,7 @@
-"""From an image set to batches: decode every picture once, in parallel, into a memory-mapped cache of uint8.
+"""From an image set to batches: decode every image once, in parallel, into a memory-mapped cache of uint8.
 
-A batch is then a slice, `prepared.images[indices]`, whatever the pictures came from. Memory stays constant from a
-thousand pictures to ten million: rows go to disk as they are decoded, and come back as pages of a map.
+A batch is then a slice, `prepared.images[indices]`, whatever the images came from. Memory stays constant from a
+thousand images to ten million: rows go to disk as they are decoded, and come back as pages of a map.
 """
 
 import hashlib
@@ -33,9 +33,9 @@ __all__ = ["Prepared", "Skipped", "image_channels", "prepare"]
 
 _FORMAT = 1  # raise it whenever the same source would be prepared differently
 _CHUNK_BYTES = 4 << 20  # small enough that memory stays small at 1024x1024,
-_CHUNK_PICTURES = 64  # large enough that handing out work costs little at 28x28
-_TRIED = 1000  # pictures that are tried before a set counts as unreadable
-_SHOWN = 3  # bad pictures that an error names
+_CHUNK_IMAGES = 64  # large enough that handing out work costs little at 28x28
+_TRIED = 1000  # images that are tried before a set counts as unreadable
+_SHOWN = 3  # bad images that an error names
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,14 +48,14 @@ class Prepared:
     """(N,), or None for a set without labels."""
     class_names: tuple[str, ...]
     skipped: tuple[Skipped, ...]
-    """Pictures that could not be read and are not among `images`."""
+    """Images that could not be read and are not among `images`."""
     from_cache: bool
     """Whether it was there already."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Chunk:
-    """Some neighbouring pictures, decoded: those that could be read, their labels, and the others."""
+    """Some neighbouring images, decoded: those that could be read, their labels, and the others."""
 
     images: npt.NDArray[np.uint8]
     labels: npt.NDArray[np.int64]
@@ -73,33 +73,33 @@ def prepare(
     progress: Callable[[int, int], None] | None = None,
     waiting: Callable[[], None] = lambda: None,
 ) -> Prepared:
-    """All pictures of `image_set` as uint8 of one `shape` (height, width, channels), from the cache if they are there.
+    """All images of `image_set` as uint8 of one `shape` (height, width, channels), from the cache if they are there.
 
     `image_set.read` is called from several threads. The cache is keyed by the set's fingerprint, the shape and the
     resizing; an entry that is damaged is made again.
 
     Args:
-        image_set: the pictures.
+        image_set: the images.
         name: the data set's name; begins the name of the folder in the cache.
-        shape: height, width and channels (1 or 3) of every picture.
-        resizing: how every picture is brought to that shape.
-        max_bad: how many pictures that cannot be read, or are smaller than the crop, are skipped and listed before
+        shape: height, width and channels (1 or 3) of every image.
+        resizing: how every image is brought to that shape.
+        max_bad: how many images that cannot be read, or are smaller than the crop, are skipped and listed before
             it is an error.
         cache: folder of the cache; by default that of the variable GANFORGE_CACHE, or else the user's cache folder.
-        progress: called with the number of pictures done and of all, after every few.
-        waiting: called if another process is preparing the same pictures, which are then waited for.
+        progress: called with the number of images done and of all, after every few.
+        waiting: called if another process is preparing the same images, which are then waited for.
 
     Raises:
-        DataError: no picture, none that can be read, more than `max_bad` that cannot, or no room for the cache.
+        DataError: no image, none that can be read, more than `max_bad` that cannot, or no room for the cache.
         PluginError: the set hands over what its contract excludes.
     """
     if min(shape) < 1 or shape[2] not in (1, 3):
-        raise DataError(f"{name}: pictures of shape {shape} cannot be made: (height, width, 1 or 3) is needed")
+        raise DataError(f"{name}: images of shape {shape} cannot be made: (height, width, 1 or 3) is needed")
     if resizing.crop is not None and min(resizing.crop) < 1:
         raise DataError(f"{name}: a centre of {resizing.crop} cannot be cut out: (height, width) is needed")
     color_of(resizing.padding, "data.padding")
     if not len(image_set):
-        raise DataError(f"{name}: the set holds no pictures")
+        raise DataError(f"{name}: the set holds no images")
     root = default_cache() if cache is None else cache
     place = root / f"{name}-{_key(image_set.fingerprint, shape, resizing)}"
     found = open_entry(place)
@@ -174,15 +174,15 @@ def _make(
                 if progress is not None:
                     progress(taken, total)
             if not count:
-                raise DataError(f"{wanted.name}: none of {total:,} pictures can be used:{_listed(skipped)}")
+                raise DataError(f"{wanted.name}: none of {total:,} images can be used:{_listed(skipped)}")
             images.finish()
             labels.finish()
         return publish(made, place, msgspec.structs.replace(wanted, count=count, skipped=tuple(skipped)))
 
 
 def _decode_all(decode: Callable[[range], _Chunk], total: int, shape: ImageShape) -> Generator[_Chunk, None, None]:
-    """All pictures in order, decoded side by side, never more than a few chunks ahead of the one that is taken."""
-    size = max(1, min(_CHUNK_PICTURES, _CHUNK_BYTES // math.prod(shape)))
+    """All images in order, decoded side by side, never more than a few chunks ahead of the one that is taken."""
+    size = max(1, min(_CHUNK_IMAGES, _CHUNK_BYTES // math.prod(shape)))
     workers = os.cpu_count() or 1
     ahead: deque[Future[_Chunk]] = deque()
     pool = ThreadPoolExecutor(workers)  # threads do: Pillow decodes and resizes outside the interpreter's lock
@@ -215,7 +215,7 @@ def _decode(image_set: ImageSet, wanted: Meta, indices: range) -> _Chunk:
 
 
 def _where(image_set: ImageSet, index: int) -> str:
-    with blamed(f"picture {index}: the data set's plugin"):
+    with blamed(f"image {index}: the data set's plugin"):
         return printable(image_set.where(index))
 
 
@@ -225,7 +225,7 @@ def _skipped(image_set: ImageSet, index: int, error: Exception) -> Skipped:
 
 
 def _read(image_set: ImageSet, index: int) -> Pixels:
-    """Picture `index`, held to the contract: a breach is the plugin's fault, and is not skipped."""
+    """Image `index`, held to the contract: a breach is the plugin's fault, and is not skipped."""
     who = f"{_where(image_set, index)}: the data set's plugin"
     with blamed(who):
         pixels = image_set.read(index)
@@ -251,7 +251,7 @@ def _label(image_set: ImageSet, index: int, classes: int) -> int:
 def _refuse_many_bad(name: str, skipped: Sequence[Skipped], total: int, max_bad: int) -> None:
     if len(skipped) > max_bad:
         raise DataError(
-            f"{name}: more than {max_bad} of {total:,} pictures cannot be used:{_listed(skipped)}\n"
+            f"{name}: more than {max_bad} of {total:,} images cannot be used:{_listed(skipped)}\n"
             "Repair or remove them, or let more of them be skipped (--set data.max_bad=N)"
         )
 

@@ -1,4 +1,4 @@
-"""Animations: pictures one after another, as a GIF by Pillow or as an MP4 by ffmpeg, where there is one.
+"""Animations: images one after another, as a GIF by Pillow or as an MP4 by ffmpeg, where there is one.
 
 imageio_ffmpeg finds ffmpeg. Its `write_frames` is not used: it does not look whether ffmpeg failed, as on a full disk.
 """

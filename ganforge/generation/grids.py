@@ -1,4 +1,4 @@
-"""Pictures for people: pixels from a generator's numbers, and grids with captions."""
+"""Images for people: pixels from a generator's numbers, and grids with captions."""
 
 from collections.abc import Sequence
 from io import BytesIO
@@ -23,11 +23,11 @@ _NAME = 14
 """Pixels of a name's height."""
 _GAP = 4
 _MARGIN = 8
-_INK, _PAPER = (240, 240, 240), (70, 74, 84)  # neither black nor white, so that pictures end where they end
+_INK, _PAPER = (240, 240, 240), (70, 74, 84)  # neither black nor white, so that images end where they end
 
 
 def to_pixels(made: Array, pixel_range: tuple[float, float]) -> Images:
-    """uint8 pictures of a generator's output, rounded to the nearest; what is out of range is black or white."""
+    """uint8 images of a generator's output, rounded to the nearest; what is out of range is black or white."""
     low, high = pixel_range
     scaled = (made.astype(np.float64) - low) * (255.0 / (high - low))
     return np.clip(np.rint(scaled), 0, 255).astype(np.uint8)

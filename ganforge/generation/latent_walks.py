@@ -1,4 +1,4 @@
-"""Walks: pictures along lines through a generator's latent space, in strips of one row each.
+"""Walks: images along lines through a generator's latent space, in strips of one row each.
 
 A traversal sweeps one element of a latent and holds the rest, an interpolation goes from seed to seed, and a sweep of
 labels holds the latent. All are drawn as samples are, by running or averaged statistics, and change nothing.
@@ -24,10 +24,10 @@ _PARALLEL = 1e-6
 
 @dataclass(frozen=True, kw_only=True)
 class Strip:
-    """Pictures in a row."""
+    """Images in a row."""
 
     name: str
-    pictures: Images
+    images: Images
     """uint8 (steps, height, width, channels)."""
 
 
@@ -46,7 +46,7 @@ def traverse(
         dims: elements of the latent, from 0.
         seeds: of the latents, as in `Model.sample`.
         labels: of a conditional GAN; by default the seed modulo the number of classes.
-        steps: pictures in a strip, 2 or more.
+        steps: images in a strip, 2 or more.
         span: the first and the last value; by default the range of a uniform latent, -3 to 3 of a normal one.
 
     Raises:
@@ -70,14 +70,14 @@ def traverse(
 def interpolate(
     model: Model, *, seeds: Sequence[int], labels: Sequence[int] | None = None, steps: int = 10
 ) -> list[Strip]:
-    """For each label, and from each seed to the next, a strip of `steps` pictures whose ends are those of the seeds.
+    """For each label, and from each seed to the next, a strip of `steps` images whose ends are those of the seeds.
 
     Along the arc between normal latents, straight between uniform ones.
 
     Args:
         seeds: two or more, as in `Model.sample`.
         labels: of a conditional GAN, held all the way; by default the first seed modulo the number of classes.
-        steps: pictures in a strip with both ends, 2 or more.
+        steps: images in a strip with both ends, 2 or more.
 
     Raises:
         GanforgeError: fewer than two seeds, too few steps, or a label out of range.
@@ -102,7 +102,7 @@ def sweep_labels(model: Model, *, seeds: Sequence[int], labels: Sequence[int]) -
         GanforgeError: an unconditional GAN, or a label out of range.
     """
     return [
-        Strip(name=f"seed {seed}", pictures=model.sample(seeds=[seed] * len(labels), labels=labels)) for seed in seeds
+        Strip(name=f"seed {seed}", images=model.sample(seeds=[seed] * len(labels), labels=labels)) for seed in seeds
     ]
 
 
@@ -134,15 +134,15 @@ def span_of(latent: Latent) -> tuple[float, float]:
 
 def sheet(strips: Sequence[Strip], caption: str = "") -> Image.Image:
     """All strips, one below the other, each with its name."""
-    pictures = np.concatenate([strip.pictures for strip in strips])
-    return grid(pictures, columns=len(strips[0].pictures), caption=caption, rows=[strip.name for strip in strips])
+    images = np.concatenate([strip.images for strip in strips])
+    return grid(images, columns=len(strips[0].images), caption=caption, rows=[strip.name for strip in strips])
 
 
 def joined(strips: Sequence[Strip], segments: int) -> list[Strip]:
     """Every `legs` strips of an interpolation as one whole way, the seeds between them passed by once."""
     paths = [strips[first : first + segments] for first in range(0, len(strips), segments)]
     return [
-        Strip(name="", pictures=np.concatenate([path[0].pictures, *(strip.pictures[1:] for strip in path[1:])]))
+        Strip(name="", images=np.concatenate([path[0].images, *(strip.images[1:] for strip in path[1:])]))
         for path in paths
     ]
 
@@ -150,7 +150,7 @@ def joined(strips: Sequence[Strip], segments: int) -> list[Strip]:
 def frames(strips: Sequence[Strip], caption: str = "") -> list[Image.Image]:
     """Every step of all strips at once, one below the other: an animation."""
     names = [strip.name for strip in strips] if any(strip.name for strip in strips) else []
-    columns = zip(*(strip.pictures for strip in strips), strict=True)
+    columns = zip(*(strip.images for strip in strips), strict=True)
     return [grid(np.stack(column), columns=1, caption=caption, rows=names, smallest=96) for column in columns]
 
 
@@ -179,7 +179,7 @@ def _held(model: Model, seeds: Sequence[int], labels: Sequence[int] | None) -> l
 def _strip(model: Model, name: str, latents: Array, label: int | None) -> Strip:
     labels: Labels | None = None if label is None else np.full(len(latents), label, dtype=np.int64)
     words = name if label is None else f"{name} as {model.recipe.class_names[label]}"
-    return Strip(name=words, pictures=model.draw(latents, labels))
+    return Strip(name=words, images=model.draw(latents, labels))
 
 
 def _refuse_few(steps: int) -> None:

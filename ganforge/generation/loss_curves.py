@@ -1,4 +1,4 @@
-"""The curves of a run: its losses and what was measured while it trained, as a picture."""
+"""The curves of a run: its losses and what was measured while it trained, as an image."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -59,7 +59,7 @@ def draw(
     legend: Sequence[tuple[str, Color]] = (),
     smooth: int | None = None,
 ) -> Image.Image:
-    """Both losses over the steps; what the discriminator says of real and of generated pictures; what was measured.
+    """Both losses over the steps; what the discriminator says of real and of generated images; what was measured.
 
     The measures of real images against other real ones are named `real_kid` and so on.
 

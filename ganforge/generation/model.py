@@ -38,7 +38,7 @@ class Model:
 
     @property
     def averaged(self) -> bool:
-        """Whether there are averaged (EMA) weights, which pictures are then drawn with."""
+        """Whether there are averaged (EMA) weights, which images are then drawn with."""
         return self.gan.protocol.average is not None
 
     def sample(
@@ -55,7 +55,7 @@ class Model:
 
         Args:
             count: how many, of the seeds 0 .. count - 1, where `seeds` is not given.
-            seeds: one for each picture.
+            seeds: one for each image.
             labels: one for each image of a conditional GAN; by default the seed modulo the number of classes.
             exact: whether it is the same bit for bit, which takes longer.
 

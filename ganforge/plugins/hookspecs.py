@@ -36,7 +36,7 @@ def ganforge_datasets() -> "Iterable[DatasetEntry]":  # type: ignore[empty-body]
 
 @hookspec
 def ganforge_architectures() -> "Iterable[ArchitectureEntry]":  # type: ignore[empty-body]
-    """Named builders of a generator and a discriminator for any picture size."""
+    """Named builders of a generator and a discriminator for any image size."""
 
 
 @hookspec

@@ -28,19 +28,19 @@ def complete(recipe: Recipe, channels: int, class_names: Sequence[str], why: str
     )
 
 
-def steps_in_all(recipe: Recipe, pictures: int) -> int:
+def steps_in_all(recipe: Recipe, images: int) -> int:
     """Number of steps of a run of the recipe on so many images.
 
     Raises:
         DataError: fewer images than a batch.
     """
     batch = recipe.training.batch_size
-    if pictures < batch:
+    if images < batch:
         raise DataError(
-            f"pictures in data set {recipe.data.set!r}: {pictures}, fewer than a batch of {batch}; "
-            f"take --batch-size {max(pictures, 1)} or less, or more pictures"
+            f"images in data set {recipe.data.set!r}: {images}, fewer than a batch of {batch}; "
+            f"take --batch-size {max(images, 1)} or less, or more images"
         )
     if recipe.run.steps is not None:
         return recipe.run.steps
-    batches = (recipe.run.epochs or 1) * recipe.training.batches_of_epoch(pictures)
+    batches = (recipe.run.epochs or 1) * recipe.training.batches_of_epoch(images)
     return max(1, batches // recipe.training.discriminator.updates)

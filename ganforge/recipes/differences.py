@@ -22,7 +22,7 @@ _FREE = {"data.path", "data.max_bad", "evaluation"} | {
 def differences(recipe: Table, other: Table, prefix: str = "") -> list[str]:
     """What differs between two recipes, one line a field: `training.batch_size: 64, 32`.
 
-    Where the pictures lie, how long to run, on what, what to measure and what to leave behind may differ and are not
+    Where the images lie, how long to run, on what, what to measure and what to leave behind may differ and are not
     listed.
     """
     lines: list[str] = []

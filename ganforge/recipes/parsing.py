@@ -16,7 +16,7 @@ from ganforge.spec.gan import NETWORKS
 from ganforge.spec.kind_library import SHIPPED_KINDS
 from ganforge.spec.kinds import Kinds
 
-_LARGEST = 8192  # pixels on a side of what is trained on: 200 MB a picture
+_LARGEST = 8192  # pixels on a side of what is trained on: 200 MB an image
 
 _OPTIMIZER: Table = {"training": {network: {"optimizer": {"kind": "adam"}} for network in NETWORKS}}
 """What is meant where a recipe, or --set, gives an optimizer's learning rate and not its kind."""

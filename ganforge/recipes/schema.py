@@ -17,7 +17,7 @@ from ganforge.spec.protocol import Protocol
 Table = dict[str, Any]
 """A recipe, or a part of one, as TOML has it."""
 ImageSize: TypeAlias = int | str | tuple[Count, Count]
-"""Of a picture, as a recipe writes them: one number, "HEIGHTxWIDTH", or [height, width]."""
+"""Of an image, as a recipe writes them: one number, "HEIGHTxWIDTH", or [height, width]."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +71,7 @@ class EvaluationSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unkno
 
 
 class DataSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """Where pictures come from. Keys beside these are the data set's own options."""
+    """Where images come from. Keys beside these are the data set's own options."""
 
     set: str = "digits"
     path: str | None = None
@@ -90,7 +90,7 @@ class DataSettings(msgspec.Struct, frozen=True, kw_only=True):
     padding: str = "black"
     """Color around an image with fit 'pad'."""
     max_bad: Annotated[int, Meta(ge=0)] = 10
-    """Pictures that may be unreadable, or smaller than `crop`, before that is an error."""
+    """Images that may be unreadable, or smaller than `crop`, before that is an error."""
     rules: Literal[1, 2] = 2
     """How a data set that has had other rules finds and orders its files; a run keeps those that it began with.
 
@@ -128,7 +128,7 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     summary: str = ""
     image_size: ImageSize = 64
     channels: Literal[1, 3] | None = None
-    """None: as the first picture of the data set."""
+    """None: as the first image of the data set."""
     conditional: bool = False
     """Whether both networks are given the label."""
     class_names: tuple[str, ...] = ()

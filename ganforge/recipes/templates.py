@@ -1,8 +1,8 @@
-"""Layers as a recipe writes them: tables in which a size may be a share of the picture, and a number may have a name.
+"""Layers as a recipe writes them: tables in which a size may be a share of the image, and a number may have a name.
 
     { kind = "conv_transpose", filters = "4 * width", kernel = 5, stride = 2, size = "1/8" }
 
-`fill` puts in the numbers, so that one recipe makes networks for pictures of any size, any number of channels and of
+`fill` puts in the numbers, so that one recipe makes networks for images of any size, any number of channels and of
 labels. A share is rounded up, as a convolution with padding 'same' does: halving again and again comes to the same
 sizes, odd ones too. docs/write-a-recipe.md tells the notation from the writer's side.
 """
@@ -34,7 +34,7 @@ class Layers:
 class Measures:
     """What the notations of a recipe refer to."""
 
-    picture: tuple[int, int]
+    image: tuple[int, int]
     """(height, width)."""
     numbers: Mapping[str, int]
     """By name: `channels`, `classes` (0: unconditional), `latent`, `logits`, and `width` where the recipe has one."""
@@ -43,7 +43,7 @@ class Measures:
 def stand_in(*, width: bool) -> Measures:
     """Measures to read a recipe with before its own are known; no number is right, but every mistake is seen."""
     names = ("channels", "classes", "latent", "logits", *(("width",) if width else ()))
-    return Measures(picture=(1, 1), numbers=dict.fromkeys(names, 1))
+    return Measures(image=(1, 1), numbers=dict.fromkeys(names, 1))
 
 
 def fill(
@@ -130,8 +130,8 @@ class _Filler:
         """'1/8' as (height, width), rounded up."""
         found = re.fullmatch(r"1 */ *([1-9]\d{0,3})", text.strip())
         if found is None:
-            raise self.error(place, text, "a size is a number, [height, width], or a share of the picture, as '1/8'")
-        height, width = (-(-side // int(found[1])) for side in self.measures.picture)
+            raise self.error(place, text, "a size is a number, [height, width], or a share of the image, as '1/8'")
+        height, width = (-(-side // int(found[1])) for side in self.measures.image)
         return height, width
 
     def number(self, text: str, place: str) -> int:

@@ -1,6 +1,6 @@
-"""Architectures: named builders that make a generator and a discriminator for any picture size.
+"""Architectures: named builders that make a generator and a discriminator for any image size.
 
-Depth and sizes follow the picture: it is halved, rounding up, while its shorter side is at least 8, so that 28 becomes
+Depth and sizes follow the image: it is halved, rounding up, while its shorter side is at least 8, so that 28 becomes
 14, 7 and 108x64 becomes 54x32, 27x16, 14x8, 7x4; the generator goes the same way back, given each size, and odd ones
 come out right. A third party's architecture is an `ArchitectureEntry` from the hook `ganforge_architectures()`.
 """
@@ -31,7 +31,7 @@ from ganforge.spec.optimizers import Fraction
 
 
 def halvings(height: int, width: int) -> list[tuple[int, int]]:
-    """Sizes from the picture down, each half of the one before, rounded up, while the shorter side is at least 8."""
+    """Sizes from the image down, each half of the one before, rounded up, while the shorter side is at least 8."""
     sizes = [(height, width)]
     while min(sizes[-1]) >= 8:
         sizes.append((-(-sizes[-1][0] // 2), -(-sizes[-1][1] // 2)))
@@ -66,7 +66,7 @@ def build_dcgan(request: ArchitectureRequest, options: DcganOptions) -> tuple[Ne
     *upper, smallest = halvings(*request.image_shape[:2])
     if not upper:
         height, width, _ = request.image_shape
-        raise SpecError(f"dcgan makes pictures of 8 pixels or more on each side, not {height}x{width}; set image_size")
+        raise SpecError(f"dcgan makes images of 8 pixels or more on each side, not {height}x{width}; set image_size")
     first_join, join = _joins(request, every=options.join_labels == "every")
 
     generator: list[Layer] = [
@@ -118,7 +118,7 @@ def _joins(request: ArchitectureRequest, *, every: bool) -> tuple[list[Layer], l
 ARCHITECTURES: tuple[ArchitectureEntry, ...] = (
     ArchitectureEntry(
         name="dcgan",
-        summary="strided convolutions and batch norm, for any picture of 8 pixels or more (Radford et al. 2015)",
+        summary="strided convolutions and batch norm, for any image of 8 pixels or more (Radford et al. 2015)",
         options=DcganOptions,
         build=build_dcgan,
     ),

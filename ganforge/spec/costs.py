@@ -19,7 +19,7 @@ class LayerCost:
     parameters: int
     """Trained elements; running statistics are not counted."""
     products: int
-    """Multiplications of a forward pass for one picture, of products and convolutions only."""
+    """Multiplications of a forward pass for one image, of products and convolutions only."""
 
 
 def network_costs(gan: Gan, network: NetworkName) -> tuple[LayerCost, ...]:

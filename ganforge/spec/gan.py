@@ -65,7 +65,7 @@ class Gan:
         )
         if largest > _ELEMENTS:
             raise SpecError(
-                f"a batch of {self.protocol.batch_size:,} makes {largest:.1e} numbers in one layer; make the pictures "
+                f"a batch of {self.protocol.batch_size:,} makes {largest:.1e} numbers in one layer; make the images "
                 "or the batch smaller, or the networks narrower"
             )
         for name in NETWORKS:
@@ -86,7 +86,7 @@ class Gan:
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
-        """(height, width, channels) of a picture."""
+        """(height, width, channels) of an image."""
         height, width, channels = self.generator[-1].output
         return height, width, channels
 

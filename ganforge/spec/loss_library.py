@@ -125,12 +125,12 @@ LOSSES: tuple[LossEntry | PenaltyEntry, ...] = (
     ),
     PenaltyEntry(
         name="gradient",
-        summary="(|gradient| - 1)^2 between real and fake pictures (Gulrajani et al. 2017, eq. 3)",
+        summary="(|gradient| - 1)^2 between real and fake images (Gulrajani et al. 2017, eq. 3)",
         penalty=_gradient_penalty,
     ),
     PenaltyEntry(
         name="r1",
-        summary="half the squared gradient at real pictures (Mescheder et al. 2018, eq. 9)",
+        summary="half the squared gradient at real images (Mescheder et al. 2018, eq. 9)",
         penalty=_r1,
     ),
 )

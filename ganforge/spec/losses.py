@@ -39,9 +39,9 @@ class LossEntry:
     The real logits are None unless `generator_sees_real`.
     """
     outputs: int = 1
-    """Logits per picture."""
+    """Logits per image."""
     realness: Callable[[Tensor], Tensor] = _the_logit
-    """`logits (batch, outputs) -> (batch, 1)`: how real each picture is taken to be, by + - * / and slices alone.
+    """`logits (batch, outputs) -> (batch, 1)`: how real each image is taken to be, by + - * / and slices alone.
 
     For people, who are shown its means and histograms; nothing is trained by it. By default the one logit there is.
     """

@@ -90,7 +90,7 @@ class Protocol(_Fields, frozen=True, kw_only=True):
     latents: Literal["fresh", "shared"] = "fresh"
     """Whether the generator's updates draw latents of their own or use those of the discriminator's last update."""
     batches: Literal["separate", "joint"] = "separate"
-    """Whether the discriminator's own update sees real and fake pictures in two passes or in one (fakes first)."""
+    """Whether the discriminator's own update sees real and fake images in two passes or in one (fakes first)."""
     batch_statistics: Literal["global", "worker"] = "global"
     """Where several processes share a batch: whether a batch norm sees all of it or each worker's rows alone."""
     running_values: Literal["own_updates", "every_pass"] = "own_updates"
@@ -98,13 +98,13 @@ class Protocol(_Fields, frozen=True, kw_only=True):
     pass of an update but a penalty's, be it of either network. Weights do not depend on it."""
     average: Average | None = None
     order: Literal["shuffled", "sequential"] = "shuffled"
-    """Order of the pictures in an epoch."""
+    """Order of the images in an epoch."""
     keep_last: bool = False
-    """Whether the pictures left over at the end of an epoch, less than a batch, are a smaller batch, or dropped."""
+    """Whether the images left over at the end of an epoch, less than a batch, are a smaller batch, or dropped."""
 
-    def batches_of_epoch(self, pictures: int) -> int:
-        """How many batches an epoch of so many pictures has."""
-        whole, left = divmod(pictures, self.batch_size)
+    def batches_of_epoch(self, images: int) -> int:
+        """How many batches an epoch of so many images has."""
+        whole, left = divmod(images, self.batch_size)
         return whole + (left > 0 and self.keep_last)
 
     def player(self, network: str) -> Player:

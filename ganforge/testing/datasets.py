@@ -1,4 +1,4 @@
-"""Check a data set, ours or anybody's: pictures, labels and a fingerprint as the contract says, from many threads."""
+"""Check a data set, ours or anybody's: images, labels and a fingerprint as the contract says, from many threads."""
 
 import subprocess
 import sys
@@ -18,7 +18,7 @@ from ganforge.plugins.host import default_host
 from ganforge.testing.backends import NAME
 from ganforge.testing.findings import ConformanceError, Finding
 
-_LABELS, _PICTURES = 2000, 64
+_LABELS, _IMAGES = 2000, 64
 """How many are looked at, spread over the set."""
 _FRAMEWORKS = {"torch", "tensorflow", "keras", "jax"}
 
@@ -45,7 +45,7 @@ def check_dataset(
     opened = entry.open(place, given)
     findings = [*_entry(entry), *_light(entry), *_set(opened, entry.open(place, given))]
     if len(opened):
-        findings += [*_labels(opened), *_pictures(opened, entry.open(place, given))]
+        findings += [*_labels(opened), *_images(opened, entry.open(place, given))]
     if findings:
         raise ConformanceError(f"data set {entry.name!r}", findings)
 
@@ -90,7 +90,7 @@ def _light(entry: DatasetEntry) -> Iterator[Finding]:
 
 def _set(image_set: ImageSet, again: ImageSet) -> Iterator[Finding]:
     if not len(image_set):
-        yield Finding(what="it holds no pictures")
+        yield Finding(what="it holds no images")
     names = image_set.class_names
     if not isinstance(names, tuple) or not all(isinstance(name, str) and name for name in names):
         yield Finding(what="class_names is not a tuple of names", where=repr(names))
@@ -101,7 +101,7 @@ def _set(image_set: ImageSet, again: ImageSet) -> Iterator[Finding]:
     elif image_set.fingerprint != again.fingerprint:
         yield Finding(what="opened twice it has two fingerprints: its cache would never be found")
     if len(image_set) != len(again):
-        yield Finding(what=f"opened twice it has {len(image_set)} and {len(again)} pictures")
+        yield Finding(what=f"opened twice it has {len(image_set)} and {len(again)} images")
 
 
 def _labels(image_set: ImageSet) -> Iterator[Finding]:
@@ -111,26 +111,26 @@ def _labels(image_set: ImageSet) -> Iterator[Finding]:
     for index in _spread(len(image_set), _LABELS):
         label = image_set.label(index)
         if isinstance(label, bool) or not isinstance(label, int | np.integer):
-            yield Finding(what=f"a label is a {type(label).__name__}, not an integer", where=f"picture {index}")
+            yield Finding(what=f"a label is a {type(label).__name__}, not an integer", where=f"image {index}")
             return
         if not 0 <= label < classes:
-            yield Finding(what=f"a label is {label}, but there are {classes} classes", where=f"picture {index}")
+            yield Finding(what=f"a label is {label}, but there are {classes} classes", where=f"image {index}")
             return
 
 
-def _pictures(image_set: ImageSet, again: ImageSet) -> Iterator[Finding]:
-    chosen = _spread(len(image_set), _PICTURES)
+def _images(image_set: ImageSet, again: ImageSet) -> Iterator[Finding]:
+    chosen = _spread(len(image_set), _IMAGES)
     for index in chosen:
         place = image_set.where(index)
         if not isinstance(place, str) or not place:
-            yield Finding(what="where() gives no text, so that a bad picture cannot be named", where=f"picture {index}")
+            yield Finding(what="where() gives no text, so that a bad image cannot be named", where=f"image {index}")
             return
-    pictures = [_read(image_set, index) for index in chosen]
-    if all(picture is None for picture in pictures):
-        yield Finding(what="none of its pictures can be read", where=image_set.where(0))
-    for index, picture in zip(chosen, pictures, strict=True):
-        if picture is not None and (fault := _fault(picture)):
-            yield Finding(what=f"a picture is {fault}, not uint8 (height, width, 1 or 3)", where=image_set.where(index))
+    images = [_read(image_set, index) for index in chosen]
+    if all(image is None for image in images):
+        yield Finding(what="none of its images can be read", where=image_set.where(0))
+    for index, image in zip(chosen, images, strict=True):
+        if image is not None and (fault := _fault(image)):
+            yield Finding(what=f"an image is {fault}, not uint8 (height, width, 1 or 3)", where=image_set.where(index))
             return
     with ThreadPoolExecutor(4) as pool:
         readings = {
@@ -139,23 +139,23 @@ def _pictures(image_set: ImageSet, again: ImageSet) -> Iterator[Finding]:
             "read from the set opened again": [_read(again, index) for index in reversed(chosen)][::-1],
         }
     for how, reading in readings.items():
-        for index, first, second in zip(chosen, pictures, reading, strict=True):
+        for index, first, second in zip(chosen, images, reading, strict=True):
             if not _equal(first, second):
-                yield Finding(what=f"{how}, a picture is another one", where=image_set.where(index))
+                yield Finding(what=f"{how}, an image is another one", where=image_set.where(index))
                 break
 
 
 def _read(image_set: ImageSet, index: int) -> Pixels | None:
-    """A copy of the picture; None: it cannot be decoded, which a set may say."""
+    """A copy of the image; None: it cannot be decoded, which a set may say."""
     try:
         return np.array(image_set.read(index))
     except DataError:
         return None
 
 
-def _fault(picture: Pixels) -> str:
-    good = picture.dtype == np.uint8 and picture.ndim == 3 and picture.shape[2] in (1, 3) and picture.size
-    return "" if good else f"{picture.dtype} {picture.shape}"
+def _fault(image: Pixels) -> str:
+    good = image.dtype == np.uint8 and image.ndim == 3 and image.shape[2] in (1, 3) and image.size
+    return "" if good else f"{image.dtype} {image.shape}"
 
 
 def _equal(first: Pixels | None, second: Pixels | None) -> bool:

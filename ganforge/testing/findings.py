@@ -10,7 +10,7 @@ class Finding:
 
     what: str
     where: str = ""
-    """The GAN, layer, array or picture."""
+    """The GAN, layer, array or image."""
     trap: str = ""
     """The likely reason and its remedy."""
 

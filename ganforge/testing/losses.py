@@ -98,14 +98,14 @@ def _declared(entry: LossEntry) -> Iterator[Finding]:
 
 
 def _realness(entry: LossEntry, logits: Array) -> Iterator[Finding]:
-    """Whether it gives a number for each picture."""
+    """Whether it gives a number for each image."""
     try:
         shape = np.shape(entry.realness(logits))
     except Exception as error:  # whatever a stranger's function raises is the finding
         yield Finding(what=f"it raised {type(error).__name__}: {error}", where="realness", trap=_ADVICE)
         return
     if shape != (len(logits), 1):
-        what = f"of logits {logits.shape} it makes {shape}: one number for each picture is needed, (batch, 1)"
+        what = f"of logits {logits.shape} it makes {shape}: one number for each image is needed, (batch, 1)"
         yield Finding(what=what, where="realness")
 
 

@@ -62,7 +62,7 @@ class ReferenceSession:
         if averaged:
             arrays |= self._updates.arrays(self._state, "averaged")
             arrays |= self._running if self._semantics.average_running else {}
-        pictures = [
+        images = [
             forward(
                 self._gan.generator,
                 self._updates.cast(latents[i : i + 1]),
@@ -75,7 +75,7 @@ class ReferenceSession:
             )
             for i in range(len(latents))
         ]
-        return np.concatenate([np.zeros((0, *self._gan.image_shape), self._updates.dtype), *pictures])
+        return np.concatenate([np.zeros((0, *self._gan.image_shape), self._updates.dtype), *images])
 
     def trace(self, network: NetworkName, inputs: Array, labels: Labels | None, *, key: int | None = None) -> State:
         """The output of every node."""

@@ -32,9 +32,9 @@ def same(value: Any) -> Any:
     return value
 
 
-def pixels(pictures: Images, low: float, dtype: Any) -> Array:
+def pixels(images: Images, low: float, dtype: Any) -> Array:
     """uint8 as the numbers that the generator can make: [-1, 1], or [0, 1] where `low` is 0."""
-    x = pictures.astype(dtype)
+    x = images.astype(dtype)
     return x / 255.0 if low == 0.0 else x / 127.5 - 1.0
 
 
@@ -89,7 +89,7 @@ class Semantics:
     """(..., in) times (in, out)."""
     kernel: Callable[[Layer, Tensor], Tensor] = kernel
     channels_first: bool = False
-    """Whether a vector holds a picture channel by channel, not pixel by pixel."""
+    """Whether a vector holds an image channel by channel, not pixel by pixel."""
     join: Callable[[Tensor, Tensor], Tensor] = join
     variance: Callable[[Tensor, Tensor], Tensor] = variance
     bessel: Callable[[int], float] = bessel

@@ -94,7 +94,7 @@ def _names_are_those_of_the_gan(session: Session, gan: Gan) -> Iterator[Finding]
     if set(outputs) != set(node_names(gan.generator)):
         yield Finding(what=f"trace gives the nodes {list(outputs)}, not {list(node_names(gan.generator))}")
     elif list(outputs)[-1] != gan.generator[-1].name:
-        yield Finding(what="the last that trace gives is not the picture", where=list(outputs)[-1])
+        yield Finding(what="the last that trace gives is not the image", where=list(outputs)[-1])
     trained = [f"{name}/{each.name}" for name in NETWORKS for each in gan.parameters(name) if each.trained]
     gradients = session.gradients(fed)
     if set(gradients) != set(trained):

@@ -1,4 +1,4 @@
-"""What step number k is fed: pictures, labels, latents, targets and keys, all of it a function of (seed, k)."""
+"""What step number k is fed: images, labels, latents, targets and keys, all of it a function of (seed, k)."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from ganforge.spec.layers.chain import walk
 from ganforge.spec.protocol import Latent, Player, TargetChoice, average_weight
 
 _STEPS, _BYTES = 64, 1 << 20
-"""Steps drawn at a time, and of how many bytes of pictures together: at most."""
+"""Steps drawn at a time, and of how many bytes of images together: at most."""
 _BLOCK = 4096
 """Positions of a shuffle computed at a time: enough to make their cost per step vanish, too few to matter in memory."""
 _ROWS = 256
@@ -41,7 +41,7 @@ class Batches:
 def draw_steps(batches: Batches, steps: range) -> Iterator[StepInputs]:
     """What `draw_step` draws for each of `steps`, in order.
 
-    Steps of small pictures are drawn some at a time: a step drives all else out of the processor's caches, and drawing
+    Steps of small images are drawn some at a time: a step drives all else out of the processor's caches, and drawing
     after each would take three times as long. While a step of large ones is computed, the disk reads the next one's.
     """
     images, protocol = batches.images, batches.gan.protocol
@@ -124,11 +124,11 @@ def check_last_batch(batches: Batches, steps: int) -> None:
     Raises:
         RunError: several processes train, or a batch norm over it would see a single value.
     """
-    gan, pictures, shard = batches.gan, len(batches.images), batches.shard
-    left, comes = pictures % gan.protocol.batch_size, gan.protocol.batches_of_epoch(pictures)
+    gan, count, shard = batches.gan, len(batches.images), batches.shard
+    left, comes = count % gan.protocol.batch_size, gan.protocol.batches_of_epoch(count)
     if not (gan.protocol.keep_last and left and steps * gan.protocol.discriminator.updates >= comes):
         return
-    what = f"the last batch of an epoch of {pictures:,} pictures has {left}"
+    what = f"the last batch of an epoch of {count:,} images has {left}"
     otherwise = "take another --batch-size, or training.keep_last = false"
     if shard.count > 1:
         raise RunError(f"{what}, which several processes do not share; {otherwise}")
@@ -191,7 +191,7 @@ def batch_indices(
     keep_last: bool = False,
     shard: Shard = FULL_BATCH,
 ) -> npt.NDArray[np.int64]:
-    """Indices of a share of batch `number` of `count` pictures, epoch after epoch.
+    """Indices of a share of batch `number` of `count` images, epoch after epoch.
 
     What is left over at the end of an epoch is a smaller batch with `keep_last`, and dropped without.
     """
@@ -213,7 +213,7 @@ def _shuffled_block(seed: int, epoch: int, count: int, block: int) -> npt.NDArra
 
 
 def _targets(choice: TargetChoice, batch: int, *, seed: int, number: int) -> tuple[Array, Array]:
-    """Targets of the real and of the fake pictures, (batch, 1) each: first some exchanged, then noise added."""
+    """Targets of the real and of the fake images, (batch, 1) each: first some exchanged, then noise added."""
     real, fake = np.full((batch, 1), choice.real), np.full((batch, 1), choice.fake)
     if choice.flip:
         flipped = random_streams.generator(seed, "flip", number).random((2, batch, 1)) < choice.flip

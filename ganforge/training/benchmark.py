@@ -1,6 +1,6 @@
 """How fast a recipe trains on this machine, told only of a session whose numbers are right.
 
-Pictures are noise, since the speed does not depend on what they show; so no data set is needed.
+Images are noise, since the speed does not depend on what they show; so no data set is needed.
 """
 
 import resource
@@ -36,7 +36,7 @@ _BATCHES = 4
 _CLASSES = 10
 """Labels of a conditional recipe that leaves their number to its data set."""
 _CHECKED = 8
-"""Pictures in the batch of the check."""
+"""Images in the batch of the check."""
 _ATTEMPTS = 3
 """Draws that the check may take, since a ReLU of one may fall on the other side of 0, and Adam's first update, which is
 as large for a small gradient as for a large one, makes more of that. Wrong numbers are wrong in every draw."""
@@ -47,7 +47,7 @@ In float32 a few ReLUs fall on the other side of 0, in bfloat16 there are 8 bits
 of this or less.
 """
 _LOSSES = {"float32": 2e-5, "float64": 2e-5, "bfloat16": 0.05}
-_PICTURES = 1e-5
+_IMAGES = 1e-5
 _SMALL = 1e-2
 _SIDE = 1024
 
@@ -143,7 +143,7 @@ def ready(experiment: Experiment) -> Ready:
 def check(experiment: Experiment) -> float:
     """The largest difference from the same computation in another precision, as a share of what is allowed.
 
-    On a few pictures: what a session generates, its gradients, and the losses and mean logits of a step.
+    On a few images: what a session generates, its gradients, and the losses and mean logits of a step.
 
     Raises:
         BenchError: a difference is larger than allowed.
@@ -238,7 +238,7 @@ def _worst(experiment: Experiment, seed: int) -> tuple[str, float]:
     precision = experiment.recipe.run.precision
     found = _seen(_small(experiment, precision, seed))
     plain = _seen(_small(experiment, "float32" if precision == "float64" else "float64", seed))
-    allowed = {"gradient": _GRADIENTS[precision], "loss": _LOSSES[precision], "pictures": _PICTURES}
+    allowed = {"gradient": _GRADIENTS[precision], "loss": _LOSSES[precision], "images": _IMAGES}
     shares = {of: _apart(of, found, plain) / allowed[of.kind] for of in plain}
     worst = max(shares, key=lambda of: np.inf if np.isnan(shares[of]) else shares[of])
     return worst.name, shares[worst]
@@ -253,7 +253,7 @@ def _small(experiment: Experiment, precision: Precision, seed: int) -> Experimen
 
 
 class _Seen(NamedTuple):
-    kind: Literal["gradient", "loss", "pictures"]
+    kind: Literal["gradient", "loss", "images"]
     name: str
 
 
@@ -261,7 +261,7 @@ def _seen(experiment: Experiment) -> dict[_Seen, Array]:
     made = ready(experiment)
     session, fed = made.model.session, next(made.inputs())
     last = fed.generator[-1]
-    pictures = {_Seen("pictures", "a generated picture"): session.generate(last.latents, last.labels)}
+    pictures = {_Seen("images", "a generated image"): session.generate(last.latents, last.labels)}
     gradients = {_Seen("gradient", f"the gradient of {name}"): each for name, each in session.gradients(fed).items()}
     return pictures | gradients | {_Seen("loss", name): np.array(value) for name, value in next(made.steps()).items()}
 

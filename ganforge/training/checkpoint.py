@@ -41,7 +41,7 @@ class About(msgspec.Struct, frozen=True, kw_only=True):
     recipe: dict[str, Any]
     """The resolved recipe's table."""
     data: str
-    """Hash of the pictures (`experiment.images_hash`), to tell another set on resuming."""
+    """Hash of the images (`experiment.images_hash`), to tell another set on resuming."""
     seconds: float
     """Spent on training so far."""
     sha256: str

@@ -84,7 +84,7 @@ def check_same_inputs(workers: Workers, recipe: Recipe, images_hash: str, start:
     Raises:
         RunError: recipe, images or checkpoint differ on some worker from worker 0.
     """
-    facts = {"recipe": _common(recipe), "set of pictures": images_hash, "checkpoint": str(start)}
+    facts = {"recipe": _common(recipe), "set of images": images_hash, "checkpoint": str(start)}
     check_same_facts(workers, facts)
 
 

@@ -134,7 +134,7 @@ def decoded(experiment: Experiment, on_progress: OnProgress | None = None) -> Ex
 
 
 def images_hash(prepared: Prepared) -> str:
-    """A hash that tells one prepared set from another: its shape, all labels, a thousand pictures spread over it."""
+    """A hash that tells one prepared set from another: its shape, all labels, a thousand images spread over it."""
     digest = sha256(str(prepared.images.shape).encode())
     spread = np.linspace(0, len(prepared.images) - 1, min(len(prepared.images), 1000)).astype(np.int64)
     digest.update(np.ascontiguousarray(prepared.images[spread]).data)

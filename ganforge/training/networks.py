@@ -44,7 +44,7 @@ def build_gan(recipe: Recipe, parts: Parts) -> Gan:
     )
     if gan.image_shape != request.image_shape:
         raise RecipeError(
-            f"recipe {recipe.name!r}: its generator makes pictures of {gan.image_shape}, image_size and channels say "
+            f"recipe {recipe.name!r}: its generator makes images of {gan.image_shape}, image_size and channels say "
             f"{request.image_shape}"
         )
     return gan
@@ -62,7 +62,7 @@ def _written_networks(recipe: Recipe, request: ArchitectureRequest, kinds: Kinds
     numbers = {"channels": channels, "classes": request.classes, "latent": request.latent, "logits": request.logits}
     if recipe.width is not None:
         numbers["width"] = recipe.width
-    measures = Measures(picture=(height, width), numbers=numbers)
+    measures = Measures(image=(height, width), numbers=numbers)
     layers = fill(recipe.written, recipe.layers, measures, f"recipe {recipe.name!r}", kinds.layers)
     generator = Network(input=(request.latent,), layers=layers.generator, classes=request.classes)
     discriminator = Network(input=request.image_shape, layers=layers.discriminator, classes=request.classes)
@@ -75,7 +75,5 @@ def _written_networks(recipe: Recipe, request: ArchitectureRequest, kinds: Kinds
         try:
             resolve(network)
         except SpecError as error:
-            raise SpecError(
-                f"recipe {recipe.name!r} cannot make pictures of {height}x{width}: {name} {error}"
-            ) from error
+            raise SpecError(f"recipe {recipe.name!r} cannot make images of {height}x{width}: {name} {error}") from error
     return generator, discriminator

@@ -83,7 +83,7 @@ def resume(
         check_last_batch(experiment.batches, experiment.steps)
         if about is not None and about.data != experiment.images_hash:
             raise RunError(
-                f"the pictures of data set {recipe.data.set!r} are not those that run {folder} was trained on, so it "
+                f"the images of data set {recipe.data.set!r} are not those that run {folder} was trained on, so it "
                 "cannot go on exactly; give the old ones with --data, or train anew"
             )
         model = open_model(experiment, state or experiment.gan.initial_state(experiment.recipe.run.seed))

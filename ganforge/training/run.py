@@ -87,10 +87,10 @@ class Run:
     @property
     def images_taken(self) -> int:
         """Real images taken so far, each time they were."""
-        training, pictures = self.recipe.training, len(self.data.images)
-        of_epoch = training.batches_of_epoch(pictures)
+        training, count = self.recipe.training, len(self.data.images)
+        of_epoch = training.batches_of_epoch(count)
         epochs, batches = divmod(self.step * training.discriminator.updates, of_epoch)
-        return epochs * min(of_epoch * training.batch_size, pictures) + batches * training.batch_size
+        return epochs * min(of_epoch * training.batch_size, count) + batches * training.batch_size
 
     def sample(self, count: int = 64) -> Images:
         """Generated images, as `Model.sample`."""

@@ -1,4 +1,4 @@
-"""CIFAR-10: 60,000 pictures of 32x32 in ten classes, from the binary or the Python version, packed or not."""
+"""CIFAR-10: 60,000 images of 32x32 in ten classes, from the binary or the Python version, packed or not."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -18,7 +18,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     classes: str | tuple[str, ...] = ()
     """The classes that are taken, as 'frog', 'frog,cat' or ["frog", "cat"]; the first is label 0. Empty: all ten."""
     split: Split = "train"
-    """'train' (50,000 pictures in the official set), 'test' (10,000), or 'both': train, then test."""
+    """'train' (50,000 images in the official set), 'test' (10,000), or 'both': train, then test."""
 
 
 def open_cifar10(path: Path | None, options: Options) -> ImageSet:
@@ -38,7 +38,7 @@ def ganforge_datasets() -> Iterable[DatasetEntry]:
     """The one entry."""
     yield DatasetEntry(
         name="cifar10",
-        summary="60,000 pictures of ten kinds of animals and vehicles, 32x32, colour; any of the classes",
+        summary="60,000 images of ten kinds of animals and vehicles, 32x32, colour; any of the classes",
         license="none stated; published for research, to be cited",
         source="https://www.cs.toronto.edu/~kriz/cifar.html (Krizhevsky, Nair and Hinton)",
         open=open_cifar10,

@@ -1,4 +1,4 @@
-"""One batch, of the binary or the Python version: pictures and labels."""
+"""One batch, of the binary or the Python version: images and labels."""
 
 from dataclasses import dataclass
 
@@ -20,7 +20,7 @@ class Batch:
     """Pixels and labels as they lie in the file, without a copy of the pixels."""
 
     pixels: npt.NDArray[np.uint8]
-    """(N, 3072): all red ones of a picture, all green, all blue, each row by row."""
+    """(N, 3072): all red ones of an image, all green, all blue, each row by row."""
     labels: npt.NDArray[np.int64]
     """(N,), positions in `CLASSES`."""
 

@@ -20,8 +20,8 @@ class Part:
 
     file: str
     records: npt.NDArray[np.int64]
-    """Where each picture stands in the batch."""
-    pictures: npt.NDArray[np.uint8]
+    """Where each image stands in the batch."""
+    images: npt.NDArray[np.uint8]
     """(N, 3, 32, 32)."""
     labels: npt.NDArray[np.int64]
     """Positions in the set's `class_names`."""
@@ -47,10 +47,10 @@ class Cifar10:
         ]
         parts = tuple(sorted(taken, key=lambda part: part.file))  # an archive has them in any order
         if not any(len(part.labels) for part in parts):
-            raise DataError(f"{source}: no picture of {', '.join(names)} in {', '.join(part.file for part in parts)}")
+            raise DataError(f"{source}: no image of {', '.join(names)} in {', '.join(part.file for part in parts)}")
         digest = hashlib.sha256(repr(names).encode())
         for part in parts:
-            digest.update(part.pictures.data)
+            digest.update(part.images.data)
             digest.update(part.labels.data)
         return Cifar10(class_names=names, parts=parts, fingerprint=f"cifar10 {digest.hexdigest()}")
 
@@ -58,7 +58,7 @@ class Cifar10:
         return sum(len(part.labels) for part in self.parts)
 
     def label(self, index: int) -> int:
-        """Position of the picture's class among `class_names`."""
+        """Position of the image's class among `class_names`."""
         part, at = self._at(index)
         return int(part.labels[at])
 
@@ -68,9 +68,9 @@ class Cifar10:
         return f"{part.file} record {part.records[at]}"
 
     def read(self, index: int) -> Pixels:
-        """Picture `index`: uint8 (32, 32, 3)."""
+        """Image `index`: uint8 (32, 32, 3)."""
         part, at = self._at(index)
-        return np.ascontiguousarray(part.pictures[at].transpose(1, 2, 0))
+        return np.ascontiguousarray(part.images[at].transpose(1, 2, 0))
 
     def _at(self, index: int) -> tuple[Part, int]:
         for part in self.parts:
@@ -104,5 +104,5 @@ def _of_classes(batch: Batch, names: tuple[str, ...], file: str) -> Part:
     position[[CLASSES.index(name) for name in names]] = range(len(names))
     labels = position[batch.labels]
     (records,) = np.nonzero(labels >= 0)
-    pictures = batch.pixels[records].reshape(-1, 3, 32, 32)
-    return Part(file=file, records=records, pictures=pictures, labels=labels[records])
+    images = batch.pixels[records].reshape(-1, 3, 32, 32)
+    return Part(file=file, records=records, images=images, labels=labels[records])

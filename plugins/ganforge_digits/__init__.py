@@ -15,7 +15,7 @@ def open_digits(path: Path | None, options: NoOptions) -> ImageSet:
         DataError: a path was given.
     """
     if path is not None:
-        raise DataError(f"digits carries its own pictures and does not read {path}: leave --data out")
+        raise DataError(f"digits carries its own images and does not read {path}: leave --data out")
     from ganforge_digits.digits import Digits
 
     return Digits.load()

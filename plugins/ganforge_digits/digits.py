@@ -18,20 +18,20 @@ _BRIGHTEST = 16.0  # each pixel counts the inked ones among 4x4 of the scanned f
 class Digits:
     """The 1,797 digits, in scikit-learn's order."""
 
-    pictures: npt.NDArray[np.uint8]
+    images: npt.NDArray[np.uint8]
     labels: npt.NDArray[np.int64]
 
     @staticmethod
     def load() -> "Digits":
         """Read them; a value v of 0 .. 16 becomes round(v * 255 / 16), so all 17 stay distinct."""
         table = _table()
-        pictures = np.rint(table[:, :-1] * (255.0 / _BRIGHTEST)).astype(np.uint8)
-        return Digits(pictures=pictures.reshape(-1, 8, 8, 1), labels=table[:, -1].astype(np.int64))
+        images = np.rint(table[:, :-1] * (255.0 / _BRIGHTEST)).astype(np.uint8)
+        return Digits(images=images.reshape(-1, 8, 8, 1), labels=table[:, -1].astype(np.int64))
 
     @property
     def fingerprint(self) -> str:
         """Hash of all pixels and labels."""
-        return "digits " + hashlib.sha256(self.pictures.tobytes() + self.labels.tobytes()).hexdigest()
+        return "digits " + hashlib.sha256(self.images.tobytes() + self.labels.tobytes()).hexdigest()
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -39,7 +39,7 @@ class Digits:
         return tuple("0123456789")
 
     def __len__(self) -> int:
-        return len(self.pictures)
+        return len(self.images)
 
     def label(self, index: int) -> int:
         """The digit that was written."""
@@ -50,9 +50,9 @@ class Digits:
         return f"digit {index} of scikit-learn"
 
     def read(self, index: int) -> Pixels:
-        """Picture `index`: uint8 (8, 8, 1)."""
-        picture: Pixels = self.pictures[index]
-        return picture
+        """Image `index`: uint8 (8, 8, 1)."""
+        image: Pixels = self.images[index]
+        return image
 
 
 def _table() -> npt.NDArray[np.float64]:

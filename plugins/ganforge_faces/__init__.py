@@ -1,4 +1,4 @@
-"""Faces: any folder of pictures, one of its subfolders, or CelebA with an attribute as labels."""
+"""Faces: any folder of images, one of its subfolders, or CelebA with an attribute as labels."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -27,7 +27,7 @@ def open_faces(path: Path | None, options: Options) -> ImageSet:
     """The faces in the folder `path`.
 
     Raises:
-        DataError: a folder, a picture or CelebA's table is missing, or the table is damaged or lacks the attribute.
+        DataError: a folder, an image or CelebA's table is missing, or the table is damaged or lacks the attribute.
     """
     from ganforge_faces.faces import open_set
 
@@ -39,7 +39,7 @@ def ganforge_datasets() -> Iterable[DatasetEntry]:
     """The one entry."""
     yield DatasetEntry(
         name="faces",
-        summary="faces: any folder of pictures, one of its subfolders, or CelebA with an attribute as labels",
+        summary="faces: any folder of images, one of its subfolders, or CelebA with an attribute as labels",
         license="your own; CelebA: non-commercial research only",
         source="your own; CelebA: https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html (Liu, Luo, Wang and Tang)",
         open=open_faces,

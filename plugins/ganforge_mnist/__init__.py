@@ -27,7 +27,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """Settings of the data set mnist."""
 
     split: Split = "train"
-    """'train' (60,000 pictures), 'test' (10,000), or 'both': train, then test."""
+    """'train' (60,000 images), 'test' (10,000), or 'both': train, then test."""
 
 
 def open_mnist(path: Path | None, options: Options) -> ImageSet:

@@ -19,10 +19,10 @@ _SOURCES = "get them by `ganforge data fetch mnist` or from https://storage.goog
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """One of the two parts: pictures (N, height, width) and labels (N,)."""
+    """One of the two parts: images (N, height, width) and labels (N,)."""
 
     file: Path
-    pictures: npt.NDArray[np.uint8]
+    images: npt.NDArray[np.uint8]
     labels: npt.NDArray[np.uint8]
 
 
@@ -45,8 +45,8 @@ class Mnist:
         """Hash of all pixels and labels: the same set, gzipped or not, wherever it lies, is one set."""
         digest = hashlib.sha256()
         for part in self.parts:
-            digest.update(str(part.pictures.shape).encode())
-            digest.update(part.pictures.data)
+            digest.update(str(part.images.shape).encode())
+            digest.update(part.images.data)
             digest.update(part.labels.data)
         return "mnist " + digest.hexdigest()
 
@@ -69,9 +69,9 @@ class Mnist:
         return f"{part.file.name} record {record}"
 
     def read(self, index: int) -> Pixels:
-        """Picture `index`: uint8 (28, 28, 1), white on black."""
+        """Image `index`: uint8 (28, 28, 1), white on black."""
         part, record = self._at(index)
-        return part.pictures[record, :, :, np.newaxis]
+        return part.images[record, :, :, np.newaxis]
 
     def _at(self, index: int) -> tuple[Part, int]:
         for part in self.parts:
@@ -93,13 +93,11 @@ def _find(folder: Path, names: Sequence[str]) -> list[Path]:
     return [file for file in found if file is not None]
 
 
-def _read_part(pictures_file: Path, labels_file: Path) -> Part:
-    pictures, labels = read_idx(pictures_file, axes=3), read_idx(labels_file, axes=1)
-    if len(pictures) != len(labels):
-        raise DataError(
-            f"{pictures_file} holds {len(pictures):,} pictures, but {labels_file} holds {len(labels):,} labels"
-        )
+def _read_part(images_file: Path, labels_file: Path) -> Part:
+    images, labels = read_idx(images_file, axes=3), read_idx(labels_file, axes=1)
+    if len(images) != len(labels):
+        raise DataError(f"{images_file} holds {len(images):,} images, but {labels_file} holds {len(labels):,} labels")
     if labels.max() >= _CLASSES:
         record = int(np.argmax(labels >= _CLASSES))
         raise DataError(f"{labels_file}: record {record} has the label {labels[record]}, which is no digit")
-    return Part(file=pictures_file, pictures=pictures, labels=labels)
+    return Part(file=images_file, images=images, labels=labels)

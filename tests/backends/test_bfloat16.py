@@ -65,7 +65,7 @@ def test_products_are_of_bfloat16_and_nothing_that_is_kept(open_session: OpenSes
     assert moved.any(), "weights keep the 24 bits of float32"
 
 
-def test_pictures_are_those_of_float32(open_session: OpenSession) -> None:
+def test_images_are_those_of_float32(open_session: OpenSession) -> None:
     gan = TINY["labels"]
     fed = inputs(gan, SEED, 0).generator[0]
     rough, exact = (

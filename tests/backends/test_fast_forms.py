@@ -217,7 +217,7 @@ def test_no_layer_has_a_fast_form_that_is_not_tested_here(name: str) -> None:
 
 
 @pytest.mark.parametrize("tiny", [name for name, gan in TINY.items() if gan.classes])
-def test_labels_joined_to_pictures_may_be_biases(name: str, tiny: str) -> None:
+def test_labels_joined_to_images_may_be_biases(name: str, tiny: str) -> None:
     gan = TINY[tiny]
     fed, state = inputs(gan, 1, 0), gan.initial_state(1)
     runtime: Runtime = runtime_of(name)

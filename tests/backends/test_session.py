@@ -95,7 +95,7 @@ def test_gradients_and_steps_are_those_of_the_reference(framework: str, name: st
 
 
 @pytest.mark.parametrize("averaged", [False, True])
-def test_averaged_pictures_are_those_of_the_reference(framework: str, averaged: bool) -> None:
+def test_averaged_images_are_those_of_the_reference(framework: str, averaged: bool) -> None:
     gan = TINY["shared-average"]
     session, reference = open_session(framework, gan), open_reference(gan, gan.initial_state(SEED))
     for number in range(2):

@@ -60,11 +60,11 @@ def called(model: keras.Model, x: np.ndarray, labels: np.ndarray | None, **optio
 def test_both_networks_make_what_the_session_makes(name: str) -> None:
     gan = TINY[name]
     session, batch = trained(gan), inputs(gan, SEED, 7).generator[0]
-    pictures = session.generate(batch.latents, batch.labels)
+    images = session.generate(batch.latents, batch.labels)
     made = called(session.native("generator"), batch.latents, batch.labels)
-    assert np.abs(made - pictures).max() < 1e-13
-    logits = list(session.trace("discriminator", pictures, batch.labels).values())[-1]
-    assert np.abs(called(session.native("discriminator"), pictures, batch.labels) - logits).max() < 1e-13
+    assert np.abs(made - images).max() < 1e-13
+    logits = list(session.trace("discriminator", images, batch.labels).values())[-1]
+    assert np.abs(called(session.native("discriminator"), images, batch.labels) - logits).max() < 1e-13
 
 
 def test_dropout_that_scales_at_inference_leaves_what_it_keeps_as_it_is() -> None:
@@ -114,8 +114,8 @@ def test_it_learns_without_moving_the_session_and_only_what_is_to_be_learnt() ->
     wanted = {each.name.replace("/", "_") for each in gan.parameters("discriminator") if each.trained}
     assert len(model.trainable_variables) == len(wanted)
     model.compile(optimizer="sgd", loss="mse", run_eagerly=True)
-    pictures, old = np.ones((4, 8, 8, 3)), model.get_weights()
-    model.fit(pictures, np.ones((4, 1)), verbose=0)
+    images, old = np.ones((4, 8, 8, 3)), model.get_weights()
+    model.fit(images, np.ones((4, 1)), verbose=0)
     assert any((new != kept).any() for new, kept in zip(model.get_weights(), old, strict=True))
     after = session.state()
     assert all(np.array_equal(after[name], array) for name, array in before.items())

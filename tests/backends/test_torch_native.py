@@ -49,7 +49,7 @@ def fed(gan: Gan) -> tuple[np.ndarray, np.ndarray | None]:
 
 
 def called(module: torch.nn.Module, x: np.ndarray, labels: np.ndarray | None) -> np.ndarray:
-    """`module` in torch's own layout; pictures come and go as (batch, height, width, channels)."""
+    """`module` in torch's own layout; images come and go as (batch, height, width, channels)."""
     values = torch.tensor(x)
     values = values.permute(0, 3, 1, 2) if values.ndim == 4 else values
     made = module(values) if labels is None else module(values, torch.tensor(labels))
@@ -61,10 +61,10 @@ def test_both_networks_make_what_the_session_makes(name: str) -> None:
     gan = TINY[name]
     session = trained(gan)
     z, labels = fed(gan)
-    pictures = session.generate(z, labels)
-    assert np.abs(called(session.native("generator"), z, labels) - pictures).max() < 1e-12
-    logits = list(session.trace("discriminator", pictures, labels).values())[-1]
-    assert np.abs(called(session.native("discriminator"), pictures, labels) - logits).max() < 1e-12
+    images = session.generate(z, labels)
+    assert np.abs(called(session.native("generator"), z, labels) - images).max() < 1e-12
+    logits = list(session.trace("discriminator", images, labels).values())[-1]
+    assert np.abs(called(session.native("discriminator"), images, labels) - logits).max() < 1e-12
 
 
 def test_dropout_that_scales_at_inference_leaves_what_it_keeps_as_it_is() -> None:
@@ -167,9 +167,9 @@ def test_it_is_independent_of_the_session() -> None:
     session = trained(gan)
     z, _ = fed(gan)
     module = session.native("generator")
-    pictures, before = called(module, z, None), session.state()
+    images, before = called(module, z, None), session.state()
     session.step(inputs(gan, SEED, 5))
-    assert np.array_equal(called(module, z, None), pictures)
+    assert np.array_equal(called(module, z, None), images)
     session.load_state(before)
     with torch.no_grad():
         for parameter in module.parameters():

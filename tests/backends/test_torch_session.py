@@ -32,14 +32,14 @@ def difference(a: Array, b: Array) -> float:
 
 
 @pytest.mark.parametrize("name", sorted(set(TINY) - FLOAT64_ONLY))
-def test_float32_makes_the_reference_s_pictures_and_gradients_to_its_precision(name: str) -> None:
+def test_float32_makes_the_reference_s_images_and_gradients_to_its_precision(name: str) -> None:
     gan = TINY[name]
     session, reference = open_session("torch", gan, "float32"), open_reference(gan, gan.initial_state(SEED))
     fed = inputs(gan, SEED, 0)
     z, labels = fed.discriminator[0].latents, fed.discriminator[0].labels
-    pictures = session.generate(z, labels)
-    assert pictures.dtype == np.float32
-    assert difference(pictures.astype(float), reference.generate(z, labels)) < 2e-6
+    images = session.generate(z, labels)
+    assert images.dtype == np.float32
+    assert difference(images.astype(float), reference.generate(z, labels)) < 2e-6
     found, expected = session.gradients(fed), reference.gradients(fed)
     for array, gradient in expected.items():
         assert difference(found[array].astype(float), gradient) <= 1e-4 * np.max(np.abs(gradient)) + 1e-7, array
@@ -64,11 +64,11 @@ def test_every_kernel_has_a_gradient_in_float32(transposed: bool, batch: int) ->
     for side, stride, taken, made, size in product((1, 2, 3, 4, 5), (1, 2), (1, 2, 4), (1, 2, 4), (1, 2, 3, 9)):
         channels, padding = ((made, taken), (side - 1) // 2) if transposed else ((taken, made), side // 2)
         kernel = {"kernel": numbers.normal(size=(side, side, *channels))}
-        pictures = numbers.normal(size=(batch, size, size, taken))
+        images = numbers.normal(size=(batch, size, size, taken))
         found = []
         for runtime in runtimes:
             w = to_oihw(runtime.arrays(kernel)["kernel"]).requires_grad_()
-            x = to_nchw(runtime.real(pictures)).requires_grad_()
+            x = to_nchw(runtime.real(images)).requires_grad_()
             with devices.repeatable(runtime.device, 1):
                 loss = convolve(x, w, stride=stride, padding=padding).square().mean()
                 found.append(torch.autograd.grad(loss, [x, w]))

@@ -57,7 +57,7 @@ def test_sample_writes_arrays_label_by_label(trained: Path, tmp_path: Path) -> N
         assert arrays["labels"].tolist() == [label for label in range(10) for _ in range(4)]
 
 
-def test_the_picture_of_a_seed_does_not_depend_on_its_company(trained: Path, tmp_path: Path) -> None:
+def test_the_image_of_a_seed_does_not_depend_on_its_company(trained: Path, tmp_path: Path) -> None:
     run("sample", trained, "--seeds", "0-40", "--labels", "3", "--out", tmp_path / "many.npz")
     run("sample", trained, "--seeds", "17", "--labels", "3", "--out", tmp_path / "one.npz")
     with np.load(tmp_path / "many.npz") as many, np.load(tmp_path / "one.npz") as one:
@@ -67,8 +67,8 @@ def test_the_picture_of_a_seed_does_not_depend_on_its_company(trained: Path, tmp
 
 def test_sample_writes_a_grid(trained: Path, tmp_path: Path) -> None:
     run("sample", trained, "--seeds", "0-9", "--labels", "0-9", "--out", tmp_path / "grid.png")
-    with Image.open(tmp_path / "grid.png") as picture:
-        width, height = picture.size
+    with Image.open(tmp_path / "grid.png") as image:
+        width, height = image.size
     assert height == 8 + 10 * 52 - 4 + 8
     assert width > height  # the class names stand to the left of the rows
 
@@ -93,11 +93,11 @@ def test_every_listing_takes_json(command: str) -> None:
 
 def test_data_info_and_preview(tmp_path: Path) -> None:
     facts = json.loads(run("data", "info", "digits", "--json").stdout)[0]
-    assert facts["pictures"] == 1797
+    assert facts["images"] == 1797
     assert sum(facts["classes"].values()) == 1797
     run("data", "preview", "digits", "--image-size", "16", "--count", "9", "--out", tmp_path / "preview.png")
-    with Image.open(tmp_path / "preview.png") as picture:
-        assert min(picture.size) > 3 * 32
+    with Image.open(tmp_path / "preview.png") as image:
+        assert min(image.size) > 3 * 32
 
 
 @pytest.mark.parametrize(
@@ -156,9 +156,9 @@ def test_an_empty_folder_and_an_unlabelled_set_are_refused(tmp_path: Path, monke
     monkeypatch.chdir(tmp_path)
     (tmp_path / "empty").mkdir()
     assert "empty" in run("train", "--recipe", "dcgan", "--data", "empty", code=1).stderr
-    (tmp_path / "pictures").mkdir()
-    Image.new("RGB", (40, 40), "red").save(tmp_path / "pictures" / "one.png")
-    result = run("train", "--recipe", "dcgan", "--data", "pictures", "--set", "conditional=true", code=1)
+    (tmp_path / "images").mkdir()
+    Image.new("RGB", (40, 40), "red").save(tmp_path / "images" / "one.png")
+    result = run("train", "--recipe", "dcgan", "--data", "images", "--set", "conditional=true", code=1)
     assert "has none here" in result.stderr
     assert "conditional=false" in result.stderr
     assert not (tmp_path / "runs").exists()
@@ -258,7 +258,7 @@ def test_a_run_goes_on_when_nobody_reads_any_more(closed: str, tmp_path: Path) -
     assert (tmp_path / "run" / "checkpoints" / "step-00000004").is_dir()
 
 
-def test_preparing_pictures_is_told_outside_of_a_terminal_too(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_preparing_images_is_told_outside_of_a_terminal_too(monkeypatch: pytest.MonkeyPatch) -> None:
     from ganforge.cli import show
 
     @click.command()
@@ -268,7 +268,7 @@ def test_preparing_pictures_is_told_outside_of_a_terminal_too(monkeypatch: pytes
             monkeypatch.setattr(show, "_PAUSE", 0.0)
             tell(1024, 2000)
 
-    assert CliRunner().invoke(prepare).stderr == "preparing pictures: 1,024 of 2,000\n"
+    assert CliRunner().invoke(prepare).stderr == "preparing images: 1,024 of 2,000\n"
 
 
 def test_a_run_is_not_tied_to_the_device_it_ran_on(trained: Path, tmp_path: Path) -> None:

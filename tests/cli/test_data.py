@@ -40,8 +40,8 @@ def facts(*arguments: str | Path) -> dict[str, object]:
 def test_shared_sets(shared_data: Path) -> None:
     frogs = facts("cifar10", "--data", shared_data / "cifar10", "--set", "data.classes=frog,cat")
     assert frogs["classes"] == {"frog": 5000, "cat": 400}
-    assert facts("faces", "--data", shared_data / "faces", "--set", "data.part=all")["pictures"] == 4880
-    assert facts("anime", "--data", shared_data / "anime")["pictures"] == 9000
+    assert facts("faces", "--data", shared_data / "faces", "--set", "data.part=all")["images"] == 4880
+    assert facts("anime", "--data", shared_data / "anime")["images"] == 9000
     assert facts("mnist", "--data", shared_data / "mnist")["download"] == "ganforge data fetch mnist"
 
 
@@ -76,7 +76,7 @@ def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A folder that is served, with the one file of the data set 'served'."""
     folder = tmp_path / "served"
     folder.mkdir()
-    content = b"pictures" * 1000
+    content = b"images" * 1000
     (folder / "served.bin").write_bytes(content)
 
     class Quiet(SimpleHTTPRequestHandler):
@@ -125,7 +125,7 @@ def test_fetch(source: Path, tmp_path: Path) -> None:
 
 
 def test_fetch_says_what_is_wrong(source: Path, tmp_path: Path) -> None:
-    (source / "served.bin").write_bytes(b"pictures" * 999 + b"otherone")
+    (source / "served.bin").write_bytes(b"images" * 999 + b"otherone")
     assert "not the published file" in run("data", "fetch", "served", code=1).stderr
     (source / "served.bin").unlink()
     assert "the server answers 404" in run("data", "fetch", "served", code=1).stderr
@@ -143,7 +143,7 @@ def found(*boxes: Box) -> Detector:
 
 @pytest.fixture
 def drawing(tmp_path: Path) -> Path:
-    """A picture of 100x60 in a subfolder, its pixels (column, row, 0), and a broken one."""
+    """An image of 100x60 in a subfolder, its pixels (column, row, 0), and a broken one."""
     (tmp_path / "in" / "sub").mkdir(parents=True)
     rows, columns = np.mgrid[:60, :100]
     pixels = np.stack([columns, rows, 0 * rows], axis=-1).astype(np.uint8)
@@ -198,17 +198,17 @@ def test_crop_with_opencv(shared_data: Path, tmp_path: Path) -> None:
     sheet.save(tmp_path / "in" / "sheet.png")
     Image.new("RGB", (1, 1)).save(tmp_path / "in" / "tiny.png")
     Image.new("L", (200, 100), 128).save(tmp_path / "in" / "wall.png")
-    (tmp_path / "in" / "broken.png").write_bytes(b"no picture")
+    (tmp_path / "in" / "broken.png").write_bytes(b"no image")
 
     result = run("data", "crop", tmp_path / "in", tmp_path / "out", "--size", "64", "--min-size", "30")
     made = sorted((tmp_path / "out").iterdir())
     assert [file.name for file in made] == [f"sheet.png-{number}.png" for number in (1, 2, 3, 4)]
     assert {read_image(file, file.name).shape for file in made} == {(64, 64, 3)}
-    assert "4 faces from 4 pictures; 3 pictures skipped" in result.stdout
-    assert "skipped tiny.png: no face" in result.stderr and "skipped broken.png: not a picture" in result.stderr
+    assert "4 faces from 4 images; 3 images skipped" in result.stdout
+    assert "skipped tiny.png: no face" in result.stderr and "skipped broken.png: not an image" in result.stderr
     assert "no empty folder" in run("data", "crop", tmp_path / "in", tmp_path / "out", code=1).stderr
     none = run("data", "crop", tmp_path / "in", tmp_path / "big", "--min-size", "250", code=1)
-    assert "no face in any of 4 pictures" in none.stderr and not (tmp_path / "big").exists()
+    assert "no face in any of 4 images" in none.stderr and not (tmp_path / "big").exists()
 
 
 def test_cascades_that_are_refused(tmp_path: Path) -> None:

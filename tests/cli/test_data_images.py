@@ -39,7 +39,7 @@ def run(*arguments: str, code: int = 0) -> Result:
 def test_info_says_what_is_left_out_and_which_options_there_are() -> None:
     put(Path("d"), "cat/a.png", "dog/b.png", "dog/c.tga")
     said = run("data", "info", "--data", "d").stdout
-    assert "pictures: 2\n" in said and "classes: cat 1, dog 1\n" in said
+    assert "images: 2\n" in said and "classes: cat 1, dog 1\n" in said
     assert "left out: 1, .tga images are not read; convert them (dog/c.tga)" in said
     assert "data.background=white" in said and "data.by_content=false" in said
     (facts,) = json.loads(run("data", "info", "folder", "--data", "d", "--json").stdout)

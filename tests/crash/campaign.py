@@ -98,7 +98,7 @@ class Campaign:
             Inexact: it ended otherwise than one that was never stopped, or could not be gone on with.
         """
         run = self.folder / f"run-{self.tally.runs:04}"
-        fresh = self.random.random() < 0.2  # its pictures have to be prepared once more
+        fresh = self.random.random() < 0.2  # its images have to be prepared once more
         cache = {"GANFORGE_CACHE": str(self.folder / ("cache-of-a-run" if fresh else "cache"))}
         kills = 0
         while True:
@@ -177,8 +177,8 @@ class Campaign:
 
 @contextmanager
 def campaign(backend: str, folder: Path, seed: int) -> Iterator[Campaign]:
-    """A campaign in an empty folder: pictures, and a run that is never stopped, in a process begun anew."""
-    pictures(folder / "pictures")
+    """A campaign in an empty folder: images, and a run that is never stopped, in a process begun anew."""
+    images(folder / "images")
     cache = {"GANFORGE_CACHE": str(folder / "cache")}
     with zygote(backend, folder) as made:
         begun = perf_counter()
@@ -201,7 +201,7 @@ def campaign(backend: str, folder: Path, seed: int) -> Iterator[Campaign]:
 
 def train(folder: Path, backend: str, run: Path) -> list[str]:
     """The command of a new run."""
-    recipe, data = str(HERE / "recipe.toml"), str(folder / "pictures")
+    recipe, data = str(HERE / "recipe.toml"), str(folder / "images")
     return ["train", "--recipe", recipe, "--data", data, "--backend", backend, "--out", str(run)]
 
 
@@ -212,8 +212,8 @@ def newest_step(run: Path) -> int:
     )
 
 
-def pictures(folder: Path) -> None:
-    """Sixteen pictures of noise for each of three classes."""
+def images(folder: Path) -> None:
+    """Sixteen images of noise for each of three classes."""
     random = np.random.default_rng(0)
     for name in ("a", "b", "c"):
         (folder / name).mkdir(parents=True)

@@ -11,14 +11,14 @@ from ganforge.training import checkpoint
 
 
 def end_of(run: Path) -> dict[str, Any]:
-    """By name: hashes of every array, every picture and the recipe, every line of the journal, the events' values.
+    """By name: hashes of every array, every image and the recipe, every line of the journal, the events' values.
 
     Times of day and durations are left out, and nothing else is.
     """
     newest = checkpoint.checkpoints(run / "checkpoints")[-1]
     about, state = checkpoint.load(newest)
     found: dict[str, Any] = {f"array {name}": _hash(array.tobytes()) for name, array in state.items()}
-    found |= {"step": about.step, "pictures trained on": about.data, "recipe of the checkpoint": about.recipe}
+    found |= {"step": about.step, "images trained on": about.data, "recipe of the checkpoint": about.recipe}
     found |= {f"file {path.relative_to(run)}": _hash(path.read_bytes()) for path in sorted(run.rglob("*.png"))}
     found["recipe.toml"] = _hash((run / "recipe.toml").read_bytes())
     for number, line in enumerate((run / "journal.jsonl").read_text().splitlines(keepends=True)):

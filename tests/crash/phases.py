@@ -14,7 +14,7 @@ from time import perf_counter, process_time
 from typing import Any, NamedTuple
 
 PHASES = ("start", "load", "open", "step", "journal", "events", "samples", "gather", "save", "remove", "rest", "end")
-"""In the order of their bytes. 'start': options, plugins, recipe, pictures. 'rest': none of the others while it trains,
+"""In the order of their bytes. 'start': options, plugins, recipe, images. 'rest': none of the others while it trains,
 such as drawing a step's inputs. 'end': Python's own, after the command."""
 
 WRAPPED = {
@@ -24,7 +24,7 @@ WRAPPED = {
         "ganforge.training.observers.journal.ganforge_step_finished",
     ),
     "events": ("ganforge.training.observers.event_file._append",),
-    "samples": ("ganforge.training.observers.snapshots.real_pictures", "ganforge.generation.sampling.save_grid"),
+    "samples": ("ganforge.training.observers.snapshots.real_images", "ganforge.generation.sampling.save_grid"),
     "save": ("ganforge.training.checkpoint.save",),
     "remove": ("ganforge.training.checkpoint._discard",),
 }

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from crash.campaign import pictures, train
+from crash.campaign import images, train
 from crash.ends import differences, end_of, left_over
 from crash.processes import Ended, Zygote, zygote
 
@@ -28,7 +28,7 @@ Ganforge = Callable[..., Ended]
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("place")
-    pictures(folder / "pictures")
+    images(folder / "images")
     return folder
 
 
@@ -79,7 +79,7 @@ def fill(disk: Path, free: int) -> Path:
 
 
 def exact(run: Path, whole: Path) -> None:
-    """`whole` may lie elsewhere; where pictures lie and the run lies is in no file but these."""
+    """`whole` may lie elsewhere; where images lie and the run lies is in no file but these."""
     assert differences(end_of(run), end_of(whole)) == []
     assert left_over(run) == []
 

@@ -15,7 +15,7 @@ from ganforge._io.files import append, sweep, write_whole
 from ganforge.errors import WriteError
 from ganforge.spec.arrays import State
 from ganforge.training import checkpoint
-from ganforge.training.checkpoint import About, checkpoints, load, save
+from ganforge.training.checkpoint import About, checkpoints, load, prune, save
 
 # Python 3.12 warns of a fork beside other threads, which pytest may have; the child does nothing but write files.
 pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
@@ -32,7 +32,7 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the checkpoints of steps 1 and 2."""
     folder = tmp_path_factory.mktemp("good")
     for step in (1, 2):
-        save(folder, ARRAYS, about(step), keep=9)
+        save(folder, ARRAYS, about(step))
     return folder
 
 
@@ -71,13 +71,17 @@ def test_a_checkpoint_written_by_a_process_that_is_stopped(good: Path, tmp_path:
         shutil.rmtree(tmp_path)
         shutil.copytree(good, tmp_path)
 
+    def save_and_prune(step: int) -> None:
+        save(tmp_path, ARRAYS, about(step))
+        prune(tmp_path, keep=2)
+
     def check() -> None:
         steps = tuple(load(path)[0].step for path in checkpoints(tmp_path))
         found.add(steps)
-        save(tmp_path, ARRAYS, about(4), keep=2)
+        save_and_prune(4)
         assert sorted(path.name for path in tmp_path.iterdir()) == [f"step-0000000{steps[-1]}", "step-00000004"]
 
-    moments = stopped_everywhere(lambda: save(tmp_path, ARRAYS, about(3), keep=2), before, check)
+    moments = stopped_everywhere(lambda: save_and_prune(3), before, check)
     assert moments > 25
     assert found == {(1, 2), (1, 2, 3), (2, 3)}
 
@@ -114,12 +118,12 @@ def limited(size: int, action: Callable[[], object], *, killed: bool) -> int:
 @pytest.mark.crash
 @pytest.mark.parametrize("killed", [True, False], ids=["killed", "refused"])
 def test_a_checkpoint_that_ends_within_a_byte(killed: bool, tmp_path: Path) -> None:
-    first = save(tmp_path, ARRAYS, about(1), keep=9)
+    first = save(tmp_path, ARRAYS, about(1))
     whole = (first / checkpoint.STATE).stat().st_size
     ends = sorted({*range(0, whole, 137), *range(whole - 3, whole + 1), 1, 7, 8, 9})
     expected = -signal.SIGXFSZ if killed else 1
     for size in ends:
-        code = limited(size, lambda: save(tmp_path, ARRAYS, about(2), keep=9), killed=killed)
+        code = limited(size, lambda: save(tmp_path, ARRAYS, about(2)), killed=killed)
         if size >= whole:
             assert (code, [load(path)[0].step for path in checkpoints(tmp_path)]) == (0, [1, 2])
         else:

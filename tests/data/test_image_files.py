@@ -1,4 +1,4 @@
-"""Reading picture files: odd kinds are shown as a photographer expects, broken ones are refused by name."""
+"""Reading image files: odd kinds are shown as a photographer expects, broken ones are refused by name."""
 
 import io
 import struct
@@ -25,9 +25,9 @@ def colours() -> Image.Image:
     return Image.fromarray(np.stack([x, y, 255 - x], axis=-1).astype(np.uint8))
 
 
-def saved(picture: Image.Image, form: str, **options: object) -> io.BytesIO:
+def saved(image: Image.Image, form: str, **options: object) -> io.BytesIO:
     file = io.BytesIO()
-    picture.save(file, form, **options)
+    image.save(file, form, **options)
     file.seek(0)
     return file
 
@@ -44,22 +44,22 @@ def png_of_size(width: int, height: int) -> bytes:
 
 @pytest.mark.parametrize("form", ["PNG", "BMP", "PPM", "TIFF", "GIF", "WEBP", "JPEG"])
 def test_formats(form: str) -> None:
-    picture = read_image(saved(colours(), form), "x")
-    assert picture.shape == (32, 48, 3) and picture.dtype == np.uint8
-    off = np.abs(picture.astype(int) - np.asarray(colours())).mean()
+    image = read_image(saved(colours(), form), "x")
+    assert image.shape == (32, 48, 3) and image.dtype == np.uint8
+    off = np.abs(image.astype(int) - np.asarray(colours())).mean()
     assert off == 0 if form in ("PNG", "BMP", "PPM", "TIFF") else off < 12
 
 
 def test_cmyk_becomes_rgb() -> None:
-    picture = read_image(saved(colours().convert("CMYK"), "JPEG", quality=95), "x")
-    assert np.abs(picture.astype(int) - np.asarray(colours())).mean() < 6
+    image = read_image(saved(colours().convert("CMYK"), "JPEG", quality=95), "x")
+    assert np.abs(image.astype(int) - np.asarray(colours())).mean() < 6
 
 
 @pytest.mark.parametrize("form", ["PNG", "TIFF", "PPM"])
 def test_sixteen_bit_grey_is_scaled_not_clipped(form: str) -> None:
-    picture = read_image(saved(Image.fromarray(np.tile(RAMP, (4, 1))), form), "x")
-    assert picture.shape == (4, 64, 1)
-    np.testing.assert_array_equal(picture[0, :, 0], np.round(RAMP / 257.0))
+    image = read_image(saved(Image.fromarray(np.tile(RAMP, (4, 1))), form), "x")
+    assert image.shape == (4, 64, 1)
+    np.testing.assert_array_equal(image[0, :, 0], np.round(RAMP / 257.0))
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.int32])
@@ -73,22 +73,22 @@ def test_transparency_shows_white() -> None:
     clear_red = Image.new("RGBA", (2, 2), (255, 0, 0, 0))
     clear_red.putpixel((0, 0), (10, 20, 30, 255))
     clear_red.putpixel((1, 0), (0, 0, 0, 51))
-    picture = read_image(saved(clear_red, "PNG"), "x")
-    assert picture[0].tolist() == [[10, 20, 30], [204, 204, 204]]
-    assert picture[1].tolist() == [[255, 255, 255], [255, 255, 255]]
+    image = read_image(saved(clear_red, "PNG"), "x")
+    assert image[0].tolist() == [[10, 20, 30], [204, 204, 204]]
+    assert image[1].tolist() == [[255, 255, 255], [255, 255, 255]]
 
 
 def test_transparent_palette_entry_shows_white() -> None:
     indexed = Image.new("P", (2, 1))
     indexed.putpalette([200, 0, 0, 0, 200, 0])
     indexed.putpixel((1, 0), 1)
-    picture = read_image(saved(indexed, "PNG", transparency=0), "x")
-    assert picture.tolist() == [[[255, 255, 255], [0, 200, 0]]]
+    image = read_image(saved(indexed, "PNG", transparency=0), "x")
+    assert image.tolist() == [[[255, 255, 255], [0, 200, 0]]]
 
 
 def test_grey_with_alpha_stays_grey() -> None:
-    picture = read_image(saved(Image.new("LA", (1, 1), (0, 51)), "PNG"), "x")
-    assert picture.tolist() == [[[204]]]
+    image = read_image(saved(Image.new("LA", (1, 1), (0, 51)), "PNG"), "x")
+    assert image.tolist() == [[[204]]]
 
 
 def test_bilevel_becomes_black_and_white() -> None:
@@ -97,11 +97,11 @@ def test_bilevel_becomes_black_and_white() -> None:
 
 def test_first_frame_of_an_animation() -> None:
     frames = [Image.new("RGB", (8, 8), colour) for colour in ("red", "green", "blue")]
-    picture = read_image(saved(frames[0], "GIF", save_all=True, append_images=frames[1:]), "x")
-    assert picture[0, 0].tolist() == [255, 0, 0]
+    image = read_image(saved(frames[0], "GIF", save_all=True, append_images=frames[1:]), "x")
+    assert image[0, 0].tolist() == [255, 0, 0]
 
 
-# What each EXIF orientation means: how the upright picture is had from the stored one.
+# What each EXIF orientation means: how the upright image is had from the stored one.
 UPRIGHT: dict[int, Callable[[np.ndarray], np.ndarray]] = {
     1: lambda stored: stored,
     2: np.fliplr,
@@ -119,13 +119,13 @@ UPRIGHT: dict[int, Callable[[np.ndarray], np.ndarray]] = {
 def test_exif_orientation(orientation: int) -> None:
     exif = Image.Exif()
     exif[0x0112] = orientation
-    picture = read_image(saved(colours(), "PNG", exif=exif), "x")
-    np.testing.assert_array_equal(picture, UPRIGHT[orientation](np.asarray(colours())))
+    image = read_image(saved(colours(), "PNG", exif=exif), "x")
+    np.testing.assert_array_equal(image, UPRIGHT[orientation](np.asarray(colours())))
 
 
-def test_damaged_exif_does_not_lose_the_picture() -> None:
-    picture = read_image(saved(colours(), "PNG", exif=b"Exif\x00\x00nonsense"), "x")
-    np.testing.assert_array_equal(picture, np.asarray(colours()))
+def test_damaged_exif_does_not_lose_the_image() -> None:
+    image = read_image(saved(colours(), "PNG", exif=b"Exif\x00\x00nonsense"), "x")
+    np.testing.assert_array_equal(image, np.asarray(colours()))
 
 
 def test_a_bomb_is_refused_from_its_header() -> None:
@@ -153,9 +153,9 @@ def test_truncated(form: str) -> None:
 
 @pytest.mark.parametrize(
     ("content", "reason"),
-    [(b"", "empty"), (b"no picture, just text\n", "not an image")],
+    [(b"", "empty"), (b"no image, just text\n", "not an image")],
 )
-def test_no_picture(tmp_path: Path, content: bytes, reason: str) -> None:
+def test_no_image(tmp_path: Path, content: bytes, reason: str) -> None:
     file = tmp_path / "named.png"
     file.write_bytes(content)
     with pytest.raises(DataError, match=rf"^named\.png: .*{reason}"):
@@ -175,17 +175,17 @@ def test_missing_file(tmp_path: Path) -> None:
 
 @settings(max_examples=150, deadline=None)
 @given(st.data())
-def test_damaged_bytes_give_a_picture_or_a_data_error(data: st.DataObject) -> None:
+def test_damaged_bytes_give_a_image_or_a_data_error(data: st.DataObject) -> None:
     form = data.draw(st.sampled_from(["JPEG", "PNG", "GIF", "WEBP", "BMP", "PPM"]))
     content = bytearray(saved(colours(), form).getvalue())
     for _ in range(data.draw(st.integers(1, 8))):
         content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
     try:
-        picture = read_image(io.BytesIO(content), "damaged")
+        image = read_image(io.BytesIO(content), "damaged")
     except DataError as error:
         assert str(error).startswith("damaged: ")
     else:
-        assert picture.dtype == np.uint8 and picture.ndim == 3 and picture.shape[2] in (1, 3)
+        assert image.dtype == np.uint8 and image.ndim == 3 and image.shape[2] in (1, 3)
 
 
 class TestSharedFaults:

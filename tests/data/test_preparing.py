@@ -1,4 +1,4 @@
-"""Preparing an image set: cache, bad pictures, what others leave there."""
+"""Preparing an image set: cache, bad images, what others leave there."""
 
 import errno
 import hashlib
@@ -28,7 +28,7 @@ SHAPE = (8, 8, 1)
 
 @dataclass(kw_only=True)
 class Counting:
-    """Pictures whose pixels are their number; those in `bad` cannot be read."""
+    """Images whose pixels are their number; those in `bad` cannot be read."""
 
     count: int = 600
     class_names: Sequence[str] = ("even", "odd")
@@ -45,13 +45,13 @@ class Counting:
         return index % 2
 
     def where(self, index: int) -> str:
-        return f"picture {index}"
+        return f"image {index}"
 
     def read(self, index: int) -> Pixels:
         self.reads += 1
         self.before_read()
         if index in self.bad:
-            raise DataError(f"picture {index}: torn")
+            raise DataError(f"image {index}: torn")
         return np.full((10, 12, 1), index % 251, np.uint8)
 
 
@@ -64,7 +64,7 @@ def entry(cache: Path) -> Path:
     return folder
 
 
-def test_all_pictures_in_order_with_their_labels(tmp_path: Path) -> None:
+def test_all_images_in_order_with_their_labels(tmp_path: Path) -> None:
     prepared = made(Counting(), tmp_path)
     assert prepared.images.shape == (600, *SHAPE) and prepared.images.dtype == np.uint8
     np.testing.assert_array_equal(prepared.images[:, 3, 3, 0], np.arange(600) % 251)
@@ -87,10 +87,10 @@ def test_second_time_from_the_cache_without_a_read(tmp_path: Path) -> None:
     second = made(image_set, tmp_path)
     assert second.from_cache and image_set.reads == 0
     np.testing.assert_array_equal(first.images, second.images)
-    assert second.skipped == first.skipped == (Skipped(where="picture 7", reason="torn"),)
+    assert second.skipped == first.skipped == (Skipped(where="image 7", reason="torn"),)
 
 
-def test_what_changes_the_pictures_changes_the_key(tmp_path: Path) -> None:
+def test_what_changes_the_images_changes_the_key(tmp_path: Path) -> None:
     made(Counting(), tmp_path)
     assert not made(Counting(fingerprint="other"), tmp_path).from_cache
     assert not made(Counting(), tmp_path, resizing=Resizing(fit="pad")).from_cache
@@ -122,23 +122,23 @@ def test_a_set_without_labels(tmp_path: Path) -> None:
     assert sorted(file.name for file in entry(tmp_path).iterdir()) == ["images.npy", "meta.json"]
 
 
-def test_bad_pictures_are_skipped_and_listed(tmp_path: Path) -> None:
+def test_bad_images_are_skipped_and_listed(tmp_path: Path) -> None:
     bad = frozenset({0, 299, 599})
     prepared = made(Counting(bad=bad), tmp_path, max_bad=3)
     good = [index for index in range(600) if index not in bad]
     np.testing.assert_array_equal(prepared.images[:, 0, 0, 0], np.array(good) % 251)
     np.testing.assert_array_equal(prepared.labels, np.array(good) % 2)
-    assert [skipped.where for skipped in prepared.skipped] == ["picture 0", "picture 299", "picture 599"]
+    assert [skipped.where for skipped in prepared.skipped] == ["image 0", "image 299", "image 599"]
 
 
-def test_pictures_smaller_than_the_crop_are_bad_ones(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"more than 10 of 600 .*\n  picture 0: 10x12 pixels .*crop = 11x12; "):
+def test_images_smaller_than_the_crop_are_bad_ones(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"more than 10 of 600 .*\n  image 0: 10x12 pixels .*crop = 11x12; "):
         made(Counting(), tmp_path, resizing=Resizing(crop=(11, 12)))
 
 
-def test_too_many_bad_pictures(tmp_path: Path) -> None:
+def test_too_many_bad_images(tmp_path: Path) -> None:
     image_set = Counting(bad=frozenset(range(100, 105)))
-    with pytest.raises(DataError, match=r"more than 4 of 600 .*\n  picture 100: torn\n(.*\n)+  and 2 more\n"):
+    with pytest.raises(DataError, match=r"more than 4 of 600 .*\n  image 100: torn\n(.*\n)+  and 2 more\n"):
         made(image_set, tmp_path, max_bad=4)
     assert list(tmp_path.iterdir()) == [], "nothing half-made is left"
 
@@ -150,10 +150,10 @@ def test_the_limit_holds_for_what_is_in_the_cache(tmp_path: Path) -> None:
         made(image_set, tmp_path, max_bad=1)
 
 
-def test_no_good_picture_at_all(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="none of 3 pictures can be used:\n  picture 0: torn"):
+def test_no_good_image_at_all(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="none of 3 images can be used:\n  image 0: torn"):
         made(Counting(count=3, bad=frozenset({0, 1, 2})), tmp_path, max_bad=10)
-    with pytest.raises(DataError, match="holds no pictures"):
+    with pytest.raises(DataError, match="holds no images"):
         made(Counting(count=0), tmp_path)
     assert not list(tmp_path.iterdir())
 
@@ -165,8 +165,8 @@ def test_progress_ends_at_the_total(tmp_path: Path) -> None:
 
 
 def test_order_and_memory_hold_whatever_is_decoded_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Chunks of one picture, some of them slow: the rows stay in order, and reading never runs far ahead."""
-    monkeypatch.setattr("ganforge.data.preparing._CHUNK_PICTURES", 1)
+    """Chunks of one image, some of them slow: the rows stay in order, and reading never runs far ahead."""
+    monkeypatch.setattr("ganforge.data.preparing._CHUNK_IMAGES", 1)
     workers = os.cpu_count() or 1
     image_set = Counting(count=20 * workers + 100)
     image_set.before_read = lambda: time.sleep(0.005 if image_set.reads % 7 == 0 else 0)
@@ -270,9 +270,9 @@ def test_what_a_killed_process_left_is_no_entry_and_is_swept(tmp_path: Path) -> 
 def test_a_breach_of_the_contract_is_the_plugins_fault(tmp_path: Path) -> None:
     image_set = Counting()
     image_set.read = lambda index: np.zeros((4, 4), np.uint8)  # type: ignore[method-assign]
-    with pytest.raises(PluginError, match=r"picture 0: .*uint8 \(4, 4\)"):
+    with pytest.raises(PluginError, match=r"image 0: .*uint8 \(4, 4\)"):
         made(image_set, tmp_path)
-    with pytest.raises(PluginError, match=r"picture 1: .*label 1, but there are 1 classes"):
+    with pytest.raises(PluginError, match=r"image 1: .*label 1, but there are 1 classes"):
         made(Counting(class_names=("only",)), tmp_path)
     assert not list(tmp_path.iterdir())
 
@@ -316,11 +316,11 @@ def test_meta_says_what_it_is(tmp_path: Path) -> None:
         "resizing": msgspec.to_builtins(Resizing()),
         "class_names": ["even", "odd"],
         "count": 599,
-        "skipped": [{"where": "picture 3", "reason": "torn"}],
+        "skipped": [{"where": "image 3", "reason": "torn"}],
     }
 
 
 def test_image_channels() -> None:
     assert image_channels(Counting(bad=frozenset({0, 1}))) == 1
-    with pytest.raises(DataError, match=r"(?s)none of the set's 2 images can be read:.*picture 0: "):
+    with pytest.raises(DataError, match=r"(?s)none of the set's 2 images can be read:.*image 0: "):
         image_channels(Counting(count=2, bad=frozenset({0, 1})))

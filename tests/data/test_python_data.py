@@ -134,6 +134,14 @@ def test_what_is_refused(data: Any, options: dict[str, Any], said: str) -> None:
         as_image_set(data, **options)
 
 
+def test_a_pixel_that_is_not_finite_is_found_in_any_block(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ganforge.data.array_set._BLOCK", 1)
+    images = np.zeros((5, 4, 4))
+    images[2, 1, 1] = np.nan
+    with pytest.raises(DataError, match="not finite"):
+        as_image_set(images)
+
+
 def test_torch() -> None:
     import torch
     from torch.utils.data import DataLoader, Dataset, IterableDataset

@@ -1,4 +1,4 @@
-"""Bringing pictures to one shape."""
+"""Bringing images to one shape."""
 
 import numpy as np
 import pytest
@@ -71,7 +71,7 @@ def test_a_crop_of_all_of_it_changes_nothing() -> None:
 
 
 @pytest.mark.parametrize("crop", [(31, 20), (20, 42), (100, 100)])
-def test_a_crop_larger_than_the_picture_is_refused(crop: tuple[int, int]) -> None:
+def test_a_crop_larger_than_the_image_is_refused(crop: tuple[int, int]) -> None:
     with pytest.raises(DataError, match=rf"30x41 pixels .*data\.crop = {crop[0]}x{crop[1]};"):
         fit_image(np.zeros((30, 41, 1), np.uint8), (8, 8, 1), Resizing(crop=crop))
 

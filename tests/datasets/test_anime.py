@@ -11,7 +11,7 @@ from ganforge.errors import DataError
 from ganforge.testing import check_dataset
 
 
-def test_all_pictures_below_the_folder_without_labels(tmp_path: Path) -> None:
+def test_all_images_below_the_folder_without_labels(tmp_path: Path) -> None:
     for name in ("one/b.png", "two/a.png", "c.png"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         Image.new("RGB", (12, 12), (9, 9, 9)).save(tmp_path / name)
@@ -24,7 +24,7 @@ def test_all_pictures_below_the_folder_without_labels(tmp_path: Path) -> None:
 def test_a_wrong_path_says_how_such_a_folder_is_made(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="ganforge data crop"):
         open_anime(tmp_path / "gone", NoOptions())
-    with pytest.raises(DataError, match="no pictures"):
+    with pytest.raises(DataError, match="no images"):
         open_anime(tmp_path, NoOptions())
 
 

@@ -141,9 +141,9 @@ def test_classes_that_there_are_not(tmp_path: Path, asked: object, message: str)
         opened(packed(tmp_path / "a.tar.gz", BINARY), classes=asked)
 
 
-def test_a_class_without_a_picture(tmp_path: Path) -> None:
+def test_a_class_without_a_image(tmp_path: Path) -> None:
     path = unpacked(tmp_path, {"data_batch_1.bin": binary()[: 3 * 3073]}) / "data_batch_1.bin"
-    with pytest.raises(DataError, match=r"no picture of frog in data_batch_1\.bin"):
+    with pytest.raises(DataError, match=r"no image of frog in data_batch_1\.bin"):
         opened(path, classes="frog")
 
 
@@ -163,7 +163,7 @@ def test_paths_with_nothing_there(tmp_path: Path) -> None:
         ("data_batch_1.bin", binary()[:-1000], "29 records of 3,073 bytes and 2,073 bytes over"),
         ("data_batch_1.bin", b"", "0 bytes are 0 records"),
         ("any.bin", binary()[: 3073 * 4] + b"\xc8" + binary()[3073 * 4 + 1 :], "record 4 has the label 200"),
-        ("notes.txt", b"no pictures", "11 bytes are 0 records"),
+        ("notes.txt", b"no images", "11 bytes are 0 records"),
         ("a.tar.gz", b"\x1f\x8b", "cut short or damaged"),
         ("a.tar.gz", gzip.compress(b"no tar " * 999, mtime=0), "not a tar archive"),
         ("a.tar.gz", gzip.compress(b"", mtime=0), "no batch of the split 'train'"),

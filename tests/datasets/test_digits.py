@@ -20,9 +20,9 @@ def test_the_1797_digits_with_their_labels() -> None:
     assert digits.fingerprint == open_digits(None, NoOptions()).fingerprint
     values = load_digits().images
     for index in (0, 900, 1796):
-        picture = digits.read(index)
-        assert picture.shape == (8, 8, 1) and picture.dtype == np.uint8
-        np.testing.assert_array_equal(np.round(picture[..., 0] / 255.0 * 16), values[index])
+        image = digits.read(index)
+        assert image.shape == (8, 8, 1) and image.dtype == np.uint8
+        np.testing.assert_array_equal(np.round(image[..., 0] / 255.0 * 16), values[index])
         assert digits.label(index) == load_digits().target[index]
     assert max(digits.read(index).max() for index in range(50)) == 255
     assert "1796" in digits.where(1796)

@@ -33,7 +33,7 @@ def put(root: Path, *names: str) -> Path:
 
 @pytest.fixture
 def celeba(tmp_path: Path) -> Path:
-    """Four pictures in CelebA's layout."""
+    """Four images in CelebA's layout."""
     put(tmp_path, *(f"img_align_celeba/00000{number}.jpg" for number in (1, 2, 3, 4)))
     (tmp_path / "list_attr_celeba.txt").write_text(ATTRIBUTES)
     (tmp_path / "list_eval_partition.txt").write_text(PARTITION)
@@ -82,7 +82,7 @@ def test_splits(celeba: Path) -> None:
     test = opened(celeba, split="test", attribute="Smiling")
     assert places(test) == ["000004.jpg"] and test.labels == (1,)
     (celeba / "list_eval_partition.txt").write_text(PARTITION.replace("2\n", "1\n"))
-    with pytest.raises(DataError, match=r"no picture is of the split 'test' by .*list_eval_partition"):
+    with pytest.raises(DataError, match=r"no image is of the split 'test' by .*list_eval_partition"):
         opened(celeba, split="test")
 
 
@@ -101,20 +101,20 @@ def test_other_places_and_forms_of_the_tables(celeba: Path) -> None:
     assert opened(celeba, attribute="Smiling").labels == (1, 0, 0, 1)
     assert opened(celeba / "img_align_celeba", split="valid").labels == ()
 
-    for picture in (celeba / "img_align_celeba").iterdir():
-        picture.rename(picture.with_suffix(".png"))
+    for image in (celeba / "img_align_celeba").iterdir():
+        image.rename(image.with_suffix(".png"))
     assert opened(celeba, attribute="Smiling").labels == (1, 0, 0, 1)
 
 
 @pytest.mark.parametrize(
     ("table", "message"),
     [
-        (ATTRIBUTES.replace("000002.jpg  1 -1  1\n", "").replace("4\n", "3\n", 1), "no row for the picture 000002.jpg"),
-        (ATTRIBUTES[:55], r"line \d: 2 entries, not a picture and 3 values"),
-        (ATTRIBUTES.removesuffix("000004.jpg -1  1 -1\n"), "promises 4 pictures, it has 3"),
+        (ATTRIBUTES.replace("000002.jpg  1 -1  1\n", "").replace("4\n", "3\n", 1), "no row for the image 000002.jpg"),
+        (ATTRIBUTES[:55], r"line \d: 2 entries, not an image and 3 values"),
+        (ATTRIBUTES.removesuffix("000004.jpg -1  1 -1\n"), "promises 4 images, it has 3"),
         (ATTRIBUTES.replace("000003.jpg -1 -1", "000003.jpg -1 maybe"), r"line 5: 'maybe' is no value of 'Smiling'"),
         (ATTRIBUTES.replace("Smiling", "Smile"), "no column 'Smiling'; did you mean 'Smile'"),
-        ("", "no row for the picture"),
+        ("", "no row for the image"),
         ("9" * 5000, "promises"),
     ],
 )

@@ -27,9 +27,9 @@ def places(root: Path, **options: str) -> list[str]:
     return [image_set.where(index) for index in range(len(image_set))]
 
 
-def test_pictures_in_order_of_their_paths(tmp_path: Path) -> None:
+def test_images_in_order_of_their_paths(tmp_path: Path) -> None:
     put(tmp_path, "b.PNG", "sub/deep/a.jpeg", "a.webp", "10.png", "9.png")
-    (tmp_path / "notes.txt").write_text("no picture")
+    (tmp_path / "notes.txt").write_text("no image")
     (tmp_path / "folder.png").mkdir()
     assert places(tmp_path) == ["10.png", "9.png", "a.webp", "b.PNG", "sub/deep/a.jpeg"]
     assert open_folder(tmp_path, Options()).read(0).shape == (10, 12, 3)
@@ -79,7 +79,7 @@ def test_classes(tmp_path: Path, names: tuple[str, ...], labels: str, expected: 
         assert [image_set.label(index) for index in range(len(names))] == list(range(len(expected)))
 
 
-def test_a_picture_without_a_class(tmp_path: Path) -> None:
+def test_a_image_without_a_class(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"stray\.png lies in no subfolder"):
         open_folder(put(tmp_path, "cat/a.png", "stray.png"), Options(labels="subfolders"))
 
@@ -104,7 +104,7 @@ def test_fingerprint_follows_the_files(tmp_path: Path) -> None:
 
 
 def test_an_empty_folder(tmp_path: Path) -> None:
-    (tmp_path / "notes.txt").write_text("no picture")
+    (tmp_path / "notes.txt").write_text("no image")
     with pytest.raises(
         DataError, match=r"no images; 1 left out \(\.txt files are no images: notes\.txt\); read are \.apng, .*\.webp"
     ):
@@ -112,14 +112,14 @@ def test_an_empty_folder(tmp_path: Path) -> None:
 
 
 def test_a_wrong_path(tmp_path: Path) -> None:
-    put(tmp_path / "pictures", "a.png")
+    put(tmp_path / "images", "a.png")
     (tmp_path / "unrelated").mkdir()
-    with pytest.raises(DataError, match=r"no such folder .*did you mean .*pictures\?$"):
+    with pytest.raises(DataError, match=r"no such folder .*did you mean .*images\?$"):
         open_folder(tmp_path / "picturs", Options())
     with pytest.raises(DataError, match=r"no such folder .*\)$"):
         open_folder(tmp_path / "zzz" / "yyy", Options())
     with pytest.raises(DataError, match="no data that is known"):
-        open_folder(tmp_path / "pictures" / "a.png", Options())
+        open_folder(tmp_path / "images" / "a.png", Options())
     with pytest.raises(DataError, match=r"--data PATH"):
         open_folder(None, Options())
 

@@ -17,7 +17,7 @@ from ganforge.data.preparing import prepare
 from ganforge.data.readers.idx import LIMIT_BYTES, read_idx
 from ganforge.errors import DataError
 
-PICTURES = np.random.default_rng(0).integers(0, 256, (50, 28, 28), np.uint8)
+IMAGES = np.random.default_rng(0).integers(0, 256, (50, 28, 28), np.uint8)
 LABELS = (np.arange(50) % 10).astype(np.uint8)
 
 
@@ -28,10 +28,10 @@ def idx(values: np.ndarray, *, magic: int | None = None, promised: int | None = 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """50 training pictures, plain, and 20 test pictures, gzipped."""
-    (tmp_path / "train-images-idx3-ubyte").write_bytes(idx(PICTURES))
+    """50 training images, plain, and 20 test images, gzipped."""
+    (tmp_path / "train-images-idx3-ubyte").write_bytes(idx(IMAGES))
     (tmp_path / "train-labels-idx1-ubyte").write_bytes(idx(LABELS))
-    (tmp_path / "t10k-images-idx3-ubyte.gz").write_bytes(gzip.compress(idx(PICTURES[::-1][:20])))
+    (tmp_path / "t10k-images-idx3-ubyte.gz").write_bytes(gzip.compress(idx(IMAGES[::-1][:20])))
     (tmp_path / "t10k-labels-idx1-ubyte.gz").write_bytes(gzip.compress(idx(LABELS[::-1][:20])))
     return tmp_path
 
@@ -40,9 +40,9 @@ def test_parts(folder: Path) -> None:
     train, test, both = (open_mnist(folder, Options(split=split)) for split in ("train", "test", "both"))
     assert (len(train), len(test), len(both)) == (50, 20, 70)
     assert len({train.fingerprint, test.fingerprint, both.fingerprint}) == 3
-    np.testing.assert_array_equal(both.read(49)[..., 0], PICTURES[49])
-    np.testing.assert_array_equal(both.read(50)[..., 0], PICTURES[49])
-    np.testing.assert_array_equal(both.read(69)[..., 0], PICTURES[30])
+    np.testing.assert_array_equal(both.read(49)[..., 0], IMAGES[49])
+    np.testing.assert_array_equal(both.read(50)[..., 0], IMAGES[49])
+    np.testing.assert_array_equal(both.read(69)[..., 0], IMAGES[30])
     assert both.label(69) == LABELS[30] and both.class_names == tuple("0123456789")
     assert both.where(69) == "t10k-images-idx3-ubyte.gz record 19"
     with pytest.raises(IndexError):
@@ -75,7 +75,7 @@ def test_missing_files_are_named_with_where_to_get_them(folder: Path, tmp_path_f
 
 def test_counts_must_agree(folder: Path) -> None:
     (folder / "train-labels-idx1-ubyte").write_bytes(idx(LABELS[:49]))
-    with pytest.raises(DataError, match=r"50 pictures, but .* 49 labels"):
+    with pytest.raises(DataError, match=r"50 images, but .* 49 labels"):
         open_mnist(folder, Options())
 
 
@@ -88,16 +88,16 @@ def test_a_label_that_is_no_digit(folder: Path) -> None:
 
 
 BROKEN = {
-    "wrong magic": (idx(PICTURES, magic=0x12345678), r"305419896 \(0x12345678\), not 2051"),
-    "labels for pictures": (idx(LABELS), r"2049 \(0x00000801\), that of labels"),
-    "promises more": (idx(PICTURES, promised=60_000), "promises 60,000 images, it holds 50"),
+    "wrong magic": (idx(IMAGES, magic=0x12345678), r"305419896 \(0x12345678\), not 2051"),
+    "labels for images": (idx(LABELS), r"2049 \(0x00000801\), that of labels"),
+    "promises more": (idx(IMAGES, promised=60_000), "promises 60,000 images, it holds 50"),
     "promises 2^42 bytes": (struct.pack(">4I", 2051, 2**32 - 1, 32, 32), "promises 4,398,046,510,080 bytes"),
-    "bytes after": (idx(PICTURES) + b"x", "bytes after the 50 images"),
-    "truncated gzip": (gzip.compress(idx(PICTURES))[:20_000], "cut short or damaged"),
-    "damaged gzip": (gzip.compress(idx(PICTURES))[:-8] + bytes(8), "cut short or damaged"),
+    "bytes after": (idx(IMAGES) + b"x", "bytes after the 50 images"),
+    "truncated gzip": (gzip.compress(idx(IMAGES))[:20_000], "cut short or damaged"),
+    "damaged gzip": (gzip.compress(idx(IMAGES))[:-8] + bytes(8), "cut short or damaged"),
     "empty": (b"", "0 bytes are too few"),
-    "header cut": (idx(PICTURES)[:9], "9 bytes are too few"),
-    "no pictures": (idx(PICTURES[:0]), "no content: lengths 0 x 28 x 28"),
+    "header cut": (idx(IMAGES)[:9], "9 bytes are too few"),
+    "no images": (idx(IMAGES[:0]), "no content: lengths 0 x 28 x 28"),
     "text": (b"<html>404 not found</html>", "magic number is 1013478509"),
 }
 
@@ -117,7 +117,7 @@ def test_a_gzip_bomb_takes_no_memory(tmp_path: Path, promised: int) -> None:
     """100 MB of zeros behind a small header, and a header that promises 784 MB before a short file."""
     file = tmp_path / "bomb.gz"
     zeros = bytes(100_000_000) if promised == 50 else bytes(784)
-    file.write_bytes(gzip.compress(idx(PICTURES[:0], promised=promised) + zeros, compresslevel=1))
+    file.write_bytes(gzip.compress(idx(IMAGES[:0], promised=promised) + zeros, compresslevel=1))
     del zeros
     tracemalloc.start()
     try:
@@ -167,7 +167,7 @@ class TestSharedData:
         with pytest.raises(DataError, match=f"{name}.*{message}"):
             read_idx(shared_data / "faults" / name, axes=3)
 
-    def test_a_fault_in_place_of_the_training_pictures(self, shared_data: Path, folder: Path) -> None:
+    def test_a_fault_in_place_of_the_training_images(self, shared_data: Path, folder: Path) -> None:
         (folder / "train-images-idx3-ubyte").unlink()
         shutil.copy(shared_data / "faults" / "idx_promises_more.gz", folder / "train-images-idx3-ubyte.gz")
         with pytest.raises(DataError, match="60,000"):
@@ -179,5 +179,5 @@ class TestSharedData:
         assert prepared.images.shape == (70_000, 28, 28, 1) and prepared.labels is not None
         assert np.bincount(prepared.labels[:60_000])[:3].tolist() == [5923, 6742, 5958]
         assert np.bincount(prepared.labels[60_000:])[:3].tolist() == [980, 1135, 1032]
-        # the published mean of the 60,000 training pictures
+        # the published mean of the 60,000 training images
         assert abs(prepared.images[:60_000].mean() / 255 - 0.1307) < 1e-4

@@ -102,9 +102,9 @@ def test_the_examples_train_together(backend: str, host: Host, tmp_path: Path) -
     assert (run.folder / "machine.txt").read_text().endswith("from step 0\n")
     assert (run.folder / "latest.txt").read_text() == "step-00000003"
     assert (run.folder / "outcome.txt").read_text().startswith("done after 3 steps")
-    pictures = ganforge.load(run.folder, backend=backend).sample(4)
-    assert pictures.shape == (4, 16, 16, 1)
-    grey = bool((pictures == pictures[0, 0, 0]).all())
+    images = ganforge.load(run.folder, backend=backend).sample(4)
+    assert images.shape == (4, 16, 16, 1)
+    grey = bool((images == images[0, 0, 0]).all())
     assert grey == (backend == "still")
 
     cli = click.Group()
@@ -117,8 +117,8 @@ def test_the_stripes_are_as_labelled(examples: dict[str, ModuleType]) -> None:
     (entry,) = examples["ganforge_datasets"].ganforge_datasets()
     stripes = entry.open(None, None)
     for index in range(len(stripes)):
-        picture = stripes.read(index)[..., 0]
-        upright = bool(np.all(picture == picture[0]))
+        image = stripes.read(index)[..., 0]
+        upright = bool(np.all(image == image[0]))
         assert stripes.class_names[stripes.label(index)] == ("upright" if upright else "lying")
 
 

@@ -25,11 +25,11 @@ SMALL = {
 
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty working folder with `my_pictures`, of two classes."""
+    """An empty working folder with `my_images`, of two classes."""
     monkeypatch.chdir(tmp_path)
     random = np.random.default_rng(0)
     for number in range(8):
-        folder = tmp_path / "my_pictures" / ("cats" if number % 2 else "dogs")
+        folder = tmp_path / "my_images" / ("cats" if number % 2 else "dogs")
         folder.mkdir(parents=True, exist_ok=True)
         Image.fromarray(random.integers(0, 256, (20, 30, 3), dtype=np.uint8)).save(folder / f"{number}.png")
     return tmp_path
@@ -53,8 +53,8 @@ def test_every_command_line_runs(here: Path) -> None:
     assert ganforge.load("first").step == steps
     assert len(np.load("samples.npz")["images"]) == 1000
     for name in ("grid.png", "preview.png"):
-        with Image.open(name) as picture:
-            picture.verify()
+        with Image.open(name) as image:
+            image.verify()
 
 
 def test_the_python_runs(here: Path) -> None:
@@ -62,7 +62,7 @@ def test_the_python_runs(here: Path) -> None:
     (code,) = blocks(README, "python")
     names: dict[str, object] = {}
     exec(code, names)
-    assert np.shape(names["pictures"]) == (64, 8, 8, 1)
+    assert np.shape(names["images"]) == (64, 8, 8, 1)
     assert isinstance(names["network"], torch.nn.Module)
 
 

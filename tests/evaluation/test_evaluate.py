@@ -171,11 +171,11 @@ def test_images_that_are_twice_in_the_data_set_accuse_nobody() -> None:
     assert (found.close.found, found.close.expected) == (0, 0.5)
 
 
-def test_the_picture_of_the_closest_pairs(run: Path, tmp_path: Path) -> None:
+def test_the_image_of_the_closest_pairs(run: Path, tmp_path: Path) -> None:
     said = invoked(run, "--images", 60, "--extractor", "pixels", "--copies", tmp_path / "pairs.png")
     assert "did it copy? step 90, extractor pixels, all 1,797 training images:" in said.output
-    with Image.open(tmp_path / "pairs.png") as picture:
-        assert picture.width > 12 * 48
+    with Image.open(tmp_path / "pairs.png") as image:
+        assert image.width > 12 * 48
 
 
 def test_recognised_by_hand() -> None:
@@ -208,7 +208,7 @@ def test_what_cannot_be_measured(run: Path, tmp_path: Path, digits: tuple[Images
         ({"target": some, "data": black}, EvaluationError, "the real images, extractor 'random': all 20 images"),
         ({"target": some}, DataError, "--data PATH, a folder of real images"),
         ({"target": tmp_path / "nowhere", "data": some}, DataError, "no such folder, of a run or of images"),
-        ({"target": tmp_path / "empty", "data": some}, DataError, "no pictures"),
+        ({"target": tmp_path / "empty", "data": some}, DataError, "no images"),
         ({"target": tmp_path / "floats.npz", "data": some}, DataError, "float64 .4, 8, 8, 1., not uint8"),
         ({"target": tmp_path / "none.npz", "data": some}, DataError, "cannot be read"),
         ({"target": some, "data": some, "checkpoint": 3}, EvaluationError, "not the folder of a run"),

@@ -90,7 +90,7 @@ def test_the_measures_asked_for_and_no_others(tmp_path: Path) -> None:
     assert set(line["measures"]) == set(line["real"]) == {"mind", "coverage", "frechet"}
 
 
-def test_the_terminal_and_the_picture(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_terminal_and_the_image(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = train(tmp_path / "run", {"evaluation.keep_best": "kid"}, quiet=False).folder
     said = capsys.readouterr().out
     best = read_best(run)

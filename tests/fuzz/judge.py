@@ -36,7 +36,7 @@ def outcome(target: Target, document: bytes, folder: Path) -> Finding | None:
     began, before = process_time(), peak()
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of Pillow, about damaged notes in a picture
+            warnings.simplefilter("ignore")  # of Pillow, about damaged notes in an image
             target.read(document, folder)
     except GanforgeError as error:
         found = _unprintable(error)

@@ -206,7 +206,7 @@ def test_a_line_of_a_table_without_end(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("read", [lambda content: np.asarray(read_image(io.BytesIO(content), "it"))])
-def test_the_largest_picture_has_its_price(read: Callable[[bytes], np.ndarray]) -> None:
+def test_the_largest_image_has_its_price(read: Callable[[bytes], np.ndarray]) -> None:
     """Eighty million pixels in ten kilobytes: what no header gives away costs at most this."""
     rows = zlib.compress(bytes(8900 * (1 + -(-8900 // 8))), 9)
     head = struct.pack(">II", 8900, 8900) + b"\x01\0\0\0\0"

@@ -120,17 +120,17 @@ def test_the_progress_is_all_grids_in_order(tmp_path: Path) -> None:
     assert len(shown) == MOST
     assert (shown[0], shown[-1]) == (0, (2 * MOST - 1) % 256)
     (tmp_path / "samples" / "step-00000000.png").write_bytes(b"\x89PNG")
-    with pytest.raises(RunError, match=r"cannot be read: .*step-00000000\.png: not a picture"):
+    with pytest.raises(RunError, match=r"cannot be read: .*step-00000000\.png: not an image"):
         progress(tmp_path)
 
 
 def strip(*greys: int) -> Strip:
-    return Strip(name="x", pictures=np.stack([np.full((8, 8, 1), grey, np.uint8) for grey in greys]))
+    return Strip(name="x", images=np.stack([np.full((8, 8, 1), grey, np.uint8) for grey in greys]))
 
 
 def test_a_way_passes_by_each_seed_once() -> None:
     ways = joined([strip(1, 2, 3), strip(3, 4, 5), strip(6, 7, 8), strip(8, 9, 10)], 2)
-    assert [way.pictures[:, 0, 0, 0].tolist() for way in ways] == [[1, 2, 3, 4, 5], [6, 7, 8, 9, 10]]
+    assert [way.images[:, 0, 0, 0].tolist() for way in ways] == [[1, 2, 3, 4, 5], [6, 7, 8, 9, 10]]
 
 
 def test_a_frame_is_one_step_of_all_strips() -> None:

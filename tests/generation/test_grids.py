@@ -1,4 +1,4 @@
-"""Pixels and grids: every picture in its place, none of its pixels changed."""
+"""Pixels and grids: every image in its place, none of its pixels changed."""
 
 from io import BytesIO
 from pathlib import Path
@@ -17,7 +17,7 @@ STREAM = np.random.default_rng(0)
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("low", [-1.0, 0.0])
-def test_to_pixels_undoes_what_a_picture_becomes(low: float, dtype: type) -> None:
+def test_to_pixels_undoes_what_a_image_becomes(low: float, dtype: type) -> None:
     """docs/semantics.md: x / 127.5 - 1, or x / 255."""
     pixels = np.arange(256, dtype=np.uint8).reshape(1, 16, 16, 1)
     values = pixels.astype(dtype) / dtype(127.5) - dtype(1) if low else pixels.astype(dtype) / dtype(255)
@@ -31,7 +31,7 @@ def test_to_pixels_rounds_and_clips() -> None:
 
 
 def tiles(sheet: Image.Image, count: int, columns: int, height: int, width: int, zoom: int) -> list[np.ndarray]:
-    """Each picture cut out again: margin 8, gap 4."""
+    """Each image cut out again: margin 8, gap 4."""
     pixels = np.asarray(sheet)
     found = []
     for number in range(count):
@@ -42,7 +42,7 @@ def tiles(sheet: Image.Image, count: int, columns: int, height: int, width: int,
 
 
 @given(st.integers(1, 7), st.integers(1, 5), st.integers(1, 40), st.integers(1, 40), st.sampled_from([1, 3]))
-def test_every_picture_lies_in_its_place(count: int, columns: int, height: int, width: int, channels: int) -> None:
+def test_every_image_lies_in_its_place(count: int, columns: int, height: int, width: int, channels: int) -> None:
     images = STREAM.integers(0, 256, (count, height, width, channels), dtype=np.uint8)
     zoom = max(1, -(-48 // min(height, width)))
     sheet = grid(images, columns=columns)
@@ -52,13 +52,13 @@ def test_every_picture_lies_in_its_place(count: int, columns: int, height: int, 
         assert (found == image).all()  # grey ones in all three colours
 
 
-def test_small_pictures_are_enlarged_without_blur() -> None:
+def test_small_images_are_enlarged_without_blur() -> None:
     image = np.array([[0, 255], [255, 0]], np.uint8).reshape(1, 2, 2, 1)
     tile = np.asarray(grid(image, columns=1, smallest=6))[8:14, 8:14, 0]
     assert tile.tolist() == [[0] * 3 + [255] * 3] * 3 + [[255] * 3 + [0] * 3] * 3
 
 
-def test_names_and_caption_take_room_and_leave_the_pictures_whole() -> None:
+def test_names_and_caption_take_room_and_leave_the_images_whole() -> None:
     images = STREAM.integers(0, 256, (4, 48, 48, 1), dtype=np.uint8)
     plain, named = grid(images, columns=2), grid(images, columns=2, caption="step 500", rows=("low", "high"))
     assert named.size[0] > plain.size[0] and named.size[1] > plain.size[1]

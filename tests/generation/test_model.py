@@ -1,4 +1,4 @@
-"""Taking pictures from a trained model, and building one that is not."""
+"""Taking images from a trained model, and building one that is not."""
 
 from pathlib import Path
 from typing import Any
@@ -38,12 +38,12 @@ def test_load_gives_the_last_weights(place: Path) -> None:
 
 
 def test_sample(model: Model) -> None:
-    pictures = model.sample(5)
-    assert (pictures.shape, pictures.dtype) == ((5, 8, 8, 1), np.uint8)
-    assert len({picture.tobytes() for picture in pictures}) > 1
+    images = model.sample(5)
+    assert (images.shape, images.dtype) == ((5, 8, 8, 1), np.uint8)
+    assert len({image.tobytes() for image in images}) > 1
 
 
-def test_a_seed_is_the_same_picture_whatever_stands_beside_it(model: Model) -> None:
+def test_a_seed_is_the_same_image_whatever_stands_beside_it(model: Model) -> None:
     alone = model.sample(seeds=[17], labels=[1])[0]
     assert (model.sample(seeds=[3, 17, 5], labels=[0, 1, 2])[1] == alone).all()
     assert (model.sample(seeds=[17, 17], labels=[2, 1])[1] == alone).all()
@@ -54,7 +54,7 @@ def test_labels_by_default_go_round(model: Model) -> None:
     assert (model.sample(4) == model.sample(seeds=[0, 1, 2, 3], labels=[0, 1, 2, 0])).all()
 
 
-def test_averaged_weights_draw_the_pictures(model: Model) -> None:
+def test_averaged_weights_draw_the_images(model: Model) -> None:
     assert model.averaged
     before = model.sample(3)
     session = model.session

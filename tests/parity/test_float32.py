@@ -243,7 +243,7 @@ def test_what_follows_a_difference_is_excused_on_its_own() -> None:
         one, REFERENCE, backend(Both), inputs=partial(inputs, one, 0), state=state, precision="float32", steps=1
     )
     rows = {row.what: row for row in report.rows}
-    assert rows["pictures"].verdict == "differs"
+    assert rows["images"].verdict == "differs"
     assert rows["gradients of the generator"].verdict == "not defined"
 
 

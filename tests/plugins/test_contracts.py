@@ -121,7 +121,7 @@ def test_errors_that_the_contract_allows_pass(error: Exception) -> None:
     ],
     ids=lambda value: str(value)[:30],
 )
-def test_pictures_and_labels_that_are_none(members: Any, said: str, tmp_path: Path) -> None:
+def test_images_and_labels_that_are_none(members: Any, said: str, tmp_path: Path) -> None:
     with pytest.raises(PluginError, match=said):
         prepare(set_of(**members), name="stripes", shape=(8, 8, 1), cache=tmp_path)
     assert not list(tmp_path.iterdir())

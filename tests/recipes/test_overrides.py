@@ -63,7 +63,7 @@ def test_merge_keeps_what_was_laid_on(base: dict[str, Any], over: dict[str, Any]
         ("a=x=y", {"a": "x=y"}),
         ("a=", {"a": ""}),
         ("a=[1,", {"a": "[1,"}),
-        ("a=~/pictures", {"a": "~/pictures"}),
+        ("a=~/images", {"a": "~/images"}),
         ("a = 2020-01-01 ", {"a": "2020-01-01"}),
         ("a=2020-01-01T10:00:00", {"a": "2020-01-01T10:00:00"}),
         ("a=10:30:00", {"a": "10:30:00"}),

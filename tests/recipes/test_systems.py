@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from tiers import few
 
 import ganforge
+from ganforge.data import Resizing
 from ganforge.errors import RecipeError, SpecError
 from ganforge.plugins.host import default_host
 from ganforge.spec.gan import Gan
@@ -27,7 +28,7 @@ TINY = {"width": 2, "image_size": [27, 24], "training": {"batch_size": 4}, "data
 
 
 def built(name: str, **overrides: Any) -> Gan:
-    """The GAN of a shipped recipe: pictures of three channels and ten labels where it does not say otherwise."""
+    """The GAN of a shipped recipe: images of three channels and ten labels where it does not say otherwise."""
     recipe = ganforge.load_recipe(name)
     given: dict[str, Any] = {"channels": recipe.channels or 3, "conditional": recipe.conditional} | overrides
     given["class_names"] = [str(number) for number in range(10)] if given["conditional"] else []
@@ -248,7 +249,7 @@ def test_any_size(name: str, size: int | str) -> None:
 
 def test_frogs_needs_24_pixels_and_says_so() -> None:
     assert built("frogs", image_size=24).image_shape == (24, 24, 3)
-    with pytest.raises(SpecError, match=r"recipe 'frogs' cannot make pictures of 23x64: discriminator layer 06_conv"):
+    with pytest.raises(SpecError, match=r"recipe 'frogs' cannot make images of 23x64: discriminator layer 06_conv"):
         built("frogs", image_size="23x64")
 
 
@@ -295,8 +296,8 @@ def test_trains_and_is_resumed_in_both(name: str, tmp_path: Path) -> None:
     run = ganforge.resume(run.folder, backend="torch", steps=3)
     assert run.step == 3
     assert (run.recipe.generator, run.recipe.width) == (ganforge.load_recipe(name).generator, 2)
-    pictures = ganforge.load(run.folder).sample(4)
-    assert pictures.shape == (4, 27, 24, run.recipe.channels)
+    images = ganforge.load(run.folder).sample(4)
+    assert images.shape == (4, 27, 24, run.recipe.channels)
 
 
 @pytest.mark.parametrize("name", few(SYSTEMS, ["cgan-mnist"]))
@@ -315,3 +316,18 @@ def test_both_compute_the_same(name: str) -> None:
         steps=3,
     )
     assert report.ok, report.first
+
+
+@pytest.mark.parametrize(
+    ("recipe", "resizing"),
+    [
+        ("celeba", Resizing(fit="resize_crop", filter="bilinear", crop_rounding="even")),
+        ("carpedm20", Resizing(crop=(108, 108), crop_rounding="even", crop_small="keep", filter="bilinear")),
+        ("faces", Resizing(filter="nearest")),
+        ("anime", Resizing()),
+        ("frogs", Resizing()),
+        ("dcgan", Resizing()),
+    ],
+)
+def test_images_are_resized_as_the_original_did(recipe: str, resizing: Resizing) -> None:
+    assert ganforge.load_recipe(recipe).data.resizing == resizing

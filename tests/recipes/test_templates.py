@@ -13,8 +13,8 @@ from ganforge.spec.layers import BatchNorm, Conv, ConvTranspose, Dense, Flatten,
 from ganforge.spec.layers.contract import Layer
 from ganforge.spec.network import Network, resolve
 
-MEASURES = Measures(picture=(108, 63), numbers={"channels": 3, "classes": 10, "latent": 100, "logits": 2, "width": 64})
-UNLABELLED = Measures(picture=(108, 63), numbers={**MEASURES.numbers, "classes": 0})
+MEASURES = Measures(image=(108, 63), numbers={"channels": 3, "classes": 10, "latent": 100, "logits": 2, "width": 64})
+UNLABELLED = Measures(image=(108, 63), numbers={**MEASURES.numbers, "classes": 0})
 
 
 def one(table: dict[str, Any], measures: Measures = MEASURES, **shared: dict[str, Any]) -> Layer:
@@ -64,7 +64,7 @@ def test_shares_are_rounded_up(size: Any, pair: tuple[int, int]) -> None:
 @given(st.integers(1, 600), st.integers(0, 6))
 def test_a_share_is_what_convolutions_with_padding_same_come_to(side: int, times: int) -> None:
     halved = Network(input=(side, side, 1), layers=(Conv(filters=1, kernel=5, stride=2),) * times + (Relu(),))
-    measures = Measures(picture=(side, side), numbers=MEASURES.numbers)
+    measures = Measures(image=(side, side), numbers=MEASURES.numbers)
     share = one({"kind": "conv_transpose", "filters": 1, "kernel": 1, "size": f"1/{2**times}"}, measures)
     assert isinstance(share, ConvTranspose)
     assert resolve(halved)[-1].output[:2] == share.size

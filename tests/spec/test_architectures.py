@@ -1,4 +1,4 @@
-"""dcgan fits for every picture: any size from 8, square or not, grey or colour, with labels or without."""
+"""dcgan fits for every image: any size from 8, square or not, grey or colour, with labels or without."""
 
 from dataclasses import replace
 from itertools import pairwise
@@ -47,7 +47,7 @@ def dcgan(shape: tuple[int, int, int] = (64, 64, 3), classes: int = 0, latent: i
 @example(256, 8, 3, 10, 5, 2, False)
 @example(9, 255, 1, 1, 3, 1, True)
 @example(28, 28, 1, 10, 5, 1, False)
-def test_it_fits_any_picture(
+def test_it_fits_any_image(
     height: int, width: int, channels: int, classes: int, kernel: int, logits: int, every: bool
 ) -> None:
     """`Gan` refuses what does not fit; beyond that each network goes through the halvings, down and back up."""
@@ -145,7 +145,7 @@ def test_a_shift_invariant_loss_stills_its_last_bias() -> None:
 
 
 @pytest.mark.parametrize("size", [(7, 64), (64, 7), (1, 1)])
-def test_too_small_a_picture_is_refused(size: tuple[int, int]) -> None:
+def test_too_small_a_image_is_refused(size: tuple[int, int]) -> None:
     with pytest.raises(SpecError, match=rf"8 pixels or more on each side, not {size[0]}x{size[1]}; set image_size"):
         dcgan((*size, 1))
 

@@ -146,11 +146,11 @@ def test_refused(changes: dict[str, Any], said: str) -> None:
         replace(tiny_gan(), **changes)
 
 
-def test_batch_norm_over_the_places_of_one_picture_is_allowed() -> None:
+def test_batch_norm_over_the_places_of_one_image_is_allowed() -> None:
     gan = tiny_gan(batch_size=2)
-    picture = (Dense(units=4), Reshape(shape=(2, 2, 1)), BatchNorm(decay=0.9, epsilon=1e-5), Tanh())
+    image = (Dense(units=4), Reshape(shape=(2, 2, 1)), BatchNorm(decay=0.9, epsilon=1e-5), Tanh())
     one = changed(gan.protocol, batch_size=1)
-    network = changed(gan.generator_network, layers=picture)
+    network = changed(gan.generator_network, layers=image)
     assert replace(gan, generator_network=network, protocol=one).protocol.batch_size == 1
 
 

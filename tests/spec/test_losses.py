@@ -125,7 +125,7 @@ def test_softmax_calls_the_second_logit_real() -> None:
     assert fake == pytest.approx(40)
 
 
-def test_of_two_logits_the_log_odds_say_how_real_a_picture_is() -> None:
+def test_of_two_logits_the_log_odds_say_how_real_a_image_is() -> None:
     """As the one logit of cross entropy does: the sigmoid of either is the probability of "real"."""
     p = np.array([[0.9], [0.2]])
     logits = np.log(np.concatenate([1 - p, p], axis=1)) + np.array([[3.0], [-5.0]])
@@ -232,30 +232,30 @@ def bowl(x: Array) -> Array:
     return 0.5 * (x**2).sum(axis=(1, 2, 3))[:, None]
 
 
-PICTURES, FAKES, MIX = STREAM.normal(size=(4, 2, 3, 1)), STREAM.normal(size=(4, 2, 3, 1)), STREAM.random((4, 1, 1, 1))
+IMAGES, FAKES, MIX = STREAM.normal(size=(4, 2, 3, 1)), STREAM.normal(size=(4, 2, 3, 1)), STREAM.random((4, 1, 1, 1))
 
 
 def test_gradient_penalty_of_a_linear_critic() -> None:
     norm = np.sqrt((WEIGHTS**2).sum())
-    assert penalty("gradient").penalty(OPS, critic, PICTURES, FAKES, MIX) == pytest.approx((norm - 1) ** 2)
+    assert penalty("gradient").penalty(OPS, critic, IMAGES, FAKES, MIX) == pytest.approx((norm - 1) ** 2)
 
 
 def test_gradient_penalty_looks_between_real_and_fake() -> None:
-    between = PICTURES * MIX + FAKES * (1 - MIX)
+    between = IMAGES * MIX + FAKES * (1 - MIX)
     norms = np.sqrt((between**2).sum(axis=(1, 2, 3)))
-    found = penalty("gradient").penalty(OPS, bowl, PICTURES, FAKES, MIX)
+    found = penalty("gradient").penalty(OPS, bowl, IMAGES, FAKES, MIX)
     assert found == pytest.approx(((norms - 1) ** 2).mean(), rel=1e-6)
 
 
 def test_gradient_penalty_where_the_critic_is_flat() -> None:
-    flat = penalty("gradient").penalty(OPS, lambda x: 0 * bowl(x), PICTURES, FAKES, MIX)
+    flat = penalty("gradient").penalty(OPS, lambda x: 0 * bowl(x), IMAGES, FAKES, MIX)
     assert flat == pytest.approx(1, abs=1e-5)
 
 
-def test_r1_looks_at_real_pictures() -> None:
-    expected = 0.5 * (PICTURES**2).sum(axis=(1, 2, 3)).mean()
-    assert penalty("r1").penalty(OPS, bowl, PICTURES, FAKES, MIX) == pytest.approx(expected, rel=1e-6)
-    assert penalty("r1").penalty(OPS, critic, PICTURES, FAKES, MIX) == pytest.approx(0.5 * (WEIGHTS**2).sum())
+def test_r1_looks_at_real_images() -> None:
+    expected = 0.5 * (IMAGES**2).sum(axis=(1, 2, 3)).mean()
+    assert penalty("r1").penalty(OPS, bowl, IMAGES, FAKES, MIX) == pytest.approx(expected, rel=1e-6)
+    assert penalty("r1").penalty(OPS, critic, IMAGES, FAKES, MIX) == pytest.approx(0.5 * (WEIGHTS**2).sum())
 
 
 def test_entries_are_frozen() -> None:

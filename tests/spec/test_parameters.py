@@ -91,7 +91,7 @@ def test_running_statistics_start_at_zero_and_one() -> None:
     assert state["generator/01_batch_norm/offset"].tolist() == [0, 0, 0]
 
 
-PICTURE = Reshape(shape=(1, 2, 3))
+IMAGE = Reshape(shape=(1, 2, 3))
 
 
 @pytest.mark.parametrize(
@@ -102,9 +102,9 @@ PICTURE = Reshape(shape=(1, 2, 3))
         ((Dense(units=4), NORM, NORM), {"00_dense/bias", "01_batch_norm/offset"}),
         ((Dense(units=4, bias=False), NORM), set()),
         ((Dense(units=4), NORM, Dense(units=1)), {"00_dense/bias"}),
-        ((PICTURE, Conv(filters=2, kernel=1), NORM), {"01_conv/bias"}),
-        ((PICTURE, ConvTranspose(filters=2, kernel=1), NORM), {"01_conv_transpose/bias"}),
-        ((PICTURE, Conv(filters=2, kernel=1), Flatten(), NORM), {"01_conv/bias"}),
+        ((IMAGE, Conv(filters=2, kernel=1), NORM), {"01_conv/bias"}),
+        ((IMAGE, ConvTranspose(filters=2, kernel=1), NORM), {"01_conv_transpose/bias"}),
+        ((IMAGE, Conv(filters=2, kernel=1), Flatten(), NORM), {"01_conv/bias"}),
         ((Dense(units=4), JoinLabel(), NORM), {"00_dense/bias"}),
         # A unit's bias is not a channel's: batch norm takes away only the mean of those that share a channel.
         ((Dense(units=8), Reshape(shape=(2, 2, 2)), NORM), set()),

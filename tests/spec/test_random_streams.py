@@ -28,7 +28,7 @@ def murmur_finaliser(word: int) -> int:
 
 
 def test_frozen_draws() -> None:
-    """A change here changes every picture of every seed and breaks every run that is resumed."""
+    """A change here changes every image of every seed and breaks every run that is resumed."""
     assert random_streams.generator(7, "latent", 3, 1).standard_normal(4).tolist() == NORMALS
     assert random_streams.generator(0, "sample").random(3).tolist() == UNIFORMS
     assert random_streams.generator(0, "shuffle", 2).integers(0, 2**32, size=3, dtype=np.uint64).tolist() == WORDS
@@ -119,8 +119,8 @@ def test_epochs_and_seeds_shuffle_differently() -> None:
 
 
 @pytest.mark.parametrize("size", [6, 11])
-def test_every_position_gets_every_picture_alike(size: int) -> None:
-    """600 shuffles: each pair of position and picture is as frequent as chance has it, to five deviations."""
+def test_every_position_gets_every_image_alike(size: int) -> None:
+    """600 shuffles: each pair of position and image is as frequent as chance has it, to five deviations."""
     counts = np.zeros((size, size))
     for epoch in range(600):
         counts[np.arange(size), random_streams.shuffled(8, epoch, size, np.arange(size))] += 1

@@ -1,4 +1,4 @@
-"""A run of a fake session on ten pictures, in a folder: what the tests of runs begin with."""
+"""A run of a fake session on ten images, in a folder: what the tests of runs begin with."""
 
 from dataclasses import replace
 from pathlib import Path

@@ -46,7 +46,7 @@ def penalty(name: str) -> PenaltyEntry:
 
 
 def tiny_gan(**protocol: Any) -> Gan:
-    """2x2 grey pictures from 3 latents, batches of 4."""
+    """2x2 grey images from 3 latents, batches of 4."""
     settings: dict[str, Any] = {"batch_size": 4, "latent": Latent(size=3)} | protocol
     return Gan(
         generator_network=Network(
@@ -156,12 +156,12 @@ class StripeOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     count: int = 20
     labelled: bool = True
     shift: int = 0
-    """Changes every picture."""
+    """Changes every image."""
 
 
 @dataclass(frozen=True)
 class Stripes:
-    """Grey 8x8 pictures, each of one brightness; three classes."""
+    """Grey 8x8 images, each of one brightness; three classes."""
 
     options: StripeOptions
 

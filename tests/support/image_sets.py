@@ -30,7 +30,7 @@ class Images:
 def data_set(kind: Any = Images, **changes: Any) -> DatasetEntry:
     plain = DatasetEntry(
         name="shades",
-        summary="Six pictures of one shade each.",
+        summary="Six images of one shade each.",
         license="your own",
         source="this test",
         open=lambda path, options: kind(),

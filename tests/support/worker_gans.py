@@ -109,7 +109,7 @@ batches, shared latents, a penalty with second derivatives, a loss in which ever
 APART = _gan("bce", dropout=False, batch_statistics="worker")
 """Every worker's batch norms see its own rows."""
 
-IMAGES = random_streams.generator(0, "pictures").integers(0, 256, (150, 8, 8, 1)).astype("uint8")
+IMAGES = random_streams.generator(0, "images").integers(0, 256, (150, 8, 8, 1)).astype("uint8")
 LABELS = np.arange(150) % 3
 
 

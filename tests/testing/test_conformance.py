@@ -281,19 +281,19 @@ OPENED = iter(range(1000))
 @pytest.mark.parametrize(
     ("kind", "said"),
     [
-        (broken(__len__=lambda self: 0), "it holds no pictures"),
+        (broken(__len__=lambda self: 0), "it holds no images"),
         (broken(class_names=["dark", "light"]), "class_names is not a tuple"),
         (broken(class_names=("dark", "dark")), "two classes have the same name"),
         (broken(fingerprint=""), "its fingerprint is not a text"),
         (broken(fingerprint=property(lambda self: f"{next(OPENED)}")), "two fingerprints"),
-        (broken(label=lambda self, index: index), "a label is 2, but there are 2 classes (picture 2)"),
+        (broken(label=lambda self, index: index), "a label is 2, but there are 2 classes (image 2)"),
         (broken(label=lambda self, index: "dark"), "a label is a str"),
         (broken(where=lambda self, index: ""), "where() gives no text"),
         (broken(read=lambda self, index: np.zeros((4, 5, 4), np.uint8)), "uint8 (4, 5, 4), not uint8"),
         (broken(read=lambda self, index: np.zeros((4, 5, 3))), "float64 (4, 5, 3), not uint8"),
         (broken(read=lambda self, index: np.zeros((4, 5), np.uint8)), "(shade 0)"),
-        (broken(read=unreadable), "none of its pictures can be read"),
-        (broken(read=lambda self, index: np.full((2, 2, 1), next(OPENED) % 256, np.uint8)), "read again, a picture is"),
+        (broken(read=unreadable), "none of its images can be read"),
+        (broken(read=lambda self, index: np.full((2, 2, 1), next(OPENED) % 256, np.uint8)), "read again, an image is"),
     ],
 )
 def test_a_set_that_breaks_its_contract_is_told(kind, said):
@@ -303,7 +303,7 @@ def test_a_set_that_breaks_its_contract_is_told(kind, said):
     assert "data set 'shades' does not keep its contract" in str(caught.value)
 
 
-def test_a_set_of_which_some_pictures_are_torn_is_fine():
+def test_a_set_of_which_some_images_are_torn_is_fine():
     def read(self, index):
         return unreadable(self, index) if index == 3 else Images.read(self, index)
 

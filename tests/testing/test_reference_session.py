@@ -245,7 +245,7 @@ def test_a_wrong_state_is_refused_and_changes_nothing(change, message):
     assert all((each == before[name]).all() for name, each in session.state().items())
 
 
-def test_no_pictures_are_an_empty_batch():
+def test_no_images_are_an_empty_batch():
     gan = TINY["adam"]
     assert opened(gan).generate(np.zeros((0, 4)), None).shape == (0, *gan.image_shape)
 

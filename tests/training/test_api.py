@@ -57,12 +57,12 @@ def state_of(model: Model) -> State:
 def test_describe_lays_one_over_the_other(place: Path) -> None:
     recipe = ganforge.load_recipe(
         "./r.toml",
-        data="pictures",
+        data="images",
         overrides={"training": {"batch_size": 9, "latent": {"size": 5}}, "image_size": 16},
         assignments=("training.batch_size=7",),
     )
     assert (recipe.name, recipe.image_size, recipe.training.batch_size, recipe.training.latent.size) == ("r", 16, 7, 5)
-    assert recipe.data.path == str(place / "pictures")
+    assert recipe.data.path == str(place / "images")
     assert recipe.training.discriminator.updates == 2
 
 
@@ -377,7 +377,7 @@ def test_what_is_laid_on_a_typed_recipe(place: Path) -> None:
     assert run.step == 1
 
 
-def test_other_pictures(place: Path) -> None:
+def test_other_images(place: Path) -> None:
     (place / "there").mkdir()
     train(out="out", data="there", overrides={"run": {"steps": 3}, "data": {"count": 20}})
     (place / "elsewhere").mkdir()
@@ -387,7 +387,7 @@ def test_other_pictures(place: Path) -> None:
     assert "elsewhere" in text
 
 
-def test_pictures_that_changed(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_images_that_changed(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     train(out="out", overrides={"run": {"steps": 3}})
     real = Stripes.read
     monkeypatch.setattr(Stripes, "read", lambda self, index: real(self, index) + (index == 7))

@@ -1,4 +1,4 @@
-"""What each step is fed: every picture once an epoch, everything a function of (seed, step)."""
+"""What each step is fed: every image once an epoch, everything a function of (seed, step)."""
 
 from collections import Counter
 from dataclasses import replace
@@ -33,7 +33,7 @@ def equal(one: StepInputs, other: StepInputs) -> bool:
 
 @settings(deadline=None)
 @given(st.integers(1, 300), st.integers(1, 300), st.integers(0, 5), st.booleans(), st.integers(0, 2**20))
-def test_an_epoch_shows_no_picture_twice(count: int, batch: int, epoch: int, shuffled: bool, seed: int) -> None:
+def test_an_epoch_shows_no_image_twice(count: int, batch: int, epoch: int, shuffled: bool, seed: int) -> None:
     batch = min(batch, count)
     whole = count // batch
     shown = [batch_indices(count, batch, epoch * whole + i, seed=seed, shuffled=shuffled) for i in range(whole)]
@@ -43,7 +43,7 @@ def test_an_epoch_shows_no_picture_twice(count: int, batch: int, epoch: int, shu
     assert 0 <= indices.min() and indices.max() < count
 
 
-def test_all_pictures_are_shown_when_batches_fill_the_epoch() -> None:
+def test_all_images_are_shown_when_batches_fill_the_epoch() -> None:
     shown = np.concatenate([batch_indices(9000, 100, number, seed=1, shuffled=True) for number in range(90)])
     assert sorted(shown.tolist()) == list(range(9000))
 
@@ -119,7 +119,7 @@ def conditional(number: int = 0, **protocol: object) -> StepInputs:
     return draw_step(Batches(gan=gan, images=IMAGES, labels=LABELS, seed=0), number)
 
 
-def test_a_label_stays_with_its_picture() -> None:
+def test_a_label_stays_with_its_image() -> None:
     for number in range(5):
         for fed in conditional(number, discriminator=Player(updates=2)).discriminator:
             assert fed.labels is not None
@@ -185,7 +185,7 @@ def test_targets_are_exchanged_by_their_share() -> None:
     both = np.array(
         [(each.discriminator[0].real_targets == 0) & (each.discriminator[0].fake_targets == 1) for each in fed]
     )
-    assert abs(both.mean() - 1 / 16) < 0.03  # one picture's flip says nothing of its neighbour's
+    assert abs(both.mean() - 1 / 16) < 0.03  # one image's flip says nothing of its neighbour's
     assert {value for each in fed for value in each.generator[0].targets.ravel()} == {1.0}
 
 
@@ -249,7 +249,7 @@ def test_steps_are_the_same_however_many_are_drawn_together(
         assert equal(inputs, draw_step(Batches(gan=gan, images=IMAGES, labels=None, seed=4), step))
 
 
-def test_steps_of_large_pictures_are_drawn_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_steps_of_large_images_are_drawn_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
     drawn: list[int] = []
 
     def noted(given: Batches, step: int) -> StepInputs:
@@ -296,10 +296,10 @@ def test_the_generators_updates_have_as_many_rows_as_the_discriminators_last_one
 
 
 @pytest.mark.parametrize(
-    ("pictures", "keep_last", "count", "refused"),
+    ("images", "keep_last", "count", "refused"),
     [
-        (13, True, 1, "13 pictures has 1: generator layer 01_batch_norm would be a batch norm over one value"),
-        (14, True, 2, "14 pictures has 2, which several processes do not share; take another --batch-size"),
+        (13, True, 1, "13 images has 1: generator layer 01_batch_norm would be a batch norm over one value"),
+        (14, True, 2, "14 images has 2, which several processes do not share; take another --batch-size"),
         (14, True, 1, None),
         (16, True, 2, None),
         (13, False, 2, None),

@@ -20,7 +20,7 @@ from safetensors import safe_open
 from ganforge.errors import RunError
 from ganforge.spec.arrays import State
 from ganforge.training import checkpoint
-from ganforge.training.checkpoint import ABOUT, STATE, About, LaterFormat, checkpoints, load, save, set_aside
+from ganforge.training.checkpoint import ABOUT, STATE, About, LaterFormat, checkpoints, load, prune, save, set_aside
 
 ARRAYS: State = {
     "generator/00_dense/kernel": np.random.default_rng(0).normal(size=(3, 4)),
@@ -60,7 +60,7 @@ def names(folder: Path) -> list[str]:
 
 
 def test_round_trip_bit_for_bit(tmp_path: Path) -> None:
-    path = save(tmp_path / "checkpoints", ARRAYS, about(), keep=3)
+    path = save(tmp_path / "checkpoints", ARRAYS, about())
     assert path == tmp_path / "checkpoints" / "step-00000012"
     assert names(path) == [ABOUT, STATE]
     found, state = load(path)
@@ -73,12 +73,12 @@ def test_round_trip_bit_for_bit(tmp_path: Path) -> None:
 
 def test_arrays_that_are_not_contiguous(tmp_path: Path) -> None:
     turned = np.arange(12.0).reshape(3, 4).T
-    assert (load(save(tmp_path, {"x": turned}, about(), keep=1))[1]["x"] == turned).all()
+    assert (load(save(tmp_path, {"x": turned}, about()))[1]["x"] == turned).all()
 
 
 def test_the_file_is_one_that_safetensors_reads(tmp_path: Path) -> None:
     """It is written here, array by array, but others read it."""
-    with safe_open(save(tmp_path, ARRAYS, about(), keep=1) / STATE, framework="numpy") as file:
+    with safe_open(save(tmp_path, ARRAYS, about()) / STATE, framework="numpy") as file:
         assert {name: file.get_tensor(name).tobytes() for name in file.keys()} == {
             name: array.tobytes() for name, array in ARRAYS.items()
         }
@@ -86,13 +86,13 @@ def test_the_file_is_one_that_safetensors_reads(tmp_path: Path) -> None:
 
 def test_a_checkpoint_rewritten_with_its_checksum_is_taken(tmp_path: Path) -> None:
     """So that the tests below, which rewrite one with a fault, test the fault."""
-    path = rewritten(save(tmp_path, ARRAYS, about(), keep=1), step=13)
+    path = rewritten(save(tmp_path, ARRAYS, about()), step=13)
     assert load(path)[0].step == 13
     assert load(rewritten(path, safetensors_file({"a": PROMISE | {"shape": [2], "data_offsets": [0, 8]}}, b"12345678")))
 
 
 def test_about_is_json_that_a_person_can_read(tmp_path: Path) -> None:
-    text = (save(tmp_path, ARRAYS, about(), keep=1) / ABOUT).read_text()
+    text = (save(tmp_path, ARRAYS, about()) / ABOUT).read_text()
     assert json.loads(text)["recipe"] == about().recipe
     assert len(text.splitlines()) > 8
 
@@ -102,7 +102,7 @@ def test_about_is_json_that_a_person_can_read(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return save(tmp_path_factory.mktemp("good"), ARRAYS, about(), keep=1)
+    return save(tmp_path_factory.mktemp("good"), ARRAYS, about())
 
 
 @pytest.mark.parametrize("name", [ABOUT, STATE])
@@ -155,8 +155,8 @@ def test_a_missing_file_is_named(name: str, good: Path, tmp_path: Path) -> None:
 
 
 def test_a_state_of_another_checkpoint(tmp_path: Path) -> None:
-    one = save(tmp_path, ARRAYS, about(1), keep=9)
-    other = save(tmp_path, {"x": np.zeros(3)}, about(2), keep=9)
+    one = save(tmp_path, ARRAYS, about(1))
+    other = save(tmp_path, {"x": np.zeros(3)}, about(2))
     shutil.copy(other / STATE, one / STATE)
     with pytest.raises(RunError, match="checksum"):
         load(one)
@@ -214,7 +214,8 @@ def test_a_header_is_not_believed_though_the_checksum_is_right(content: bytes, g
 
 def saved(folder: Path, *steps: int, keep: int, keep_every: int | None = None) -> list[int]:
     for step in steps:
-        save(folder, ARRAYS, about(step), keep=keep, keep_every=keep_every)
+        save(folder, ARRAYS, about(step))
+        prune(folder, keep=keep, keep_every=keep_every)
     return [int(path.name[5:]) for path in checkpoints(folder)]
 
 
@@ -229,6 +230,14 @@ def test_the_newest_are_kept(keep: int, left: list[int], tmp_path: Path) -> None
 )
 def test_some_are_kept_for_good(keep: int, every: int, left: list[int], tmp_path: Path) -> None:
     assert saved(tmp_path, 10, 20, 30, 40, 50, keep=keep, keep_every=every) == left
+
+
+def test_the_best_is_never_removed(tmp_path: Path) -> None:
+    saved(tmp_path, 10, 20, 30, keep=9)
+    prune(tmp_path, keep=1, best=20)
+    assert names(tmp_path) == ["step-00000020", "step-00000030"]
+    prune(tmp_path, keep=1, best=7)
+    assert names(tmp_path) == ["step-00000030"]
 
 
 def test_newest_is_by_number(tmp_path: Path) -> None:
@@ -300,11 +309,11 @@ def failing(after: int, real: Any) -> Any:
 def test_a_write_that_fails_leaves_the_old_ones(
     broken: str, real: Any, after: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    old = save(tmp_path, ARRAYS, about(10), keep=1)
+    old = save(tmp_path, ARRAYS, about(10))
     with monkeypatch.context() as patch:
         patch.setattr(broken, failing(after, real))
         with pytest.raises(RunError, match=r"step-00000020 cannot be written: No space left on device; what was saved"):
-            save(tmp_path, ARRAYS, about(20), keep=1)
+            save(tmp_path, ARRAYS, about(20))
     assert names(tmp_path) == [old.name]
     assert load(old)[0].step == 10
 
@@ -315,7 +324,7 @@ class Killed(BaseException):
 
 @pytest.mark.parametrize("broken", ["os.fsync", "pathlib.Path.rename", "ganforge.training.checkpoint.flush"])
 def test_a_process_killed_while_it_writes(broken: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    old = save(tmp_path, ARRAYS, about(10), keep=1)
+    old = save(tmp_path, ARRAYS, about(10))
 
     def die(*args: Any) -> None:
         raise Killed
@@ -323,7 +332,7 @@ def test_a_process_killed_while_it_writes(broken: str, tmp_path: Path, monkeypat
     with monkeypatch.context() as patch:
         patch.setattr(broken, die)
         with pytest.raises(Killed):
-            save(tmp_path, ARRAYS, about(20), keep=1)
+            save(tmp_path, ARRAYS, about(20))
     assert checkpoints(tmp_path) == [old]
     assert load(old)[0].step == 10
     assert saved(tmp_path, 20, keep=1) == [20]
@@ -338,5 +347,5 @@ def test_both_files_are_flushed_before_the_folder_gets_its_name(
     monkeypatch.setattr(os, "fsync", lambda fd: (done.append("fsync"), fsync(fd))[1])
     monkeypatch.setattr(Path, "rename", lambda self, to: (done.append("rename"), rename(self, to))[1])
     monkeypatch.setattr(checkpoint, "flush", lambda path: (done.append("folder"), flush(path))[1])
-    save(tmp_path, ARRAYS, about(), keep=1)
+    save(tmp_path, ARRAYS, about())
     assert done == ["fsync", "fsync", "folder", "fsync", "rename", "folder", "fsync"]

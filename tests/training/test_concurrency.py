@@ -80,7 +80,7 @@ def lines(path: Path) -> list[str]:
 def test_one_prepares_and_the_others_wait(start: Any, tmp_path: Path) -> None:
     reads, cache = tmp_path / "reads", tmp_path / "prepared"
     answers = [ended(each) for each in [start("-c", PREPARE, str(reads), str(cache)) for _ in range(3)]]
-    assert sorted(map(int, lines(reads))) == list(range(300)), "each picture is read once"
+    assert sorted(map(int, lines(reads))) == list(range(300)), "each image is read once"
     assert sorted(out for _, out, _ in answers)[0] == f"{TOTAL} False\n"
     assert {out.removeprefix("waiting\n") for _, out, _ in answers} == {f"{TOTAL} False\n", f"{TOTAL} True\n"}
     assert any(out.startswith("waiting\n") for _, out, _ in answers)
@@ -199,8 +199,8 @@ def test_readers_beside_a_writer(writer: Any, start: Any, tmp_path: Path) -> Non
         assert (code, err) == (0, "")
         found = [line.split() for line in out.splitlines()]
         assert [int(step) for step, _ in found] == sorted(int(step) for step, _ in found)
-        for step, pictures in found:
-            assert seen.setdefault(int(step), pictures) == pictures
+        for step, images in found:
+            assert seen.setdefault(int(step), images) == images
     step = sorted(seen)[len(seen) // 2]
     undisturbed = ganforge.train("./long.toml", backend="fake", out="alone", overrides={"run": {"steps": step}})
     assert seen[step] == sha256(undisturbed.sample(4).tobytes()).hexdigest()

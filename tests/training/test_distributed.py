@@ -171,13 +171,13 @@ def test_alone_there_is_nobody_to_wait_for() -> None:
 
 
 def test_workers_that_would_train_something_else_are_refused() -> None:
-    same = Room(3).all_do(lambda workers: check_same_facts(workers, {"recipe": "x", "set of pictures": "y"}))
+    same = Room(3).all_do(lambda workers: check_same_facts(workers, {"recipe": "x", "set of images": "y"}))
     assert same == [None] * 3
     answers = Room(3).all_do(
-        lambda workers: check_same_facts(workers, {"recipe": "x", "set of pictures": "yyz"[workers.shard.rank]})
+        lambda workers: check_same_facts(workers, {"recipe": "x", "set of images": "yyz"[workers.shard.rank]})
     )
     assert [str(each) for each in answers] == [str(answers[0])] * 3
-    assert "worker 2 of 3 has another set of pictures than worker 0" in str(answers[0])
+    assert "worker 2 of 3 has another set of images than worker 0" in str(answers[0])
 
 
 # Joining -------------------------------------------------------------------------------------------------------------

@@ -38,11 +38,11 @@ def test_what_is_written_is_read(tmp_path: Path, read: Any) -> None:
     Image.new("RGB", (3, 2), "red").save(png, format="PNG")
     numbers = np.random.default_rng(0).normal(size=(40, 25))
     event_file.begin(path, 1)
-    event_file.write(path, 300, [event_file.scalar("loss", -1.5), event_file.image("picture", png.getvalue(), 3, 2)])
+    event_file.write(path, 300, [event_file.scalar("loss", -1.5), event_file.image("image", png.getvalue(), 3, 2)])
     event_file.write(path, 2**40, [event_file.histogram("z", numbers), event_file.scalar("loss", 1e-20)])
     found = read(tmp_path)
     assert [(each.step, each.value) for each in found.Scalars("loss")] == [(300, -1.5), (2**40, pytest.approx(1e-20))]
-    (picture,) = found.Images("picture")
+    (picture,) = found.Images("image")
     assert (picture.width, picture.height) == (3, 2)
     assert picture.encoded_image_string == png.getvalue()
     value = found.Histograms("z")[0].histogram_value
@@ -85,7 +85,7 @@ def test_a_file_that_cannot_be_written(tmp_path: Path) -> None:
 
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """With snapshots and TensorBoard alone; D says 1 of bright pictures and -1 of dark ones."""
+    """With snapshots and TensorBoard alone; D says 1 of bright images and -1 of dark ones."""
     work_in(tmp_path, monkeypatch)
     host = use_host(monkeypatch)
     host.add("snapshots", lambda: snapshots)
@@ -109,7 +109,7 @@ def test_a_run_has_all_of_it(place: Path, read: Any) -> None:
     assert found.Images("samples")[1].encoded_image_string == snapshots.path_of(run, 10).read_bytes()
     assert sorted(found.Tags()["histograms"]) == ["D(G(z))", "D(x)", "z"]
     real = found.Histograms("D(x)")[0].histogram_value
-    bright = sum(int((pictures.mean(axis=(1, 2, 3)) > 127).sum()) for _, pictures in snapshots.real_pictures(run))
+    bright = sum(int((pictures.mean(axis=(1, 2, 3)) > 127).sum()) for _, pictures in snapshots.real_images(run))
     assert (real.num, real.sum) == (30, bright - (30 - bright))
     latents = found.Histograms("z")[0].histogram_value
     assert latents.num == 30 * 3 and abs(latents.sum / latents.num) < 0.5

@@ -94,10 +94,10 @@ def needing(seen: list[Any]) -> DatasetEntry:
 def test_a_set_that_needs_a_path() -> None:
     seen: list[Any] = []
     host, _ = core_host(module("needy_plugin", ganforge_datasets=lambda: (needing(seen),)))
-    with pytest.raises(DataError, match="'needy' needs to know where its pictures lie: --data PATH"):
+    with pytest.raises(DataError, match="'needy' needs to know where its images lie: --data PATH"):
         open_set(recipe(data={"set": "needy"}), host)
-    open_set(recipe(data={"set": "needy", "path": "~/pictures"}), host)
-    assert seen == [Path.home() / "pictures"]
+    open_set(recipe(data={"set": "needy", "path": "~/images"}), host)
+    assert seen == [Path.home() / "images"]
 
 
 def test_what_the_data_settles(host: Host) -> None:
@@ -251,7 +251,7 @@ def test_a_precision_that_a_backend_does_not_have() -> None:
     [
         ({"steps": 7}, 1, 7),
         ({"steps": 7, "epochs": 100}, 1, 7),
-        ({}, 1, 2),  # one epoch of ten pictures in batches of four
+        ({}, 1, 2),  # one epoch of ten images in batches of four
         ({"epochs": 3}, 1, 6),
         ({"epochs": 3}, 2, 3),  # an epoch is one of the discriminator's
         ({"epochs": 1}, 5, 1),
@@ -268,7 +268,7 @@ def test_epochs_of_which_the_last_batch_is_kept_have_one_step_more() -> None:
 
 
 @pytest.mark.parametrize("run", [{}, {"steps": 5}])
-def test_fewer_pictures_than_a_batch(run: dict[str, int]) -> None:
+def test_fewer_images_than_a_batch(run: dict[str, int]) -> None:
     with pytest.raises(DataError, match="'stripes': 3, fewer than a batch of 4; take --batch-size 3 or less"):
         steps_in_all(recipe(run=run), 3)
     assert steps_in_all(recipe(run=run), 4)
@@ -278,7 +278,7 @@ def prepared(images: np.ndarray, labels: np.ndarray | None = None) -> Prepared:
     return Prepared(images=images, labels=labels, class_names=(), skipped=(), from_cache=False)
 
 
-def test_a_changed_picture_label_size_or_order_changes_the_hash() -> None:
+def test_a_changed_image_label_size_or_order_changes_the_hash() -> None:
     images = np.random.default_rng(0).integers(0, 256, (30, 4, 4, 1), dtype=np.uint8)
     labels = np.arange(30) % 3
     changed = images.copy()

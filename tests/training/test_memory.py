@@ -1,4 +1,4 @@
-"""What the core allocates does not grow with the steps nor with the number of pictures."""
+"""What the core allocates does not grow with the steps nor with the number of images."""
 
 import tracemalloc
 from collections.abc import Callable
@@ -74,7 +74,7 @@ def test_flat_over_steps(tmp_path: Path) -> None:
     assert steps(images, 2000) - few < MIB // 8  # Python keeps some thousands of small tuples by itself
 
 
-def test_flat_from_a_thousand_to_a_million_pictures(tmp_path: Path) -> None:
+def test_flat_from_a_thousand_to_a_million_images(tmp_path: Path) -> None:
     """Of 64x64x3, 12 GB of them; the batches are read from the same map as in a run."""
     few, many = (sparse(tmp_path, "images", np.uint8, (count, 64, 64, 3)) for count in (1_000, 1_000_000))
     assert many.nbytes > 12e9 and prefetch.asks(many) and not prefetch.asks(few)
@@ -95,7 +95,7 @@ def test_telling_a_set_from_another_takes_no_copy_of_its_labels(tmp_path: Path) 
 
 
 @pytest.mark.parametrize("number", [0, 77_777, 156_249])
-def test_a_batch_of_ten_million_shuffled_pictures(number: int) -> None:
+def test_a_batch_of_ten_million_shuffled_images(number: int) -> None:
     """No permutation is held, anywhere in the epoch."""
 
     def batch() -> None:

@@ -161,7 +161,7 @@ def epochs_of(seconds: float, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Ca
 
 
 def test_epochs_of_a_second_are_all_said(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    """As those of 300 pictures are, four steps each, which no logged step may fall into."""
+    """As those of 300 images are, four steps each, which no logged step may fall into."""
     assert epochs_of(0.9, monkeypatch, capsys) == list(range(1, 101))
 
 
@@ -182,16 +182,16 @@ def test_the_line_of_an_epoch(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Ca
     assert said_by(capsys, "epoch ") == ["epoch 1,234 done: d_loss 2.000  g_loss -1.000 (means of 1 step)  1:02:03"]
 
 
-def test_real_pictures_lie_beside_the_samples_class_by_class(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_real_images_lie_beside_the_samples_class_by_class(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     use_host(monkeypatch).add("snapshots", lambda: snapshots)
     run = ganforge.train("./r.toml", out="run")
     path = run.folder / "samples" / "real.png"
     with Image.open(path) as real, Image.open(run.folder / "samples" / "step-00000010.png") as made:
         assert real.size == made.size
-    for label, (of, pictures) in enumerate(snapshots.real_pictures(run)):
+    for label, (of, pictures) in enumerate(snapshots.real_images(run)):
         assert of == label
         assert pictures.shape == (10, 8, 8, 1)
-        numbers = {int(picture[0, 0, 0]) // 7 for picture in pictures}
+        numbers = {int(image[0, 0, 0]) // 7 for image in pictures}
         assert {number % 3 for number in numbers} == {label}
         assert len(numbers) >= 6  # all that there are of twenty
 
@@ -200,18 +200,18 @@ def test_real_pictures_lie_beside_the_samples_class_by_class(place: Path, monkey
     assert path.read_bytes() == b"kept"
 
 
-def test_real_pictures_of_an_unconditional_run(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_real_images_of_an_unconditional_run(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     use_host(monkeypatch).add("snapshots", lambda: snapshots)
     run = ganforge.train("./r.toml", out="run", overrides={"conditional": False, "run": {"steps": 2}})
-    ((label, pictures),) = snapshots.real_pictures(run)
+    ((label, pictures),) = snapshots.real_images(run)
     assert label is None
     assert pictures.shape == (64, 8, 8, 1)
-    assert len({picture.tobytes() for picture in pictures}) == 20
+    assert len({image.tobytes() for image in pictures}) == 20
 
 
-def test_a_class_without_pictures_has_no_row(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_class_without_images_has_no_row(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     use_host(monkeypatch).add("snapshots", lambda: snapshots)
     run = ganforge.train("./r.toml", out="run", overrides={"data": {"count": 4}, "run": {"steps": 1}})
     assert run.data.labels is not None
     run.experiment = replace(run.experiment, data=replace(run.data, labels=np.array([0, 2, 2, 0])))
-    assert [label for label, _ in snapshots.real_pictures(run)] == [0, 2]
+    assert [label for label, _ in snapshots.real_images(run)] == [0, 2]

@@ -67,7 +67,7 @@ def test_a_checkpoint_holds_the_state_the_recipe_and_the_time(tmp_path: Path) ->
     assert all((state[name] == expected[name]).all() for name in expected)
 
 
-def test_a_run_gives_pictures_as_its_model_does() -> None:
+def test_a_run_gives_images_as_its_model_does() -> None:
     run = run_in(Path(), core_host()[0])
     assert run.sample(3).shape == (3, 8, 8, 1)
     assert (run.sample(3) == run.model.sample(3)).all()
@@ -77,7 +77,7 @@ def test_counts() -> None:
     run = run_in(Path(), core_host()[0])
     run.step = 5
     assert run.images_taken == 20
-    assert run.epoch == 2.5  # of two batches each: the two pictures left over are dropped
+    assert run.epoch == 2.5  # of two batches each: the two images left over are dropped
 
 
 def test_counts_where_the_last_batch_is_kept() -> None:

@@ -32,8 +32,8 @@ from ganforge.training.observers.watch import (
     Losses,
     discriminator_wins,
     distance,
+    images_alike,
     loss_of_discriminator,
-    pictures_alike,
 )
 from ganforge.training.run import Run
 
@@ -84,7 +84,7 @@ def test_what_a_discriminator_loses(settings: dict[str, Any], term: float, logit
     assert loss_of_discriminator(gan, scalars) == pytest.approx(lost, rel=0.05)
 
 
-# The pictures --------------------------------------------------------------------------------------------------------
+# The images --------------------------------------------------------------------------------------------------------
 
 
 def test_distance_is_that_of_all_pairs() -> None:
@@ -98,7 +98,7 @@ def test_distance_is_that_of_all_pairs() -> None:
 
 
 def test_distance_is_within_a_class() -> None:
-    """Ten classes of one picture each are as alike as one."""
+    """Ten classes of one image each are as alike as one."""
     classes = [np.full((4, 8, 8, 1), level, np.uint8) for level in range(0, 250, 25)]
     assert distance(classes) == 0
     assert distance([np.concatenate(classes)]) > 50
@@ -117,7 +117,7 @@ def test_distance_is_within_a_class() -> None:
 )
 def test_what_is_alike(shares: list[float], alike: bool) -> None:
     assert len(shares) == CHECKS
-    assert pictures_alike(shares) is alike
+    assert images_alike(shares) is alike
 
 
 # Beside a run --------------------------------------------------------------------------------------------------------
@@ -181,7 +181,7 @@ def test_a_quiet_run_is_told_nothing(run: Run, warned: list[str]) -> None:
     assert not warned
 
 
-def test_pictures_that_become_alike_are_told(run: Run, warned: list[str]) -> None:
+def test_images_that_become_alike_are_told(run: Run, warned: list[str]) -> None:
     session = run.model.session
     assert isinstance(session, FakeSession)
     plugin = watch._Watch()
@@ -196,7 +196,7 @@ def test_pictures_that_become_alike_are_told(run: Run, warned: list[str]) -> Non
 def test_a_discriminator_that_wins_is_not_to_be_fed(
     logit: float, advised: bool, run: Run, warned: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(watch, "pictures_alike", lambda shares: True)
+    monkeypatch.setattr(watch, "images_alike", lambda shares: True)
     plugin = watch._Watch()
     plugin.silence["losses"] = 10**6
     tell(plugin, run, range(1, WINDOW + SILENCE + CHECKS), d_loss_real=0.7, d_real=logit, d_fake=-logit)
@@ -210,7 +210,7 @@ def test_every_remedy_is_one_that_the_recipe_takes(recipe: str, run: Run) -> Non
     given = ganforge.load_recipe(recipe, overrides={"channels": 3})
     names = [str(number) for number in range(10)] if given.conditional else []
     gan = use(run, parse(to_table(given) | {"class_names": names}))
-    for remedies in (watch.for_a_winning_discriminator(gan), watch.for_alike_pictures(gan)):
+    for remedies in (watch.for_a_winning_discriminator(gan), watch.for_alike_images(gan)):
         offered = watch.fitting(run, remedies)
         assert len(offered) >= 3
         for assignments in offered:
@@ -232,7 +232,7 @@ def test_remedies_without_effect_are_not_offered(run: Run) -> None:
     table = to_table(run.recipe)
     table["training"] |= {"loss": {"name": "hinge"}, "penalty": {"name": "r1", "weight": 2.0}}
     table["training"]["targets"] = {}
-    offered = watch.fitting(run, watch.for_alike_pictures(use(run, parse(table))))
+    offered = watch.fitting(run, watch.for_alike_images(use(run, parse(table))))
     assert [each.split("=")[0] for (each, *_) in offered] == [
         "training.generator.optimizer.learning_rate",
         "training.discriminator.updates",
@@ -240,7 +240,7 @@ def test_remedies_without_effect_are_not_offered(run: Run) -> None:
 
 
 def test_a_discriminator_that_truly_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A tiny DCGAN whose generator hardly learns: its pictures stay grey, and one sees both warnings.
+    """A tiny DCGAN whose generator hardly learns: its images stay grey, and one sees both warnings.
 
     The line of the first is then run as it is written.
     """

@@ -183,7 +183,7 @@ def test_a_signal_to_one_stops_all_and_loses_nothing(place: Path) -> None:
         second.send_signal(signal.SIGINT)
         (code, told, _), (other, _, complaint) = said(workers)
     assert (code, other) == (130, 130)
-    assert "Traceback" not in complaint  # it may have waited for the other to prepare the pictures, and says so
+    assert "Traceback" not in complaint  # it may have waited for the other to prepare the images, and says so
     step, _ = newest(Path("run"))
     assert f"stopped after step {step}, all of it saved" in told
 

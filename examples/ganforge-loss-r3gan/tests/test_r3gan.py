@@ -17,7 +17,7 @@ def softplus(x: float) -> float:
     return math.log1p(math.exp(x))
 
 
-def test_a_real_picture_is_compared_with_the_fake_beside_it() -> None:
+def test_a_real_image_is_compared_with_the_fake_beside_it() -> None:
     terms = discriminator(NUMPY_OPS, REAL, FAKE, NO_TARGETS)
     assert sum(terms) == pytest.approx((softplus(1.0 - 2.0) + softplus(3.0 - 0.0)) / 2)
     made = generator(NUMPY_OPS, REAL, FAKE, NO_TARGETS)

@@ -15,7 +15,7 @@ def test_it_keeps_what_a_data_set_promises() -> None:
     check_dataset("shapes", options={"count": 12})
 
 
-def test_a_picture_is_the_same_however_many_there_are() -> None:
+def test_a_image_is_the_same_however_many_there_are() -> None:
     few, many = open_shapes(None, Options(count=8)), open_shapes(None, Options(count=1000))
     assert (few.read(7) == many.read(7)).all()
     assert (few.read(7) != open_shapes(None, Options(count=8, seed=1)).read(7)).any()
@@ -28,8 +28,8 @@ def test_a_shape_has_the_area_of_its_class() -> None:
     assert mean == sorted(mean, reverse=True)  # of the same radius a circle is the largest, a triangle the smallest
 
 
-def test_a_path_and_a_picture_too_small_are_refused() -> None:
+def test_a_path_and_a_image_too_small_are_refused() -> None:
     with pytest.raises(DataError, match="leave --data out"):
-        open_shapes(Path("pictures"), Options())
+        open_shapes(Path("images"), Options())
     with pytest.raises(msgspec.ValidationError, match=">= 8"):
         msgspec.convert({"size": 7}, Options)

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from ganforge.errors import DataError
 
 LIMIT_BYTES = 1 << 30
-"""Largest content that is read: twenty times the training pictures of MNIST."""
+"""Largest content that is read: twenty times the training images of MNIST."""
 
 _UNSIGNED_BYTES = 0x0800  # the magic number of uint8 data, to which the number of axes is added
 _KINDS = {_UNSIGNED_BYTES + 1: "labels", _UNSIGNED_BYTES + 3: "images"}
@@ -28,7 +28,7 @@ def read_idx(path: Path, axes: int) -> npt.NDArray[np.uint8]:
 
     Args:
         path: the file; whether it is gzipped is seen from its content, not from its name.
-        axes: 1 for labels (magic number 2049), 3 for pictures (2051).
+        axes: 1 for labels (magic number 2049), 3 for images (2051).
 
     Raises:
         DataError: not such a file, cut short, damaged, longer or shorter than its header says, or past `LIMIT_BYTES`.

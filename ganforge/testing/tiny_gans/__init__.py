@@ -24,7 +24,7 @@ KINKS = frozenset({"at-zero", "at-the-margin"})
 
 
 def inputs(gan: Gan, seed: int, step: int) -> StepInputs:
-    """What step `step` of `gan` is fed: noise for pictures."""
+    """What step `step` of `gan` is fed: noise for images."""
     batch = gan.protocol.batch_size
     count = batch + batch // 2 if gan.protocol.keep_last else 4 * batch  # so that every second batch is a smaller one
     stream = random_streams.generator(seed, "tiny")

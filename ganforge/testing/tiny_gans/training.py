@@ -55,7 +55,7 @@ TRAINING: dict[str, Gan] = {
     ),
     "every-pass-moves": gan(
         *SMALL,
-        loss="relativistic",  # whose generator's update judges real pictures too
+        loss="relativistic",  # whose generator's update judges real images too
         running_values="every_pass",
         discriminator=Player(updates=2),
         generator=Player(updates=2),

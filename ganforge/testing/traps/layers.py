@@ -141,7 +141,7 @@ LAYER_TRAPS = (
         name="channels-first-vector",
         number=4,
         what="flatten and reshape go channel by channel",
-        remedy="bring the picture into (height, width, channels) order before it becomes a vector, and after",
+        remedy="bring the image into (height, width, channels) order before it becomes a vector, and after",
         semantics=Semantics(channels_first=True),
     ),
     Trap(

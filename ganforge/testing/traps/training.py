@@ -21,12 +21,12 @@ from ganforge.testing.traps.trap import Trap
 _TRUE = Semantics()
 
 
-def _pixels_float32(pictures: Images, low: float, dtype: Any) -> Array:
-    return _TRUE.pixels(pictures, low, numpy.float32).astype(dtype)
+def _pixels_float32(images: Images, low: float, dtype: Any) -> Array:
+    return _TRUE.pixels(images, low, numpy.float32).astype(dtype)
 
 
-def _pixels_other_range(pictures: Images, low: float, dtype: Any) -> Array:
-    return _TRUE.pixels(pictures, -1.0 if low == 0.0 else 0.0, dtype)
+def _pixels_other_range(images: Images, low: float, dtype: Any) -> Array:
+    return _TRUE.pixels(images, -1.0 if low == 0.0 else 0.0, dtype)
 
 
 def _clipped_probability(logits: Tensor) -> Tensor:
@@ -200,21 +200,21 @@ TRAINING_TRAPS = (
     Trap(
         name="pixels-float32",
         number=21,
-        what="pictures become numbers in float32",
+        what="images become numbers in float32",
         remedy=_FLOAT32,
         semantics=Semantics(pixels=_pixels_float32),
     ),
     Trap(
         name="pixels-other-range",
         number=21,
-        what="pictures are in [0, 1] where the generator makes [-1, 1], or the other way round",
+        what="images are in [0, 1] where the generator makes [-1, 1], or the other way round",
         remedy="follow Gan.pixel_range",
         semantics=Semantics(pixels=_pixels_other_range),
     ),
     Trap(
         name="batches-exchanged",
         number=22,
-        what="real and fake pictures pass the discriminator jointly where they should separately, or the reverse",
+        what="real and fake images pass the discriminator jointly where they should separately, or the reverse",
         remedy="follow Protocol.batches",
         semantics=Semantics(protocol=_batches_exchanged),
     ),

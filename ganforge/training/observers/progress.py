@@ -110,7 +110,7 @@ class _Progress:
         console, self.display = self.display.console, None
         if error is None:
             console.print(
-                f"done: {run.step:,} steps in {run.seconds:,.1f} s; pictures in {run.folder / 'samples'}, more by\n"
+                f"done: {run.step:,} steps in {run.seconds:,.1f} s; images in {run.folder / 'samples'}, more by\n"
                 f"    ganforge sample {run.folder} --out grid.png"
             )
             _say_which_is_best(console, run)
@@ -168,7 +168,7 @@ def _say(display: _Display) -> None:
 def _say_which_is_best(console: "Console", run: RunView) -> None:
     from ganforge.training.best_checkpoint import read_best
 
-    if run.recipe.evaluation.keep_best and (best := read_best(run.folder)) is not None:
+    if (best := read_best(run.folder)) is not None:
         console.print(
             f"best by {best.measure}: step {best.step:,} ({best.value:.4g}); images of it by\n"
             f"    ganforge sample {run.folder} --best --out best.png"
@@ -201,7 +201,7 @@ def _introduce(console: "Console", run: RunView) -> None:
     settings = run.recipe.run
     where = f"{settings.backend} ({settings.device})"
     console.print(f"run {run.folder}: {run.recipe.name} on {where}, {settings.precision}{together}")
-    console.print(f"{count:,} pictures {height}x{width}x{channels} of data set {run.recipe.data.set}", end="")
+    console.print(f"{count:,} images {height}x{width}x{channels} of data set {run.recipe.data.set}", end="")
     console.print(f", {len(run.recipe.class_names)} classes" if run.recipe.class_names else "")
     console.print(f"generator {g:,} parameters, discriminator {d:,}")
     for skipped in run.data.skipped:

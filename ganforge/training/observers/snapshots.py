@@ -1,7 +1,7 @@
 """Sample grids: `samples/step-00000500.png`, always of the same seeds, so that one sees them learn.
 
 A conditional run shows one row for each class, others eight rows of eight. Beside them, once, `samples/real.png`: real
-pictures in the same places, as the discriminator sees them.
+images in the same places, as the discriminator sees them.
 """
 
 from collections.abc import Mapping
@@ -24,16 +24,16 @@ _OF_A_CLASS, _OF_ALL, _COLUMNS = 10, 64, 8
 
 @hookimpl
 def ganforge_run_started(run: RunView) -> None:
-    """Draw the real pictures, unless an earlier process has."""
+    """Draw the real images, unless an earlier process has."""
     path = run.folder / "samples" / "real.png"
     if path.exists():
         return
     from ganforge.generation.grids import grid, save_png
 
-    rows = real_pictures(run)
+    rows = real_images(run)
     images = np.concatenate([pictures for _, pictures in rows])
     names = [run.recipe.class_names[label] for label, _ in rows if label is not None]
-    caption = f"{run.recipe.name}, real pictures of {run.recipe.data.set}"
+    caption = f"{run.recipe.name}, real images of {run.recipe.data.set}"
     save_png(grid(images, columns=_OF_A_CLASS if names else _COLUMNS, caption=caption, rows=names), path)
 
 
@@ -55,8 +55,8 @@ def path_of(run: RunView, step: int) -> "Path":
     return run.folder / "samples" / f"step-{step:08d}.png"
 
 
-def real_pictures(run: RunView) -> "list[tuple[int | None, Images]]":
-    """Real pictures for each row of a conditional grid, with its label; for the whole of another one, with None.
+def real_images(run: RunView) -> "list[tuple[int | None, Images]]":
+    """Real images for each row of a conditional grid, with its label; for the whole of another one, with None.
 
     Spread evenly over the data set; some more than once where there are too few. A class without any has no row.
     """

@@ -1,7 +1,7 @@
 """TensorBoard: an event file in the run's folder, to be looked at with `tensorboard --logdir runs`.
 
 Losses and mean logits of logged steps; measures of measured ones; as often as grids are drawn the grid, and histograms
-of the latents and of what the discriminator says of real and of generated pictures (logits); the recipe's settings as
+of the latents and of what the discriminator says of real and of generated images (logits); the recipe's settings as
 hyper-parameters.
 """
 
@@ -17,12 +17,12 @@ import numpy as np
 from ganforge.plugins.markers import hookimpl
 from ganforge.plugins.run_view import RunView
 from ganforge.training.observers import event_file
-from ganforge.training.observers.snapshots import path_of, real_pictures
+from ganforge.training.observers.snapshots import path_of, real_images
 
 if TYPE_CHECKING:
     from ganforge.spec.arrays import Array, Labels
 
-_TOGETHER = 16  # pictures that the discriminator looks at: a trace hands out every layer's output
+_TOGETHER = 16  # images that the discriminator looks at: a trace hands out every layer's output
 
 
 class _TensorBoard:
@@ -74,7 +74,7 @@ def _grid(path: Path) -> Iterator[event_file.Value]:
 def _histograms(run: RunView) -> Iterator[event_file.Value]:
     from ganforge.generation.model import latents_of
 
-    model, rows = run.model, real_pictures(run)
+    model, rows = run.model, real_images(run)
     low, high = model.gan.pixel_range
     real = np.concatenate([pictures for _, pictures in rows]) * ((high - low) / 255.0) + low
     given = [np.full(len(pictures), label) for label, pictures in rows if label is not None]
@@ -87,7 +87,7 @@ def _histograms(run: RunView) -> Iterator[event_file.Value]:
 
 
 def _logits(run: RunView, images: "Array", labels: "Labels | None") -> "Array":
-    """How real the discriminator takes each picture to be, as its loss reads the logits."""
+    """How real the discriminator takes each image to be, as its loss reads the logits."""
     found = []
     for first in range(0, len(images), _TOGETHER):
         part = slice(first, first + _TOGETHER)

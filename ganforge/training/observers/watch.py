@@ -1,4 +1,4 @@
-"""Warnings that help: when the discriminator wins, or the generator's pictures become alike, what to change.
+"""Warnings that help: when the discriminator wins, or the generator's images become alike, what to change.
 
 A loss that is no longer finite is not this plugin's: the training loop stops there.
 """
@@ -13,7 +13,7 @@ from ganforge.errors import GanforgeError
 from ganforge.plugins.markers import hookimpl
 from ganforge.spec.layers import Dropout
 from ganforge.spec.layers.chain import walk
-from ganforge.training.observers.snapshots import real_pictures
+from ganforge.training.observers.snapshots import real_images
 
 if TYPE_CHECKING:
     from ganforge.spec.arrays import Images
@@ -27,16 +27,16 @@ NEAR_ZERO = 0.15
 RISE = 1.1
 """By how much the generator's mean loss must have grown from one half of the window to the other."""
 ALIKE = 0.35
-"""Share of the real pictures' distance from each other below which generated ones are called alike.
+"""Share of the real images' distance from each other below which generated ones are called alike.
 
 One noisy pattern is a fifth to a third; what has learnt is well above a half.
 """
 CHECKS = 3
 """Checks in a row that must find them alike."""
 GROWTH = 1.1
-"""How much their distance may grow over these checks: a generator begins with alike pictures and leaves them behind."""
+"""How much their distance may grow over these checks: a generator begins with alike images and leaves them behind."""
 SILENCE = 50
-"""Logged steps, or checks of the pictures, before the same is said again."""
+"""Logged steps, or checks of the images, before the same is said again."""
 
 Assignments = tuple[str, ...]
 """What `--set` is given."""
@@ -79,18 +79,18 @@ def discriminator_wins(window: Sequence[Losses]) -> bool:
     return is_sure(window) and bool(later > max(4 * NEAR_ZERO, RISE * earlier))
 
 
-def pictures_alike(shares: Sequence[float]) -> bool:
-    """Whether generated pictures, by their distance as a share of the real ones', are alike and stay so."""
+def images_alike(shares: Sequence[float]) -> bool:
+    """Whether generated images, by their distance as a share of the real ones', are alike and stay so."""
     return max(shares) < ALIKE and shares[-1] <= GROWTH * shares[0]
 
 
 def distance(groups: Sequence["Images"]) -> float:
-    """How far pictures of the same group lie from each other: root of the mean square over pairs and pixels, 0 to 255.
+    """How far images of the same group lie from each other: root of the mean square over pairs and pixels, 0 to 255.
 
-    groups: uint8 (N, height, width, channels) each, two pictures or more. Twice the variance is the mean square over
+    groups: uint8 (N, height, width, channels) each, two images or more. Twice the variance is the mean square over
     all pairs, so no pair has to be looked at.
     """
-    squares = [2.0 * pictures.astype(np.float64).var(axis=0, ddof=1).mean() for pictures in groups]
+    squares = [2.0 * images.astype(np.float64).var(axis=0, ddof=1).mean() for images in groups]
     return float(np.sqrt(np.mean(squares)))
 
 
@@ -108,8 +108,8 @@ def for_a_winning_discriminator(gan: "Gan") -> list[Assignments]:
     ]
 
 
-def for_alike_pictures(gan: "Gan") -> list[Assignments]:
-    """What may help when the pictures are alike: a generator that runs ahead less far, a smoother discriminator."""
+def for_alike_images(gan: "Gan") -> list[Assignments]:
+    """What may help when the images are alike: a generator that runs ahead less far, a smoother discriminator."""
     protocol = gan.protocol
     rate = protocol.generator.optimizer.learning_rate / 2
     behind = (
@@ -159,7 +159,7 @@ class _Watch:
     def _reset(self) -> None:
         self.losses: deque[Losses] = deque(maxlen=WINDOW)
         self.shares: deque[float] = deque(maxlen=CHECKS)
-        self.silence = {"losses": 0, "pictures": 0}
+        self.silence = {"losses": 0, "images": 0}
 
     @hookimpl
     def ganforge_run_started(self, run: "Run") -> None:
@@ -168,13 +168,13 @@ class _Watch:
 
     @hookimpl
     def ganforge_step_finished(self, run: "Run", step: int, scalars: Mapping[str, float] | None) -> None:
-        """Look at the losses of logged steps, and at some pictures as often as grids are drawn."""
+        """Look at the losses of logged steps, and at some images as often as grids are drawn."""
         if run.quiet:
             return
         if scalars is not None:
             self._see_losses(run, scalars)
         if step % run.recipe.run.sample_every == 0:
-            self._see_pictures(run)
+            self._see_images(run)
 
     def _see_losses(self, run: "Run", scalars: Mapping[str, float]) -> None:
         lost = loss_of_discriminator(run.model.gan, scalars)
@@ -187,26 +187,26 @@ class _Watch:
             self._say(run, "losses", words, for_a_winning_discriminator(run.model.gan))
         self.silence["losses"] -= 1
 
-    def _see_pictures(self, run: "Run") -> None:
-        rows = real_pictures(run)
+    def _see_images(self, run: "Run") -> None:
+        rows = real_images(run)
         made = [
-            run.model.sample(seeds=range(len(pictures)), labels=None if label is None else [label] * len(pictures))
-            for label, pictures in rows
+            run.model.sample(seeds=range(len(images)), labels=None if label is None else [label] * len(images))
+            for label, images in rows
         ]
-        real = distance([pictures for _, pictures in rows])
+        real = distance([images for _, images in rows])
         if not real:
             return
         self.shares.append(distance(made) / real)
-        if len(self.shares) == CHECKS and pictures_alike(self.shares):
+        if len(self.shares) == CHECKS and images_alike(self.shares):
             words = (
-                f"generated pictures are nearly alike: {self.shares[-1]:.0%} of the distance that real ones have from "
+                f"generated images are nearly alike: {self.shares[-1]:.0%} of the distance that real ones have from "
                 "each other (mode collapse)"
             )
             # A discriminator that wins leaves the generator nothing to learn: more updates of it would be no remedy.
             won = len(self.losses) == WINDOW and is_sure(self.losses)
-            remedies = for_a_winning_discriminator if won else for_alike_pictures
-            self._say(run, "pictures", words, remedies(run.model.gan))
-        self.silence["pictures"] -= 1
+            remedies = for_a_winning_discriminator if won else for_alike_images
+            self._say(run, "images", words, remedies(run.model.gan))
+        self.silence["images"] -= 1
 
     def _say(self, run: "Run", kind: str, words: str, remedies: Sequence[Assignments]) -> None:
         if self.silence[kind] > 0:

@@ -1,4 +1,4 @@
-"""Pictures and labels that others made: the files of every data set."""
+"""Images and labels that others made: the files of every data set."""
 
 import gzip
 import io
@@ -109,13 +109,13 @@ _PICKLE_WORDS = tuple(
     b"u1|U\x01b|\x8a\x08|\x8c\x04data|q\x01|h\x01|.|e|u|s|a|NNN|\x94|I01\n|L99999999999999999999L\n".split(b"|")
 )
 
-# Pictures
+# Images
 
 _PIXEL_LIMIT = 1_000_000
 """In place of the real one, so that a header that promises the most is not the slowest input; see test_hostile.py."""
 
 
-def _read_picture(document: bytes, folder: Path) -> None:
+def _read_image(document: bytes, folder: Path) -> None:
     with patch.object(image_files, "PIXEL_LIMIT", _PIXEL_LIMIT):
         pixels = read_image(io.BytesIO(document), "it")
     for shape in ((8, 6, 3), (5, 8, 1)):
@@ -124,13 +124,13 @@ def _read_picture(document: bytes, folder: Path) -> None:
                 assert fit_image(pixels, shape, Resizing(fit=fit, filter=method)).shape == shape
 
 
-def _encoded(picture: Image.Image, kind: str, **settings: object) -> bytes:
+def _encoded(image: Image.Image, kind: str, **settings: object) -> bytes:
     made = io.BytesIO()
-    picture.save(made, kind, **settings)
+    image.save(made, kind, **settings)
     return made.getvalue()
 
 
-def _pictures() -> list[bytes]:
+def _images() -> list[bytes]:
     colour, grey = Image.fromarray(_noise(6, 5, 3)), Image.fromarray(_noise(6, 5))
     alpha, deep = Image.fromarray(_noise(6, 5, 4), "RGBA"), Image.fromarray(_noise(6, 5).astype(np.uint16) * 257)
     turned = Image.Exif()
@@ -155,7 +155,7 @@ def _pictures() -> list[bytes]:
 
 # Folders
 
-_PICTURE = _encoded(Image.new("L", (2, 2), 7), "PNG")
+_IMAGE = _encoded(Image.new("L", (2, 2), 7), "PNG")
 
 
 def _read_folder(document: bytes, folder: Path) -> None:
@@ -167,7 +167,7 @@ def _read_folder(document: bytes, folder: Path) -> None:
             continue
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(_PICTURE)
+            path.write_bytes(_IMAGE)
         except OSError:  # no name for a file, or a file already where a folder should be
             continue
     kind = ("auto", "subfolders", "none")[len(labels) % 3]
@@ -212,9 +212,9 @@ TARGETS = (
         words=_PICKLE_WORDS,
     ),
     Target(
-        name="picture",
-        seeds=_pictures,
-        read=_read_picture,
+        name="image",
+        seeds=_images,
+        read=_read_image,
         containers=(png,),
         words=(b"IHDR", b"tRNS", b"acTL", b"fcTL", b"PLTE", b"eXIf", b"Exif\0\0", b"P7", b"Pf", b"II*\0"),
     ),

@@ -15,7 +15,7 @@ from ganforge.errors import DataError
 
 from ..target import Target, bundle, unbundle
 
-_FILE = b"pictures"
+_FILE = b"images"
 _DOWNLOAD = Download(
     url="http://localhost/set.bin",
     file="set.bin",
@@ -53,7 +53,7 @@ def _read_answers(document: bytes, folder: Path) -> None:
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == {"set.bin": _FILE}
 
 
-_WHOLE = b"HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\npictures"
+_WHOLE = b"HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nimages"
 
 TARGETS = (
     Target(
@@ -64,7 +64,7 @@ TARGETS = (
             bundle(b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n" + gzip.compress(_FILE, mtime=0), b"", b""),
             bundle(b"HTTP/1.1 302 Found\r\nLocation: https://b.example/c\r\n\r\n", _WHOLE, b""),
             bundle(b"HTTP/1.1 503 x\r\n\r\n", b"HTTP/1.0 404 x\r\n\r\n", b""),
-            bundle(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n8\r\npictures\r\n0\r\n\r\n", b"", b""),
+            bundle(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n8\r\nimages\r\n0\r\n\r\n", b"", b""),
         ],
         read=_read_answers,
         words=(

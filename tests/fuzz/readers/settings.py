@@ -37,7 +37,7 @@ def _settled(recipe: Recipe) -> Recipe:
 
 
 def check(recipe: Recipe) -> None:
-    """What every command does with a recipe before it touches pictures; a recipe must survive its own table."""
+    """What every command does with a recipe before it touches images; a recipe must survive its own table."""
     table = to_table(recipe)
     tomli_w.dumps(table).encode()
     assert parse(table) == recipe, "another recipe comes out of its own table"
