@@ -81,12 +81,11 @@ def train(
     image_set = handed_over(data)
     if image_set is not None:
         data, dataset = None, NAME
+    found = None
     if recipe is None and (data is not None or image_set is not None):
         opened = open_at(data, dataset, overrides or {}, host) if image_set is None else image_set
         found = look(opened, dataset or FOLDER)
         recipe, dataset = found.table, found.dataset
-        if not shows_nothing:
-            print(found)
     given = read(
         recipe or DEFAULT_RECIPE,
         host,
@@ -102,6 +101,8 @@ def train(
         precision=precision,
         device=device,
     )
+    if found is not None and not shows_nothing:
+        print(found.told(given))
     return train_experiment(
         plan(given, host, image_set=image_set),
         host,

@@ -66,6 +66,7 @@ def test_a_folder_without_classes_is_trained_without_labels(here: Path) -> None:
     images(here / "my_images", names=("",))
     said = run("train", "--data", "my_images", *SMALL, "--set", "image_size=8")
     assert "no classes" in said
+    assert "training dcgan at 8x8, without classes" in said
     recipe = ganforge.load("runs/00000-dcgan-torch").recipe
     assert (recipe.size, recipe.conditional) == ((8, 8), False)
 
@@ -212,7 +213,7 @@ def test_a_saved_model_is_sampled_as_a_run_is(trained: Path) -> None:
 
 
 def test_runs_are_listed(here: Path) -> None:
-    assert run("runs") == "no run in runs\n"
+    assert run("runs") == "no runs in runs\n"
     for seed in (0, 1):
         run("train", "--steps", "4", "--set", "width=2", "--set", "run.log_every=2", "--seed", str(seed), "--quiet")
     rows = json.loads(run("runs", "--json"))

@@ -147,7 +147,7 @@ def test_a_folder_that_is_taken_costs_no_preparation(place: Path) -> None:
     Path("out").mkdir()
     Path("out/mine").write_text("mine")
     told: list[Any] = []
-    with pytest.raises(RunError, match="out is there already"):
+    with pytest.raises(RunError, match="out already exists"):
         train(out="out", on_progress=lambda *numbers: told.append(numbers))
     assert list(Path("out").iterdir()) == [Path("out/mine")]
     assert told == []
