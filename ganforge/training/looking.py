@@ -43,7 +43,7 @@ class Found:
 
         recipe: `table` with the caller's overrides.
         """
-        color = "grey" if self.channels == 1 else "colour"
+        color = "grey" if self.channels == 1 else "color"
         names = ", ".join(self.class_names[:6]) + (", ..." if len(self.class_names) > 6 else "")
         classes = f"; {len(self.class_names)} classes: {names}" if self.class_names else "; no classes"
         how = "each class on request" if recipe.conditional else "without classes"

@@ -56,7 +56,7 @@ def trained(here: Path) -> Path:
 def test_images_alone_are_looked_at_and_trained_on(here: Path) -> None:
     images(here / "my_images")
     said = run("train", "--data", "my_images", *SMALL)
-    assert "found 12 colour images, 20 to 25 pixels high and 30 wide; 2 classes: frog, ship" in said
+    assert "found 12 color images, 20 to 25 pixels high and 30 wide; 2 classes: frog, ship" in said
     assert "training dcgan at 16x16, each class on request" in said
     recipe = ganforge.load("runs/00000-dcgan-torch").recipe
     assert (recipe.name, recipe.size, recipe.class_names) == ("dcgan", (16, 16), ("frog", "ship"))
