@@ -28,7 +28,7 @@ def handed_over(data: Any) -> ImageSet | None:
 def _open(path: Path | None, options: msgspec.Struct) -> ImageSet:
     raise DataError(
         "the run was trained on images from memory, which are not saved with it; pass the same images again: "
-        "ganforge.resume(folder, data=images)"
+        "data=images, as for ganforge.train"
     )
 
 
