@@ -76,7 +76,7 @@ def resume(
             check_same_recipe(folder, experiment.recipe, about, kinds)
         start = about.step if about is not None else 0
         if start >= experiment.steps:
-            raise RunError(f"run {folder} has done its {start} steps; give --steps with a larger number to go on")
+            raise RunError(f"run {folder} has done its {start} steps; to continue, give a larger number of --steps")
         if about is None:
             host.warn(f"run {folder} was stopped before its first checkpoint; it begins anew")
         experiment = decoded(experiment, on_progress)
@@ -84,7 +84,7 @@ def resume(
         if about is not None and about.data != experiment.images_hash:
             raise RunError(
                 f"the images of data set {recipe.data.set!r} are not those that run {folder} was trained on, so it "
-                "cannot go on exactly; give the old ones with --data, or train anew"
+                "cannot be resumed exactly; give the old images (--data, or data= in Python), or start a new run"
             )
         model = open_model(experiment, state or experiment.gan.initial_state(experiment.recipe.run.seed))
         check_same_inputs(workers, experiment.recipe, experiment.images_hash, start)

@@ -327,7 +327,7 @@ def test_all_checkpoints_damaged(act: Any, whole: State) -> None:
 
 def test_nothing_left_to_do(whole: State) -> None:
     for steps in (None, 9, 10):
-        with pytest.raises(RunError, match="run whole has done its 10 steps; give --steps with a larger number"):
+        with pytest.raises(RunError, match="run whole has done its 10 steps; to continue, give a larger number"):
             ganforge.resume("whole", steps=steps)
 
 
