@@ -82,7 +82,7 @@ def evaluate(
         copies: a PNG for the generated images that are closest to a training image; asks for `Evaluation.copies`, which
             takes the features of all real images, by the first extractor.
         backend: framework to draw with; by default the one that the run ran on last.
-        device: to draw on; by default the best that there is.
+        device: to draw on; by default the best available.
         on_stage: told how far it has come.
 
     Raises:

@@ -46,7 +46,7 @@ def resume(
         backend: by default the one that it ran on last.
         steps: another number of steps in all.
         data: where its images lie now, if they have moved; or the images, where they were handed over before.
-        device: by default "auto", the best that there is on this machine, wherever the run was before.
+        device: by default "auto", the best on this machine, wherever the run was before.
         callbacks, quiet, on_progress: see `train`.
 
     Raises:

@@ -63,7 +63,7 @@ def train(
         batch_size: images in a batch.
         seed: of all randomness.
         precision: "float32", "float64" or "bfloat16".
-        device: "cpu", "cuda", "cuda:1", "mps" or "auto", the best that there is on this machine, which is the default.
+        device: "cpu", "cuda", "cuda:1", "mps" or "auto", the best on this machine (default).
         overrides: further values of the recipe: `{"training.latent.size": 64}`, or tables,
             `{"training": {"latent": {"size": 64}}}`. They are laid on after the arguments above.
         out: the run's folder, which must not exist; by default the next number under `runs`.
