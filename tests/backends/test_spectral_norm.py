@@ -21,7 +21,7 @@ STATE = [
     for each in GAN.parameters(network)
     if each.name.endswith(("/u", "/sigma"))
 ]
-BACKENDS = (*FRAMEWORKS, "jax")
+BACKENDS = FRAMEWORKS
 
 
 @pytest.fixture(params=BACKENDS)

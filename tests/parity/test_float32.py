@@ -283,7 +283,7 @@ def test_a_gradient_that_is_rounding_itself_says_nothing_of_adam() -> None:
 def test_a_narrow_recipe_holds(name: str, width: str) -> None:
     host = default_host()
     made = trial(read(name, host, known_kinds(host), overrides={width: 8}, batch_size=8), host)
-    one, other = (find_backend(each, host) for each in FRAMEWORKS)
+    one, other = (find_backend(each, host) for each in FRAMEWORKS[:2])
     gan, feed = made.experiment.gan, made.inputs
     report = compare(gan, one, other, inputs=feed, state=made.state, precision="float32", steps=2)
     assert report.ok, report.first
