@@ -3,8 +3,10 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import jax
+import numpy as np
 
 from ganforge.backend import bytes_after, host_memory, out_of_memory
 
@@ -29,7 +31,7 @@ def told(device: jax.Device) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Awaited:
-    """A number that JAX may still be computing: what goes wrong meanwhile is told to whoever reads it."""
+    """An array that JAX may still be computing: what goes wrong meanwhile is told to whoever reads it."""
 
     value: jax.Array
     device: jax.Device
@@ -38,6 +40,11 @@ class Awaited:
         """The number, once it is there. Raises `OutOfMemoryError`: memory ran out."""
         with told(self.device):
             return float(self.value)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        """The array, once it is there. Raises `OutOfMemoryError`: memory ran out."""
+        with told(self.device):
+            return np.array(self.value, dtype)
 
 
 def _memory(device: jax.Device) -> tuple[int | None, int | None]:

@@ -72,7 +72,7 @@ _LAYER_EXAMPLES: tuple[Layer, ...] = (
     Attention(ratio=2, value_ratio=2, gain_init=_WIDE),
     Attention(ratio=1, value_ratio=2, pool=2, spectral_norm=True, gain_init=_WIDE),
     LearnedConstant(channels=2),
-    MinibatchStd(decay=0.8, epsilon=100.0),
+    MinibatchStd(decay=0.8, epsilon=1e-3),
     AvgPool(),
     AvgPool(size=(3, 2), stride=(2, 1), padding="same"),
     MaxPool(),

@@ -106,7 +106,11 @@ def _promises(gan: Gan, backend: BackendEntry) -> Iterator[Finding]:
 
 
 def _gan(node: Node, **protocol: Any) -> Gan:
-    """The layer in both networks, between dense ones that make its input and read its output."""
+    """The layer in both networks, between dense ones that make its input and read its output.
+
+    The critic bends what the layer makes: a sum over a batch that has been normalised is constant, so a linear critic
+    after a batch norm would have a slope of rounding alone, and the penalty of its length no derivative.
+    """
     wide = Normal(std=0.4)
     before: list[Layer] = [Dense(units=int(numpy.prod(node.input)), bias_init=wide)]
     before += [Reshape(shape=node.input)] if len(node.input) == 3 else []
@@ -114,7 +118,7 @@ def _gan(node: Node, **protocol: Any) -> Gan:
     middle = (*before, node.layer, *after)
     return gan(
         (*middle, Dense(units=9, bias_init=wide), Reshape(shape=(3, 3, 1)), Tanh()),
-        (Flatten(), *middle, Dense(units=1)),
+        (Flatten(), *middle, Tanh(), Dense(units=1)),
         (3, 3, 1),
         classes=node.classes,
         **protocol,

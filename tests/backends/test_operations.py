@@ -1,11 +1,12 @@
 """Operations whose numbers the definitions fix, in every framework: masks, derivatives at corners and far out."""
 
+import math
 from typing import Any
 
 import numpy as np
 import pytest
 from fakes import SLOPES
-from frameworks import FRAMEWORKS, Framework, framework, open_session
+from frameworks import FRAMEWORKS, Framework, framework, need, open_session
 
 from ganforge.backend.forward import forward
 from ganforge.spec import random_streams
@@ -122,6 +123,35 @@ def test_slopes_at_zero_and_far_out(
     assert slope.dtype == bend.dtype == precision
     assert np.array_equal(slope, np.array([slopes], precision))
     assert np.array_equal(bend, np.array([bends], precision))
+
+
+EQUAL = np.array([[0.0, 0.0, 1.0, 3.0], [0.0, 0.0, 3.0, 0.0]])[None, :, :, None]
+FIRST = [[1.0, 0.0, 0.0, 1.0], [0.0, 0.0, 0.0, 0.0]]
+
+
+def test_of_equal_numbers_the_first_has_the_derivative_of_a_max_pool(there: Framework) -> None:
+    def pool(x: Any) -> Any:
+        return there.ops.max_pool(x, (2, 2), (2, 2), ((0, 0), (0, 0)))
+
+    (found,) = there.call(lambda x: [there.ops.gradient(pool, x)], there.tensor(EQUAL))
+    assert found[0, :, :, 0].tolist() == FIRST
+
+
+def test_of_equal_numbers_the_first_has_the_derivative_in_the_reference_too() -> None:
+    need("autograd")
+    from ganforge.testing.ops import NUMPY_OPS
+
+    found = NUMPY_OPS.gradient(lambda x: NUMPY_OPS.max_pool(x, (2, 2), (2, 2), ((0, 0), (0, 0))), EQUAL)
+    assert found[0, :, :, 0].tolist() == FIRST
+
+
+def test_erf_and_its_derivatives_are_exact(there: Framework) -> None:
+    x = np.linspace(-6.0, 6.0, 481)
+    value, slope, bend = derivatives(there, there.ops.erf, x)
+    density = 2.0 / math.sqrt(math.pi) * np.exp(-x * x)
+    assert np.abs(value - np.array([math.erf(each) for each in x])).max() < 1e-15
+    assert np.abs(slope - density).max() < 1e-15
+    assert np.abs(bend + 2.0 * x * density).max() < 1e-14
 
 
 @pytest.mark.parametrize("plain", [False, True])

@@ -296,7 +296,7 @@ def test_the_generators_updates_have_as_many_rows_as_the_discriminators_last_one
 
 
 @pytest.mark.parametrize(
-    ("images", "keep_last", "count", "refused"),
+    ("size", "keep_last", "count", "refused"),
     [
         (13, True, 1, "13 images has 1: generator layer 01_batch_norm would be a batch norm over one value"),
         (14, True, 2, "14 images has 2, which several processes do not share; take another --batch-size"),
@@ -305,10 +305,8 @@ def test_the_generators_updates_have_as_many_rows_as_the_discriminators_last_one
         (13, False, 2, None),
     ],
 )
-def test_what_last_batches_cannot_be_trained_on(
-    pictures: int, keep_last: bool, count: int, refused: str | None
-) -> None:
-    gan, images = tiny_gan(batch_size=4, keep_last=keep_last), np.zeros((pictures, 2, 2, 1), np.uint8)
+def test_what_last_batches_cannot_be_trained_on(size: int, keep_last: bool, count: int, refused: str | None) -> None:
+    gan, images = tiny_gan(batch_size=4, keep_last=keep_last), np.zeros((size, 2, 2, 1), np.uint8)
     made = Batches(gan=gan, images=images, labels=None, seed=0, shard=Shard(rank=0, count=count))
     check_last_batch(made, 3)  # which do not come to it
     if refused is None:

@@ -211,7 +211,6 @@ BLOCKS: dict[str, Gan] = {
             *ONE,
         ),
         (4, 4, 1),
-        loss="wasserstein",
         penalty="gradient",
         batches="joint",
     ),
