@@ -90,9 +90,9 @@ class JaxOps:
         if size == stride and not any((*padding[0], *padding[1], height % size[0], width % size[1])):
             windows = (batch, height // size[0], size[0], width // size[1], size[1], channels)
             return jnp.mean(jnp.reshape(x, windows), (2, 4))
-        return lax.reduce_window(
-            x, x.dtype.type(0), lax.add, (1, *size, 1), (1, *stride, 1), ((0, 0), *padding, (0, 0))
-        )
+        sides = ((0, 0), *padding, (0, 0))
+        sums = lax.reduce_window(x, x.dtype.type(0), lax.add, (1, *size, 1), (1, *stride, 1), sides)
+        return sums / (size[0] * size[1])
 
     def max_pool(self, x: Array, size: Any, stride: Any, padding: Any) -> Array:
         sides = ((0, 0), *padding, (0, 0))

@@ -31,8 +31,8 @@ def bench(
 
     The exit code is 1 if the computed numbers are wrong.
 
-    Images are the real images that the discriminator sees. Memory is the most that the process had, its check of the
-    numbers included.
+    Images are the real images that the discriminator sees. Memory is the peak memory of the process, including the
+    check of the computed numbers.
     """
     import msgspec
 

@@ -10,6 +10,6 @@ F = TypeVar("F", bound=Callable[..., Any])
 _NAMES = "auto|cpu|cuda|cuda:1|mps"
 
 
-def device_option(what: str, default: str = "auto: the best that there is") -> Callable[[F], F]:
+def device_option(what: str, default: str = "auto, the best available") -> Callable[[F], F]:
     """The option, None where it is not given; `what` begins its help."""
     return click.option("--device", metavar=_NAMES, help=f"{what} [default: {default}]")

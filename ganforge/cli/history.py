@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def history(runs: tuple[Path, ...], smooth: int | None, answer: Answer, **paths: Path | None) -> None:
     """Plot the losses and measures of a RUN.
 
-    Of several runs the curves lie over one another, a colour for each, in losses.png here.
+    Given several runs, it draws one curve for each, in losses.png of the current folder.
     """
     from ganforge.errors import GanforgeError
     from ganforge.generation.animations import progress

@@ -65,11 +65,10 @@ def train(
     measured = {key: value for key, value in asked.items() if value is not None}
     host = default_host()
     chosen: RecipeLike = recipe or DEFAULT_RECIPE
+    found = None
     if recipe is None and path is not None:
         found = look(open_at(path, dataset, parse_assignments(assignments), host), dataset or FOLDER)
         chosen, dataset = found.table, found.dataset
-        if answer.words:
-            click.echo(str(found), err=True)
     given = read(
         chosen,
         host,
@@ -79,6 +78,8 @@ def train(
         overrides=measured | parse_assignments(assignments),
         **settings,
     )
+    if found is not None and answer.words:
+        click.echo(found.told(given), err=True)
     experiment = starting.plan(given, host, dry_run=dry_run)
     if dry_run:
         answer.say(plan(experiment), plan_facts(experiment))

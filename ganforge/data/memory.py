@@ -27,8 +27,8 @@ def handed_over(data: Any) -> ImageSet | None:
 
 def _open(path: Path | None, options: msgspec.Struct) -> ImageSet:
     raise DataError(
-        "its images were handed over by a Python program, so they have to be handed over again: "
-        "ganforge.resume(folder, data=...)"
+        "the run was trained on images from memory, which are not saved with it; pass the same images again: "
+        "data=images, as for ganforge.train"
     )
 
 

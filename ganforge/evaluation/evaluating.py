@@ -13,6 +13,7 @@ import numpy as np
 from ganforge._io.files import write_whole
 from ganforge._io.paths import expanded
 from ganforge.data.contract import ImageShape
+from ganforge.data.memory import handed_over
 from ganforge.data.preparing import Prepared
 from ganforge.errors import DataError, EvaluationError
 from ganforge.evaluation import runs
@@ -47,7 +48,7 @@ FLOOR = "real against real"
 def evaluate(
     target: str | Path,
     *,
-    data: str | Path | None = None,
+    data: Any = None,
     dataset: str = "folder",
     options: dict[str, Any] | None = None,
     extractors: Sequence[str] = (),
@@ -68,8 +69,8 @@ def evaluate(
 
     Args:
         target: a run; or a folder of images or an .npz with the array `images`, of whatever made them.
-        data: where the real images lie: of a run, if they have moved; of a folder, always, but for a data set that
-            brings its own.
+        data: path of the real images: for a run, if they have moved; for a folder, always, unless the data set brings
+            its own. Or the images themselves, as `train` takes them.
         dataset, options: the data set of the real images of a folder. A run has its own.
         extractors: names, `NAME:ARGUMENT`, or functions `MODULE:FUNCTION`; by default the best that is installed.
         images: generated images at most; half of the real ones are never exceeded.
@@ -81,7 +82,7 @@ def evaluate(
         copies: a PNG for the generated images that are closest to a training image; asks for `Evaluation.copies`, which
             takes the features of all real images, by the first extractor.
         backend: framework to draw with; by default the one that the run ran on last.
-        device: to draw on; by default the best that there is.
+        device: to draw on; by default the best available.
         on_stage: told how far it has come.
 
     Raises:
@@ -97,7 +98,8 @@ def evaluate(
         raise EvaluationError(f"{save_features} must end in .npz")
     if copies is not None and Path(copies).suffix != ".png":
         raise EvaluationError(f"{copies} must end in .png")
-    given = None if data is None else expanded(data)
+    image_set = handed_over(data)
+    given = None if data is None or image_set is not None else expanded(data)
     telling = partial(tell, "preparing real images")
     seeds = None
     subjects: Iterator[Subject]
@@ -105,7 +107,7 @@ def evaluate(
         steps = _steps(place, checkpoint, every_checkpoint)
         shape = _shape_of_run(place)
         asked = _open(extractors, shape)
-        real = runs.real_images_of_run(place, given, telling)
+        real = runs.real_images_of_run(place, image_set or given, telling)
         halves = halves_of(real.images, min(images, len(real.images.images) // 2))
         subjects = drawn(place, steps, loaded, halves, tell)
         seeds = (0, halves.count - 1)
@@ -116,9 +118,9 @@ def evaluate(
         _, height, width, channels = found.images.shape
         shape = (height, width, channels)
         asked = _open(extractors, shape)
-        if given is None and dataset == "folder":
+        if data is None and dataset == "folder":
             raise DataError("say what to compare the images with: --data PATH, a folder of real images")
-        real = runs.real_images(dataset, given, shape, options or {}, telling)
+        real = runs.real_images(dataset, image_set or given, shape, options or {}, telling)
         halves = halves_of(real.images, min(len(found.images), len(real.images.images) // 2))
         labels = found.labels_among(halves.class_names)
         made = found.images[: halves.count]

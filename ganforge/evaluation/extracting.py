@@ -95,7 +95,7 @@ def open_extractor(asked: str, shape: ImageShape, host: Host) -> Opened | Untaug
         if not colon:
             raise PluginError(
                 f"unknown extractor {asked!r}; {near_names(asked, entries)}\n"
-                "A function of your own is asked for as MODULE:FUNCTION"
+                "For a function of your own, give MODULE:FUNCTION"
             )
         return _function(asked, name, argument)
     entry = entries[name].entry

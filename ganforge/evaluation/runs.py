@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from ganforge._io.paths import expanded
-from ganforge.data.contract import ImageShape
+from ganforge.data.contract import ImageSet, ImageShape
 from ganforge.data.extractors import OnProgress
+from ganforge.data.memory import NAME
 from ganforge.data.preparing import Prepared
 from ganforge.errors import RunError
 from ganforge.generation.model import Model
@@ -45,29 +46,38 @@ def recipe_of(folder: Path) -> Recipe:
     return read_recipe(folder)
 
 
-def real_images_of_run(folder: Path, data: Path | None, on_progress: OnProgress | None) -> Real:
-    """The images that a run was trained on, as the network saw them; `data`: where they lie now."""
-    return _real(read(read_recipe(folder), default_host(), data=data), on_progress)
+def real_images_of_run(folder: Path, data: Path | ImageSet | None, on_progress: OnProgress | None) -> Real:
+    """The images that a run was trained on, as the network saw them; `data`: where they lie now, or the images."""
+    if data is None or isinstance(data, Path):
+        return _real(read(read_recipe(folder), default_host(), data=data), None, on_progress)
+    return _real(read(read_recipe(folder), default_host()), data, on_progress)
 
 
 def real_images(
-    dataset: str, data: Path | None, shape: ImageShape, options: dict[str, Any], on_progress: OnProgress | None
+    dataset: str,
+    data: Path | ImageSet | None,
+    shape: ImageShape,
+    options: dict[str, Any],
+    on_progress: OnProgress | None,
 ) -> Real:
     """The images of a data set at a given shape, cut and scaled as 'cover' does."""
-    path = {} if data is None else {"path": str(expanded(data).absolute())}
+    image_set = None if data is None or isinstance(data, Path) else data
+    path = {"path": str(expanded(data).absolute())} if isinstance(data, Path) else {}
     table = {
         "name": "evaluate",
         "image_size": list(shape[:2]),
         "channels": shape[2],
-        "data": {"set": dataset, **path, **options},
+        "data": {"set": NAME if image_set is not None else dataset, **path, **options},
     }
-    return _real(parse_stored(table), on_progress)
+    return _real(parse_stored(table), image_set, on_progress)
 
 
-def _real(recipe: Recipe, on_progress: OnProgress | None) -> Real:
-    completed, image_set = with_data(recipe, find_data_set(recipe, default_host()))
+def _real(recipe: Recipe, image_set: ImageSet | None, on_progress: OnProgress | None) -> Real:
+    """image_set: images that a caller has handed over, in place of the recipe's."""
+    completed, opened = with_data(recipe, find_data_set(recipe, default_host()), image_set)
     path = f" at {recipe.data.path}" if recipe.data.path is not None else ""
-    return Real(images=decode(completed, image_set, on_progress), name=f"{recipe.data.set}{path}")
+    name = f"{recipe.data.set}{path}" if image_set is None else NAME
+    return Real(images=decode(completed, opened, on_progress), name=name)
 
 
 def steps_of(folder: Path) -> list[int]:

@@ -33,10 +33,10 @@ def write_images(
         class_names: names of the classes.
 
     Raises:
-        RunError: the folder is there already, or cannot be written.
+        RunError: the folder already exists, or cannot be written.
     """
     if folder.exists():
-        raise RunError(f"{folder} is there already; choose another --out")
+        raise RunError(f"{folder} already exists; choose another --out")
     made = folder.with_name(f".{folder.name}-{uuid.uuid4().hex[:8]}{PARTIAL}")
     digits = len(str(len(images) - 1))
     places = [made / _folder_name(name) for name in class_names] if labels is not None else [made]

@@ -31,7 +31,7 @@ def open_data(recipe: Recipe, data_set: Part[DatasetEntry]) -> ImageSet:
     entry, given = data_set.entry, recipe.data.path
     path = expanded(given) if given is not None else None
     if entry.needs_path and path is None:
-        raise DataError(f"data set {entry.name!r} needs to know where its images lie: --data PATH")
+        raise DataError(f"data set {entry.name!r} needs the path of its images: --data PATH, or data= in Python")
     who = f"data set {entry.name!r} of plugin {data_set.plugin!r}"
     options = data_set.options
     if "rules" in options.__struct_fields__:

@@ -12,7 +12,7 @@ from ganforge.errors import DataError, GanforgeError
 from ganforge.plugins.host import Host
 from ganforge.recipes.laying import override
 from ganforge.recipes.parsing import parse
-from ganforge.recipes.schema import Table
+from ganforge.recipes.schema import Recipe, Table
 from ganforge.training.data_sets import open_data
 from ganforge.training.parts import find_data_set
 
@@ -38,17 +38,20 @@ class Found:
     table: Table
     """Of a recipe that extends `RECIPE`."""
 
-    def __str__(self) -> str:
-        """Two lines: what was found, and what is trained."""
-        color = "grey" if self.channels == 1 else "colour"
+    def told(self, recipe: Recipe) -> str:
+        """Two lines: what was found, and what is trained.
+
+        recipe: `table` with the caller's overrides.
+        """
+        color = "grey" if self.channels == 1 else "color"
         names = ", ".join(self.class_names[:6]) + (", ..." if len(self.class_names) > 6 else "")
         classes = f"; {len(self.class_names)} classes: {names}" if self.class_names else "; no classes"
-        how = "each class on request" if self.table["conditional"] else "without classes"
-        size = self.table["image_size"]
+        how = "each class on request" if recipe.conditional else "without classes"
+        height, width = recipe.size
         sides = f"{_span(self.heights)} pixels high and {_span(self.widths)} wide"
         return (
             f"found {self.images:,} {color} images, {sides}{classes}\n"
-            f"training {RECIPE} at {size}x{size}, {how}; for another size --set image_size=32, "
+            f"training {RECIPE} at {height}x{width}, {how}; for another size --set image_size=32, "
             "for a narrower and faster network --set architecture.width=32"
         )
 

@@ -53,7 +53,7 @@ def load(folder: str | Path, *, best: bool = False, backend: str | None = None, 
         folder: the run's, or the path of a file.
         best: take the checkpoint that `keep_best` has kept.
         backend: by default the one that it ran on last.
-        device: "cpu", "cuda", "cuda:1", "mps" or "auto", the best that there is on this machine, which is the default.
+        device: "cpu", "cuda", "cuda:1", "mps" or "auto", the best on this machine (default).
 
     Raises:
         RunError: no run, one without a checkpoint or without a best one, or a damaged file; or `best` of a file.

@@ -46,7 +46,7 @@ def resume(
         backend: by default the one that it ran on last.
         steps: another number of steps in all.
         data: where its images lie now, if they have moved; or the images, where they were handed over before.
-        device: by default "auto", the best that there is on this machine, wherever the run was before.
+        device: by default "auto", the best on this machine, wherever the run was before.
         callbacks, quiet, on_progress: see `train`.
 
     Raises:
@@ -76,7 +76,7 @@ def resume(
             check_same_recipe(folder, experiment.recipe, about, kinds)
         start = about.step if about is not None else 0
         if start >= experiment.steps:
-            raise RunError(f"run {folder} has done its {start} steps; give --steps with a larger number to go on")
+            raise RunError(f"run {folder} has done its {start} steps; to continue, give a larger number of --steps")
         if about is None:
             host.warn(f"run {folder} was stopped before its first checkpoint; it begins anew")
         experiment = decoded(experiment, on_progress)
@@ -84,7 +84,7 @@ def resume(
         if about is not None and about.data != experiment.images_hash:
             raise RunError(
                 f"the images of data set {recipe.data.set!r} are not those that run {folder} was trained on, so it "
-                "cannot go on exactly; give the old ones with --data, or train anew"
+                "cannot be resumed exactly; give the old images (--data, or data= in Python), or start a new run"
             )
         model = open_model(experiment, state or experiment.gan.initial_state(experiment.recipe.run.seed))
         check_same_inputs(workers, experiment.recipe, experiment.images_hash, start)

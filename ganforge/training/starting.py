@@ -63,7 +63,7 @@ def train(
         batch_size: images in a batch.
         seed: of all randomness.
         precision: "float32", "float64" or "bfloat16".
-        device: "cpu", "cuda", "cuda:1", "mps" or "auto", the best that there is on this machine, which is the default.
+        device: "cpu", "cuda", "cuda:1", "mps" or "auto", the best on this machine (default).
         overrides: further values of the recipe: `{"training.latent.size": 64}`, or tables,
             `{"training": {"latent": {"size": 64}}}`. They are laid on after the arguments above.
         out: the run's folder, which must not exist; by default the next number under `runs`.
@@ -81,12 +81,11 @@ def train(
     image_set = handed_over(data)
     if image_set is not None:
         data, dataset = None, NAME
+    found = None
     if recipe is None and (data is not None or image_set is not None):
         opened = open_at(data, dataset, overrides or {}, host) if image_set is None else image_set
         found = look(opened, dataset or FOLDER)
         recipe, dataset = found.table, found.dataset
-        if not shows_nothing:
-            print(found)
     given = read(
         recipe or DEFAULT_RECIPE,
         host,
@@ -102,6 +101,8 @@ def train(
         precision=precision,
         device=device,
     )
+    if found is not None and not shows_nothing:
+        print(found.told(given))
     return train_experiment(
         plan(given, host, image_set=image_set),
         host,

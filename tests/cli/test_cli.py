@@ -166,7 +166,7 @@ def test_an_empty_folder_and_an_unlabelled_set_are_refused(tmp_path: Path, monke
 
 def test_a_folder_that_exists_is_refused(trained: Path) -> None:
     before = (trained / "recipe.toml").read_bytes()
-    assert "is there already" in run("train", "--steps", "1", "--out", trained, code=1).stderr
+    assert "already exists" in run("train", "--steps", "1", "--out", trained, code=1).stderr
     assert (trained / "recipe.toml").read_bytes() == before
 
 

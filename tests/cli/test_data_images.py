@@ -75,7 +75,7 @@ def test_export_writes_what_the_networks_see() -> None:
     files = sorted(str(file.relative_to("out")) for file in Path("out").rglob("*.png"))
     assert files == ["T-shirt/0.png", "T-shirt/1.png", "T-shirt/2.png", "cat/3.png", "cat/4.png", "cat/5.png"]
     assert pixels("out/cat/3.png").shape == (8, 8, 3)
-    assert "is there already" in run("data", "export", "--data", "d", "--out", "out", code=1).stderr
+    assert "already exists" in run("data", "export", "--data", "d", "--out", "out", code=1).stderr
     run("data", "export", "--data", "d", "--count", "2", "--set", "data.labels=none", "--out", "two")
     assert len(list(Path("two").iterdir())) == 2
 

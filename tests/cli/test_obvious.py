@@ -56,7 +56,7 @@ def trained(here: Path) -> Path:
 def test_images_alone_are_looked_at_and_trained_on(here: Path) -> None:
     images(here / "my_images")
     said = run("train", "--data", "my_images", *SMALL)
-    assert "found 12 colour images, 20 to 25 pixels high and 30 wide; 2 classes: frog, ship" in said
+    assert "found 12 color images, 20 to 25 pixels high and 30 wide; 2 classes: frog, ship" in said
     assert "training dcgan at 16x16, each class on request" in said
     recipe = ganforge.load("runs/00000-dcgan-torch").recipe
     assert (recipe.name, recipe.size, recipe.class_names) == ("dcgan", (16, 16), ("frog", "ship"))
@@ -66,6 +66,7 @@ def test_a_folder_without_classes_is_trained_without_labels(here: Path) -> None:
     images(here / "my_images", names=("",))
     said = run("train", "--data", "my_images", *SMALL, "--set", "image_size=8")
     assert "no classes" in said
+    assert "training dcgan at 8x8, without classes" in said
     recipe = ganforge.load("runs/00000-dcgan-torch").recipe
     assert (recipe.size, recipe.conditional) == ((8, 8), False)
 
@@ -212,7 +213,7 @@ def test_a_saved_model_is_sampled_as_a_run_is(trained: Path) -> None:
 
 
 def test_runs_are_listed(here: Path) -> None:
-    assert run("runs") == "no run in runs\n"
+    assert run("runs") == "no runs in runs\n"
     for seed in (0, 1):
         run("train", "--steps", "4", "--set", "width=2", "--set", "run.log_every=2", "--seed", str(seed), "--quiet")
     rows = json.loads(run("runs", "--json"))

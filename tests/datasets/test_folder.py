@@ -115,7 +115,7 @@ def test_a_wrong_path(tmp_path: Path) -> None:
     put(tmp_path / "images", "a.png")
     (tmp_path / "unrelated").mkdir()
     with pytest.raises(DataError, match=r"no such folder .*did you mean .*images\?$"):
-        open_folder(tmp_path / "picturs", Options())
+        open_folder(tmp_path / "imags", Options())
     with pytest.raises(DataError, match=r"no such folder .*\)$"):
         open_folder(tmp_path / "zzz" / "yyy", Options())
     with pytest.raises(DataError, match="no data that is known"):

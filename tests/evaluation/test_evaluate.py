@@ -59,6 +59,22 @@ def write(folder: Path, images: Images, labels: Any = None) -> Path:
 # A run
 
 
+def test_a_run_of_an_array_is_measured_against_it(
+    digits: tuple[Images, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    images, labels = digits
+    folder = ganforge.train("digits", data=(images, labels), backend="torch", steps=20).folder
+    with pytest.raises(DataError, match="pass the same images again: data=images"):
+        evaluate(folder, images=100, **QUICK)
+    found = evaluate(folder, data=(images, labels), images=100, **QUICK)
+    assert (found.images, found.real_images, found.real) == (100, 1797, "memory")
+    copied = evaluate(write(tmp_path / "made", images[:100]), data=images, images=100, **QUICK)
+    assert (copied.real_images, copied.real) == (1797, "memory")
+    elsewhere = evaluate(tmp_path / "made", data=write(tmp_path / "real", images), images=100, **QUICK)
+    assert copied.reports[0].floor.measures == elsewhere.reports[0].floor.measures
+
+
 def test_a_run_and_the_floor(run: Path, tmp_path: Path) -> None:
     features, figures = tmp_path / "features.npz", tmp_path / "figures.json"
     found = evaluate(run, images=300, save_features=features, **QUICK)

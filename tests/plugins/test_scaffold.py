@@ -114,10 +114,10 @@ def test_a_folder_that_exists_is_left_alone(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.chdir(tmp_path)
     new("loss", "mine")
     before = (tmp_path / "ganforge-loss-mine" / "README.md").read_bytes()
-    assert "is there already" in new("loss", "mine", code=1).stderr
+    assert "already exists" in new("loss", "mine", code=1).stderr
     assert (tmp_path / "ganforge-loss-mine" / "README.md").read_bytes() == before
     (tmp_path / "link").symlink_to(tmp_path / "nowhere")
-    assert "is there already" in new("loss", "other", "--out", "link", code=1).stderr
+    assert "already exists" in new("loss", "other", "--out", "link", code=1).stderr
 
 
 def test_a_full_disk_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

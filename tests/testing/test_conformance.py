@@ -112,8 +112,8 @@ def test_torch_with_symmetric_padding_is_caught(monkeypatch, torch_layers):
 
     right = TorchOps.conv
 
-    def shifted(self, x, kernel, bias, stride, padding):
-        return right(self, x, kernel, bias, stride, tuple((high, low) for low, high in padding))
+    def shifted(self, x, kernel, bias, stride, padding, groups=1):
+        return right(self, x, kernel, bias, stride, tuple((high, low) for low, high in padding), groups)
 
     monkeypatch.setattr(TorchOps, "conv", shifted)
     assert "trap padding-shifted," in findings("torch", gans={"kernel-3-even": TINY["kernel-3-even"]})

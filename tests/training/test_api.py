@@ -147,7 +147,7 @@ def test_a_folder_that_is_taken_costs_no_preparation(place: Path) -> None:
     Path("out").mkdir()
     Path("out/mine").write_text("mine")
     told: list[Any] = []
-    with pytest.raises(RunError, match="out is there already"):
+    with pytest.raises(RunError, match="out already exists"):
         train(out="out", on_progress=lambda *numbers: told.append(numbers))
     assert list(Path("out").iterdir()) == [Path("out/mine")]
     assert told == []
@@ -327,7 +327,7 @@ def test_all_checkpoints_damaged(act: Any, whole: State) -> None:
 
 def test_nothing_left_to_do(whole: State) -> None:
     for steps in (None, 9, 10):
-        with pytest.raises(RunError, match="run whole has done its 10 steps; give --steps with a larger number"):
+        with pytest.raises(RunError, match="run whole has done its 10 steps; to continue, give a larger number"):
             ganforge.resume("whole", steps=steps)
 
 

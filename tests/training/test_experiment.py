@@ -94,7 +94,7 @@ def needing(seen: list[Any]) -> DatasetEntry:
 def test_a_set_that_needs_a_path() -> None:
     seen: list[Any] = []
     host, _ = core_host(module("needy_plugin", ganforge_datasets=lambda: (needing(seen),)))
-    with pytest.raises(DataError, match="'needy' needs to know where its images lie: --data PATH"):
+    with pytest.raises(DataError, match="'needy' needs the path of its images: --data PATH"):
         open_set(recipe(data={"set": "needy"}), host)
     open_set(recipe(data={"set": "needy", "path": "~/images"}), host)
     assert seen == [Path.home() / "images"]

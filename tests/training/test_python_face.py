@@ -14,6 +14,7 @@ import ganforge
 from ganforge import spec
 from ganforge.errors import DataError, GanforgeError, RunError
 from ganforge.plugins import memory
+from ganforge.recipes.parsing import parse
 from ganforge.training.looking import look
 from ganforge.training.observers import journal, notebook, progress, snapshots
 
@@ -62,7 +63,7 @@ def test_an_array_goes_with_any_recipe(array: Any) -> None:
 def test_a_run_of_an_array_goes_on_with_it_alone(array: Any) -> None:
     whole = ganforge.train("./r.toml", data=(array, LABELS), out="whole")
     ganforge.train("./r.toml", data=(array, LABELS), out="part", steps=5)
-    with pytest.raises(DataError, match="have to be handed over again"):
+    with pytest.raises(DataError, match="pass the same images again"):
         ganforge.resume("part", steps=10)
     with pytest.raises(RunError, match="are not those"):
         ganforge.resume("part", steps=10, data=(array[::-1], LABELS))
@@ -83,7 +84,9 @@ def test_the_size_fits_the_images(side: int, size: int) -> None:
 
     found = look(as_image_set(np.zeros((4, side, side + 3), np.uint8)), "memory")
     assert found.table["image_size"] == size
-    assert f"4 grey images, {side} pixels high and {side + 3} wide; no classes" in str(found)
+    told = found.told(parse({"name": "r", "image_size": [16, 8]}))
+    assert f"4 grey images, {side} pixels high and {side + 3} wide; no classes" in told
+    assert "training dcgan at 16x8, without classes" in told, "at the size that is trained, not the one that fits"
 
 
 # Recipes made in Python ----------------------------------------------------------------------------------------------

@@ -258,7 +258,7 @@ def test_what_a_process_was_about_to_write_when_it_was_killed_takes_no_folder(tm
     (tmp_path / f".{RECIPE}.4711.partial").write_text("name = ")
     check_folder_free(tmp_path)
     (tmp_path / RECIPE).write_text("")
-    with pytest.raises(RunError, match="is there already"):
+    with pytest.raises(RunError, match="already exists"):
         check_folder_free(tmp_path)
 
 
@@ -271,7 +271,7 @@ def test_out_is_taken(taken: str, tmp_path: Path) -> None:
     else:
         out.write_text("mine")
     for refuse in (lambda: new_folder(recipe().with_run(backend="torch"), out), lambda: check_folder_free(out)):
-        with pytest.raises(RunError, match=f"is there already; .*ganforge resume {out}"):
+        with pytest.raises(RunError, match=f"already exists; .*ganforge resume {out}"):
             refuse()
     left = out if taken == "file" else out / "something"
     assert left.read_text() == "mine"

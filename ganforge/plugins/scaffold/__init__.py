@@ -71,7 +71,7 @@ def write_project(kind: KindName, name: str, out: Path | None, host: Host) -> Pa
         raise PluginError(f"a module {module} is installed already; take another name than {name!r}")
     folder = Path(distribution) if out is None else expanded(out)
     if folder.exists() or folder.is_symlink():
-        raise PluginError(f"{folder} is there already; give another folder with --out")
+        raise PluginError(f"{folder} already exists; give another folder with --out")
     names = {"name": name, "kind": chosen.called(name), "distribution": distribution, "module": module}
     names["plugin"] = distribution.removeprefix("ganforge-")
     try:

@@ -61,7 +61,7 @@ class EmbedLabel(LayerSettings, frozen=True, kw_only=True, tag="embed_label"):
 
     def forward(self, node: Node, x: Tensor, run: Pass) -> Tensor:
         """x and the label's row."""
-        return _beside(x, run.ops.matmul(run.labels, run.weights(node, x)[0]), run)
+        return _beside(x, run.ops.matmul(run.ops.like(run.labels, x), run.weights(node, x)[0]), run)
 
 
 class ProjectLabel(LayerSettings, frozen=True, kw_only=True, tag="project_label"):
@@ -93,7 +93,8 @@ class ProjectLabel(LayerSettings, frozen=True, kw_only=True, tag="project_label"
     def forward(self, node: Node, x: Tensor, run: Pass) -> Tensor:
         """Of the products with all classes that of the label."""
         ops = run.ops
-        return ops.reshape(ops.sum_over(ops.matmul(x, run.weights(node, x)[0]) * run.labels, (1,)), (x.shape[0], 1))
+        products = ops.matmul(x, run.weights(node, x)[0])
+        return ops.reshape(ops.sum_over(products * ops.like(run.labels, x), (1,)), (x.shape[0], 1))
 
     def products(self, node: Node) -> int:
         """in * classes."""

@@ -94,8 +94,11 @@ class ConditionalBatchNorm(LayerSettings, frozen=True, kw_only=True, tag="condit
     def rows(self, node: Node, normal: Tensor, run: Pass) -> tuple[Tensor, Tensor]:
         """Scale and offset of every example, to be multiplied with images or vectors."""
         ops, shape = run.ops, (normal.shape[0], *(1 for _ in normal.shape[1:-1]), normal.shape[-1])
-        labels, (scale, offset) = ops.like(run.labels, normal), (run.array(node, name) for name in ("scale", "offset"))
-        return ops.reshape(ops.matmul(labels, scale), shape), ops.reshape(ops.matmul(labels, offset), shape)
+        scale, offset = (
+            ops.reshape(ops.like(ops.matmul(ops.like(run.labels, each), each), normal), shape)
+            for each in (run.array(node, "scale"), run.array(node, "offset"))
+        )
+        return scale, offset
 
     def move(self, node: Node, run: Pass, mean: Tensor, variance: Tensor) -> None:
         """Move the running values towards a batch's mean and unbiased variance."""

@@ -150,7 +150,7 @@ def test_floating_point_with_a_range(tmp_path: Path) -> None:
 
 def test_transparency_and_its_background(tmp_path: Path) -> None:
     Image.new("RGBA", (4, 4), (0, 0, 0, 0)).save(tmp_path / "a.png")
-    assert any("1 images with transparency: shown over white" in line for line in told(account(tmp_path)))
+    assert any("1 image with transparency: shown over white" in line for line in told(account(tmp_path)))
     assert (open_images(tmp_path, OpenOptions(background="#ff8000")).read(0) == (255, 128, 0)).all()
     assert open_images(tmp_path).fingerprint != open_images(tmp_path, OpenOptions(background="black")).fingerprint
     with pytest.raises(DataError, match=r"data\.background: 'qqq' is not a color"):

@@ -124,8 +124,9 @@ def _read_entry(document: bytes, folder: Path) -> None:
 
     plugin = ModuleType("made_up")
     plugin.ganforge_datasets = ganforge_datasets  # type: ignore[attr-defined]
+    ours = set(host.entries("ganforge_datasets", DatasetEntry))
     host.add("made_up", lambda: plugin)
-    for name in host.entries("ganforge_datasets", DatasetEntry):
+    for name in set(host.entries("ganforge_datasets", DatasetEntry)) - ours:
         recipe = parse({"name": "x", "data": {"set": name, "path": "."}, "image_size": 8})
         _, image_set = with_data(recipe, find_data_set(recipe, host))
         shape = (4, 4, image_channels(image_set))

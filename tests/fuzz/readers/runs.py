@@ -14,6 +14,7 @@ from PIL import Image
 from safetensors.numpy import save as save_arrays
 
 from ganforge.data.cache import Meta, open_entry
+from ganforge.data.resizing_settings import Resizing
 from ganforge.evaluation import metrics_file
 from ganforge.generation.animations import progress
 from ganforge.generation.loss_curves import draw
@@ -174,7 +175,7 @@ def _npy(values: np.ndarray) -> bytes:
 
 
 def _entries() -> list[bytes]:
-    meta = Meta(name="it", shape=(2, 2, 1), fit="cover", class_names=("a", "b"), count=3)
+    meta = Meta(name="it", shape=(2, 2, 1), resizing=Resizing(fit="cover"), class_names=("a", "b"), count=3)
     plain = msgspec.structs.replace(meta, class_names=())
     images, labels = np.arange(12, dtype=np.uint8).reshape(3, 2, 2, 1), np.array([0, 1, 1])
     return [bundle(msgspec.json.encode(each), _npy(images), _npy(labels)) for each in (meta, plain)]
