@@ -3,6 +3,7 @@
 import errno
 import sys
 import warnings
+from functools import cache
 from typing import Any
 
 import click
@@ -72,7 +73,13 @@ def main() -> None:
 
 def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
     """A warning as one line, without the place in the code: it is for who gives the command."""
-    click.echo(f"Warning: {message}", err=True)
+    _say_once(f"Warning: {message}")
+
+
+@cache
+def _say_once(line: str) -> None:
+    """A run is read more than once: its own recipe and that of its checkpoint have the same to say."""
+    click.echo(line, err=True)
 
 
 def _run() -> None:

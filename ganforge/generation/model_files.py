@@ -15,7 +15,7 @@ from ganforge._io.files import write_whole
 from ganforge.errors import GanforgeError, RunError
 from ganforge.recipes.schema import Recipe, Table
 from ganforge.recipes.tables import to_table
-from ganforge.spec.arrays import State
+from ganforge.spec.arrays import Array, State
 
 SUFFIX = ".safetensors"
 _FORMAT = 1
@@ -60,6 +60,8 @@ def read_model(path: Path) -> tuple[Table, State, int]:
         raise RunError(f"{path} cannot be read: {error.strerror}") from error
     except (safetensors.SafetensorError, msgspec.DecodeError, KeyError, TypeError, ValueError, RecursionError) as error:
         raise RunError(f"{path} is not a model that ganforge saved, or is damaged: {error}") from error
+    if (wrong := next((name for name, array in arrays.items() if not _is_number(array)), None)) is not None:
+        raise RunError(f"{path} is damaged: {wrong} holds values that are no finite floating-point numbers")
     if about.format != _FORMAT:
         raise RunError(f"{path} has format {about.format}, this ganforge reads {_FORMAT}; update ganforge")
     return about.recipe, dict(sorted(arrays.items())), about.step
@@ -68,6 +70,10 @@ def read_model(path: Path) -> tuple[Table, State, int]:
 def is_weight(name: str) -> bool:
     """Whether an array of a state belongs to a network, not to an optimizer."""
     return not name.startswith("optimizer/")
+
+
+def _is_number(array: Array) -> bool:
+    return array.dtype.kind == "f" and bool(np.isfinite(array).all())
 
 
 def _metadata(content: bytes) -> Mapping[str, str]:

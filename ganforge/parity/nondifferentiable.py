@@ -31,6 +31,23 @@ _ROUNDING = {"float32": 1e-3, "float64": 1e-12}
 _TINY = np.finfo(np.float64).tiny
 
 
+class Undecided(NamedTuple):
+    """What rounding decides on in some steps: inputs at corners, and the share of each gradient that it is."""
+
+    kinks: int
+    doubts: State
+
+    @property
+    def derivatives(self) -> int:
+        """How many rounding decides on: those at kinks, and gradients of which it decides on the sign."""
+        return self.kinks + sum(int((each >= 1.0).sum()) for each in self.doubts.values())
+
+    def joined(self, other: "Undecided") -> "Undecided":
+        """Of both."""
+        doubts = {name: np.maximum(each, self.doubts.get(name, 0.0)) for name, each in other.doubts.items()}
+        return Undecided(self.kinks + other.kinks, doubts)
+
+
 def kinks(a: Session, b: Session, gan: Gan, fed: StepInputs, before: State, after: State) -> int:
     """How many inputs of layers with a corner lie no further from it than twice what `a` and `b` differ by there.
 

@@ -1,6 +1,6 @@
 """Callbacks: what a caller of `train` or `resume` wants to be told of one run, without writing a plugin."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from inspect import signature
 from typing import Any, TypeAlias
 
@@ -19,8 +19,10 @@ def listeners(callbacks: Sequence[object]) -> Listeners:
     as `step_finished` is.
 
     Raises:
-        GanforgeError: a callback is neither.
+        GanforgeError: a callback is neither, or they are no list.
     """
+    if not isinstance(callbacks, Iterable) or isinstance(callbacks, str):
+        raise GanforgeError(f"callbacks takes a list, as callbacks=[log], not {callbacks!r:.60}")
     found: dict[str, list[Callable[..., Any]]] = {event: [] for event in EVENTS}
     for callback in callbacks:
         if isinstance(callback, type):

@@ -56,12 +56,14 @@ def load(folder: str | Path, *, best: bool = False, backend: str | None = None, 
         device: "cpu", "cuda", "cuda:1", "mps" or "auto", the best on this machine (default).
 
     Raises:
-        RunError: no run, one without a checkpoint or without a best one, or a damaged file.
+        RunError: no run, one without a checkpoint or without a best one, or a damaged file; or `best` of a file.
     """
     host, folder = default_host(), Path(folder)
     kinds = known_kinds(host)
     device = device or AUTO
     if folder.is_file():
+        if best:
+            raise RunError(f"{folder} is the file of one model, not a run's folder; it has no best checkpoint")
         table, state, step = read_model(folder)
         recipe = read(table, host, kinds, backend=backend, device=device)
         return _drawing(recipe, state, host, step=step)

@@ -16,6 +16,7 @@ from typing import Any
 
 from ganforge._io.files import append
 from ganforge.backend.contract import BackendEntry
+from ganforge.errors import RunError
 from ganforge.training.experiment import Experiment
 
 NAME = "provenance.jsonl"
@@ -52,8 +53,14 @@ def record(folder: Path, line: dict[str, Any]) -> None:
 
     Raises:
         WriteError: it cannot be written.
+        RunError: what is there cannot be read.
     """
-    append(folder / NAME, f"{json.dumps(line)}\n".encode())
+    path = folder / NAME
+    try:
+        torn = path.exists() and path.read_bytes()[-1:] not in (b"", b"\n")  # a line that was cut short stays one
+    except OSError as error:
+        raise RunError(f"{path} cannot be read: {error.strerror}") from error
+    append(path, b"\n" * torn + f"{json.dumps(line)}\n".encode())
 
 
 def last(folder: Path) -> dict[str, Any] | None:

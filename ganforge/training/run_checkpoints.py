@@ -61,9 +61,13 @@ def load_checkpoint(
     """The checkpoint of one step of a run, of it the arrays that are wanted.
 
     Raises:
-        RunError: it is missing or damaged.
+        RunError: it is missing or damaged; of a missing one, those that there are are listed.
     """
-    return checkpoint.load(folder / CHECKPOINTS / f"step-{step:08d}", wanted)
+    path = folder / CHECKPOINTS / f"step-{step:08d}"
+    if not path.exists():
+        kept = ", ".join(str(checkpoint.step_of(each)) for each in checkpoint.checkpoints(path.parent))
+        raise RunError(f"run {folder} has no checkpoint of step {step}; it has {kept or 'none'}")
+    return checkpoint.load(path, wanted)
 
 
 def newest_good(

@@ -305,3 +305,15 @@ def test_every_command_that_computes_takes_a_device_and_refuses_one_that_is_not_
     told = run(*given, "--device", "cuda:7", code=1)
     assert "has no device 'cuda:7' on this machine; it has " in told.stderr
     assert not {"new", "x.png"} & {path.name for path in tmp_path.iterdir()}
+
+
+def test_a_warning_is_said_once(tmp_path: Path) -> None:
+    """Though the recipe of an old run is read twice."""
+    run = shutil.copytree(Path(__file__).resolve().parents[1] / "stored" / "format-1", tmp_path / "run")
+    shutil.rmtree(run / "checkpoints" / "step-00000006")
+    done = subprocess.run(
+        [sys.executable, "-m", "ganforge", "resume", str(run)], capture_output=True, text=True, check=True
+    )
+    assert "it was read as that" in done.stderr
+    warned = [line for line in done.stderr.splitlines() if line.startswith("Warning: ")]
+    assert len(warned) == len(set(warned))

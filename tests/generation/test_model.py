@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 from fakes import FakeSession, states_equal, work_in
+from safetensors import safe_open
+from safetensors.numpy import save_file
 
 import ganforge
 from ganforge.errors import GanforgeError
@@ -168,6 +170,25 @@ def test_a_file_without_the_discriminator_draws_the_same(model: Model, place: Pa
     whole, slim = model.save("whole.safetensors"), model.save("slim.safetensors", discriminator=False)
     assert slim.stat().st_size < whole.stat().st_size
     assert (ganforge.load(slim).sample(4) == model.sample(4)).all()
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf, 3], ids=str)
+def test_weights_of_a_file_that_are_no_numbers(wrong: float, model: Model, place: Path) -> None:
+    """Images of them would be black."""
+    path = model.save("model.safetensors")
+    with safe_open(path, "numpy") as whole:
+        arrays, metadata = {name: whole.get_tensor(name) for name in whole.keys()}, whole.metadata()
+    name = max(arrays)
+    arrays[name] = np.full(arrays[name].shape, wrong)
+    save_file(arrays, path, metadata)
+    with pytest.raises(GanforgeError, match=f"model.safetensors is damaged: {name} holds values"):
+        ganforge.load(path)
+
+
+def test_a_file_has_no_best_checkpoint(model: Model, place: Path) -> None:
+    path = model.save("model.safetensors")
+    with pytest.raises(GanforgeError, match=r"is the file of one model.*no best checkpoint"):
+        ganforge.load(path, best=True)
 
 
 def test_a_file_of_another_kind_or_a_damaged_one(model: Model, place: Path) -> None:

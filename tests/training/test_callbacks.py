@@ -97,3 +97,10 @@ def test_what_is_no_callback(callback: object, said: str, place: Path) -> None:
     with pytest.raises(GanforgeError, match=said):
         ganforge.train("./r.toml", callbacks=[callback])
     assert not (place / "runs").exists()
+
+
+@pytest.mark.parametrize("given", [Log(), print, "log"], ids=["object", "function", "text"])
+def test_callbacks_are_a_list(given: Any, place: Path) -> None:
+    with pytest.raises(GanforgeError, match=r"callbacks takes a list, as callbacks=\[log\]"):
+        ganforge.train("./r.toml", callbacks=given)
+    assert not (place / "runs").exists()

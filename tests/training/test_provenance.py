@@ -70,6 +70,15 @@ def test_an_old_run_has_none_and_a_damaged_one_is_passed_by(
     assert ganforge.resume("out", steps=5).step == 5
 
 
+def test_a_line_that_was_cut_short_takes_none_with_it(place: Path) -> None:
+    path = place / provenance.NAME
+    for before in (b"", b'{"python": "3.1"}\n', b'{"python": "3.1"}\n{"pyth'):
+        path.write_bytes(before)
+        provenance.record(place, {"python": "3.2"})
+        assert path.read_bytes().startswith(before)
+        assert provenance.last(place) == {"python": "3.2"}
+
+
 def test_without_git_there_is_no_commit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
     ganforge.train("./r.toml", out="out", steps=2)
