@@ -40,7 +40,7 @@ def findings(name: str, precision: Precision) -> str:
 
 
 def test_a_transposed_convolution_by_same_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
-    def by_same(self: Any, x: Any, kernel: Any, bias: Any, stride: Any, crop: Any, size: Any) -> Any:
+    def by_same(self: Any, x: Any, kernel: Any, bias: Any, stride: Any, crop: Any, size: Any, groups: int = 1) -> Any:
         images = ("NHWC", "HWOI", "NHWC")
         found = jax.lax.conv_transpose(x, kernel, stride, "SAME", dimension_numbers=images)
         return found if bias is None else found + bias

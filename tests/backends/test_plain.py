@@ -5,7 +5,7 @@ from importlib import import_module
 from typing import Any
 
 import pytest
-from frameworks import FRAMEWORKS, need, open_session
+from frameworks import FRAMEWORKS, JAX_LATER, need, open_session
 
 import ganforge
 from ganforge.backend import NO_FAST_FORMS, BackendEntry, Precision, Session
@@ -24,7 +24,7 @@ KEEPING = ("torch", "jax")
 """Those that have the C library keep memory; TensorFlow has an allocator of its own."""
 
 
-@pytest.fixture(params=FRAMEWORKS)
+@pytest.fixture(params=JAX_LATER)
 def name(request: pytest.FixtureRequest) -> str:
     need(request.param)
     return str(request.param)

@@ -116,7 +116,7 @@ def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 def test_fetch(source: Path, tmp_path: Path) -> None:
     result = run("data", "fetch", "served")
     assert "here; terms: CC0" in result.stdout
-    assert "data/served/served.bin: downloaded, 8,000 bytes" in result.stdout
+    assert "data/served/served.bin: downloaded, 6,000 bytes" in result.stdout
     assert "ganforge data info served --data data/served" in result.stdout
     assert (tmp_path / "data" / "served" / "served.bin").read_bytes() == (source / "served.bin").read_bytes()
     assert "was there already" in run("data", "fetch", "served").stdout

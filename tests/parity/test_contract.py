@@ -56,13 +56,13 @@ def _one_thread():
         yield
 
 
-COMPILED = ("labels", "residuals", "hinge-r1", "shared-average", "many-updates", "kernel-5-even")
-"""Those that the fast tier has in float32 of a framework that compiles every one; in float64 it has all."""
+COMPILED = ("labels", "residuals", "hinge-r1", "shared-average", "many-updates", "kernel-5-even", "attention")
+"""Those that the fast tier has of TensorFlow, which compiles every one for a second or two; JAX needs longer."""
 
 
 def tier(backend, precision, name):
-    seldom = backend != "torch" and precision == "float32" and name not in COMPILED
-    return [pytest.mark.slow] * seldom
+    fast = {"torch": TINY, "tensorflow": COMPILED, "jax": ("labels",) if precision == "float64" else ()}
+    return [pytest.mark.slow] * (name not in fast[backend])
 
 
 CASES = [

@@ -12,7 +12,7 @@ from tiers import slow
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 
 
-@pytest.mark.parametrize("name", [slow("ganforge-layer-squeeze-excite"), "ganforge-optimizer-lion"])
+@pytest.mark.parametrize("name", [slow("ganforge-layer-squeeze-excite"), slow("ganforge-optimizer-lion")])
 def test_its_own_tests_pass(name: str, tmp_path: Path) -> None:
     for module in ("autograd", "torch", "tensorflow"):
         need(module)
