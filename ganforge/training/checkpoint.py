@@ -24,7 +24,7 @@ import safetensors
 
 from ganforge._io.files import PARTIAL, flush, sweep
 from ganforge.errors import RunError, WriteError
-from ganforge.spec.arrays import State
+from ganforge.spec.arrays import Array, State
 
 FORMAT = 1
 STATE, ABOUT = "state.safetensors", "run.json"
@@ -168,9 +168,17 @@ def load(path: Path, wanted: Callable[[str], bool] = every_array) -> tuple[About
         raise RunError(f"checkpoint {path} is damaged: {STATE} or {ABOUT} does not have the checksum given there")
     try:
         with safetensors.safe_open(path / STATE, "numpy") as arrays:  # mapped, not read; the names come in any order
-            return about, {name: arrays.get_tensor(name) for name in sorted(arrays.keys()) if wanted(name)}
+            return about, {name: _read(arrays, name) for name in sorted(arrays.keys()) if wanted(name)}
     except (safetensors.SafetensorError, KeyError, TypeError, ValueError, OSError) as error:  # of types NumPy lacks too
         raise RunError(f"checkpoint {path} is damaged: {STATE}: {error}") from error
+
+
+def _read(arrays: Any, name: str) -> Array:
+    # Checked here: NumPy knows further types once a framework has been imported.
+    if (kind := arrays.get_slice(name).get_dtype()) not in _TYPES.values():
+        raise TypeError(f"{name} is of type {kind}; a state's arrays are F32 or F64")
+    array: Array = arrays.get_tensor(name)
+    return array
 
 
 def _checked(about: About) -> bytes:
