@@ -33,7 +33,7 @@ FORMS: dict[str, list[dict[str, int] | None]] = {
     "jax": [None, {}],
 }
 """The plain form, None, and the CPU's."""
-LATER: dict[str, list[dict[str, int] | None]] = {"torch": [], "tensorflow": BOUNDS[:2], "jax": [None]}
+LATER: dict[str, list[dict[str, int] | None]] = {"torch": [], "tensorflow": BOUNDS[:2], "jax": [*FORMS["jax"]]}
 """Those that the fast tier goes without, of a framework that compiles."""
 IN_FORMS = [
     pytest.param(name, form, id=f"{name}-{number}", marks=[pytest.mark.slow] * (form in LATER[name]))

@@ -49,6 +49,7 @@ def test_a_transposed_convolution_by_same_is_caught(monkeypatch: pytest.MonkeyPa
     assert "trap transposed-kernel-flipped," in findings("kernel-5-even", "float64")
 
 
+@pytest.mark.slow
 def test_a_variance_by_squares_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     def by_squares(node: Any, x: Any, run: Any) -> Any:
         if not run.training:
