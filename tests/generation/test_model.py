@@ -225,6 +225,9 @@ def test_loading_a_run_reads_no_array_of_the_optimizers(model: Model, monkeypatc
         def keys(self) -> Any:
             return self.inner.keys()
 
+        def get_slice(self, name: str) -> Any:
+            return self.inner.get_slice(name)
+
         def get_tensor(self, name: str) -> Any:
             read.append(name)
             return self.inner.get_tensor(name)
