@@ -46,10 +46,7 @@ class ImageFolder:
     @cached_property
     def fingerprint(self) -> str:
         """Hash of every file's name, size and time of change, of its label, and of the classes."""
-        digest = hashlib.sha256(repr((self.class_names, self.labels)).encode("utf-8", "surrogateescape"))
-        for file in self.files:
-            digest.update(os.fsencode(file.name) + f"\0{file.size} {file.changed}\0".encode())
-        return f"folder {digest.hexdigest()}"
+        return f"folder {digest_of(self.files, self.labels, self.class_names).hexdigest()}"
 
     def __len__(self) -> int:
         return len(self.files)
@@ -65,6 +62,14 @@ class ImageFolder:
     def read(self, index: int) -> Pixels:
         """Image `index`, upright: uint8 (height, width, 1 or 3)."""
         return read_image(self.root / self.files[index].name, self.where(index))
+
+
+def digest_of(files: tuple[ImageFile, ...], labels: tuple[int, ...], class_names: tuple[str, ...]) -> "hashlib._Hash":
+    """SHA-256 of every file's name, size and time of change, of its label, and of the classes."""
+    digest = hashlib.sha256(repr((class_names, labels)).encode("utf-8", "surrogateescape"))
+    for file in files:
+        digest.update(os.fsencode(file.name) + f"\0{file.size} {file.changed}\0".encode())
+    return digest
 
 
 def printable_name(name: str) -> str:

@@ -1,6 +1,5 @@
 """Image files of a folder or an archive as an image set."""
 
-import hashlib
 import os
 from collections import Counter
 from collections.abc import Sequence
@@ -12,7 +11,7 @@ import msgspec
 
 from ganforge.data.class_labels import natural_key
 from ganforge.data.contract import ImageFacts, LeftOut, Pixels
-from ganforge.data.folders import ImageFile, printable_name
+from ganforge.data.folders import ImageFile, digest_of, printable_name
 from ganforge.data.image_files import image_facts, read_image, readable_suffixes
 from ganforge.data.readers.labelling import SPLITS, find_labels
 from ganforge.data.readers.listing import Source
@@ -35,9 +34,7 @@ class FileSet:
     @cached_property
     def fingerprint(self) -> str:
         """Hash of every file's name, size and time of change, of its label, of the classes, and of how it is read."""
-        digest = hashlib.sha256(repr((self.class_names, self.labels)).encode("utf-8", "surrogateescape"))
-        for file in self.files:
-            digest.update(os.fsencode(file.name) + f"\0{file.size} {file.changed}\0".encode())
+        digest = digest_of(self.files, self.labels, self.class_names)
         if self.reading != PLAIN_READING:
             digest.update(msgspec.json.encode(self.reading))
         return f"folder {digest.hexdigest()}"
