@@ -24,7 +24,7 @@ _SUFFIXES = {
     "BMP": (".bmp",),
     "DIB": (".dib",),
     "GIF": (".gif",),
-    "HEIF": (".heic", ".heif", ".hif"),
+    "HEIF": (".heic", ".heics", ".heif", ".heifs", ".hif"),
     "JPEG": (".jfif", ".jpe", ".jpeg", ".jpg", ".mpo"),
     "JPEG2000": (".j2c", ".j2k", ".jp2", ".jpc", ".jpf", ".jpx"),
     "PCX": (".pcx",),

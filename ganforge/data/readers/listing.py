@@ -109,7 +109,7 @@ def why_not(name: str) -> str:
     suffix = PurePosixPath(lower).suffix
     if lower.endswith(_ARCHIVES):
         return "an archive inside; give its own path to --data"
-    if suffix in (".heic", ".heif", ".hif"):
+    if suffix in (".heic", ".heics", ".heif", ".heifs", ".hif"):
         return f"{suffix} needs: pip install pillow-heif"
     if suffix == ".avif":
         return ".avif needs a Pillow with AVIF"
