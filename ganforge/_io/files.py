@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import TextIO
@@ -71,8 +72,14 @@ def sweep(folder: Path) -> None:
 
 
 def flush(path: Path) -> None:
-    """Flush a file, or a folder's own entries, such as a rename in it, to the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
+    """Flush a file, or a folder's own entries, such as a rename in it, to the disk.
+
+    Windows opens no folders, and flushes only files that are open for writing.
+    """
+    windows = sys.platform == "win32"
+    if windows and path.is_dir():
+        return
+    descriptor = os.open(path, os.O_RDWR if windows else os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

@@ -10,12 +10,14 @@ from contextlib import contextmanager, suppress
 from errno import EACCES, EROFS
 from pathlib import Path
 
-from filelock import BaseFileLock, FileLock, Timeout
+from filelock import BaseFileLock, FileLock, SoftFileLock, Timeout
 
 from ganforge.errors import RunError
 
 LOCK = ".lock"
 """How the name of a lock file ends."""
+_SOFT = issubclass(FileLock, SoftFileLock)
+"""Whether this system has no locks of its own: what filelock has for it would outlive a process that is killed."""
 
 
 @contextmanager
@@ -28,6 +30,10 @@ def alone(folder: Path, warn: Callable[[str], None]) -> Iterator[None]:
     Raises:
         RunError: another process holds it.
     """
+    if _SOFT:
+        warn(f"{folder} cannot be locked on this system; see that no other process trains it at the same time")
+        yield
+        return
     path = folder / f".training{LOCK}"
     lock = FileLock(path, mode=0o666, fallback_to_soft=False)  # whoever may write to the folder may lock it
     try:
@@ -52,6 +58,9 @@ def in_turn(path: Path, waiting: Callable[[], None] = lambda: None) -> Iterator[
     Raises:
         OSError: the file cannot be made.
     """
+    if _SOFT:
+        yield False
+        return
     path.touch()
     lock = FileLock(path, fallback_to_soft=False)
     try:

@@ -1,11 +1,10 @@
 """Memory that ran out: how much there was, how much was asked for."""
 
-import os
 import re
-import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from ganforge._io.machine import free_memory, memory_limit, physical_memory
 from ganforge.errors import OutOfMemoryError
 
 _UNITS = {"": 1, "b": 1, "byte": 1, "bytes": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40, "p": 2**50}
@@ -43,15 +42,12 @@ def worded(count: int) -> str:
     return f"{value:.0f} {unit}" if unit == "bytes" else f"{value:.1f} {unit}"
 
 
-def host_memory() -> tuple[int, int | None]:
+def host_memory() -> tuple[int | None, int | None]:
     """Bytes of memory that this process may have, and of these the free ones, where the system says so."""
-    page = os.sysconf("SC_PAGE_SIZE")
-    total = page * os.sysconf("SC_PHYS_PAGES")
-    free = page * os.sysconf("SC_AVPHYS_PAGES") if "SC_AVPHYS_PAGES" in os.sysconf_names else None
-    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
-    if limit != resource.RLIM_INFINITY and limit < total:
+    total, limit = physical_memory(), memory_limit()
+    if limit is not None and (total is None or limit < total):
         return limit, None
-    return total, free
+    return total, free_memory()
 
 
 @contextmanager

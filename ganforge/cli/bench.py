@@ -44,6 +44,7 @@ def bench(
     overrides = parse_assignments(assignments)
     settings = {"batch_size": batch_size, "precision": precision, "device": device}
     found = measured(recipe, backend, seconds=seconds, overrides=overrides, **settings)
+    memory = "" if found.peak_megabytes is None else f"  memory       {found.peak_megabytes:.0f} MB at most\n"
     words = (
         f"{found.recipe} with {found.backend} on {found.device} in {found.precision}: "
         f"{found.images_per_second:.1f} images/s\n"
@@ -51,7 +52,7 @@ def bench(
         f"({found.cpu_milliseconds:.2f} ms of CPU); the first {found.first_step_seconds:.2f} s\n"
         f"  arithmetic   {found.gflop:.2f} GFLOP a step, {found.gflop_per_second:.0f} GFLOP/s, "
         f"{found.share:.0%} of a matrix product's {found.product_gflop_per_second:.0f}\n"
-        f"  memory       {found.peak_megabytes:.0f} MB at most\n"
+        f"{memory}"
         f"  checked      differs from the plain computation by {found.difference:.2g} of what is allowed"
     )
     answer.say(words, msgspec.to_builtins(found))

@@ -1,6 +1,5 @@
 """A GAN whole: two resolved networks, their arrays, and the way they are trained. What a backend builds from."""
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,6 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from ganforge._io.machine import physical_memory
 from ganforge.errors import SpecError, StateError
 from ganforge.spec.arrays import State
 from ganforge.spec.layers import BatchNorm, ConditionalBatchNorm, Sigmoid
@@ -155,8 +155,8 @@ class Gan:
         Raises:
             SpecError: it is larger than this machine's memory.
         """
-        needed, memory = 8 * self._elements, os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-        if needed > memory:
+        needed, memory = 8 * self._elements, physical_memory()
+        if memory is not None and needed > memory:
             raise SpecError(
                 f"the networks and their optimizers hold {needed / 1e9:,.0f} GB in float64, in which they are drawn; "
                 f"this machine has {memory / 1e9:,.0f} GB. Make the networks narrower"

@@ -3,7 +3,6 @@
 Images are noise, since the speed does not depend on what they show; so no data set is needed.
 """
 
-import resource
 import sys
 import time
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ from typing import Any, Literal, NamedTuple
 import msgspec
 import numpy as np
 
+from ganforge._io.machine import peak_memory
 from ganforge.backend.contract import Precision, StepInputs
 from ganforge.data.preparing import Prepared
 from ganforge.errors import BenchError
@@ -77,8 +77,8 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     """A matrix product of NumPy's in float32 on this machine, just before and after."""
     share: float
     """gflop_per_second by product_gflop_per_second."""
-    peak_megabytes: float
-    """The most memory that the process had."""
+    peak_megabytes: float | None
+    """The most memory that the process had; None where the system does not say."""
     difference: float
     """What the check found: the largest difference, as a share of what is allowed."""
 
@@ -193,7 +193,7 @@ def _measured(experiment: Experiment, seconds: float) -> Figures:
         times.append(time.perf_counter() - begun)
     cpu = time.process_time() - cpu
     rates.append(product_rate())
-    resolved, gan, each = experiment.recipe, experiment.gan, median(times)
+    resolved, gan, each, peak = experiment.recipe, experiment.gan, median(times), peak_memory()
     operations = step_operations(gan)
     return Figures(
         recipe=resolved.name,
@@ -211,7 +211,7 @@ def _measured(experiment: Experiment, seconds: float) -> Figures:
         gflop_per_second=operations / each / 1e9,
         product_gflop_per_second=max(rates) / 1e9,
         share=operations / each / max(rates),
-        peak_megabytes=peak_memory() / 1e6,
+        peak_megabytes=None if peak is None else peak / 1e6,
         difference=difference,
     )
 
@@ -225,12 +225,6 @@ def product_rate() -> float:
         _ = a @ a
         times.append(time.perf_counter() - begun)
     return float(2 * _SIDE**3 / median(times))
-
-
-def peak_memory() -> int:
-    """Bytes: the most memory that this process had."""
-    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return most if sys.platform == "darwin" else 1024 * most
 
 
 def _worst(experiment: Experiment, seed: int) -> tuple[str, float]:

@@ -89,7 +89,7 @@ def test_figures_fit_together() -> None:
     assert found.images_per_second == pytest.approx(4 / (found.milliseconds / 1e3))
     assert found.gflop_per_second == pytest.approx(found.gflop / (found.milliseconds / 1e3))
     assert found.share == pytest.approx(found.gflop_per_second / found.product_gflop_per_second)
-    assert found.peak_megabytes > 10.0
+    assert found.peak_megabytes is not None and found.peak_megabytes > 10.0
 
 
 def test_the_command() -> None:
