@@ -10,13 +10,13 @@ from contextlib import contextmanager, suppress
 from errno import EACCES, EROFS
 from pathlib import Path
 
-from filelock import BaseFileLock, FileLock, SoftFileLock, Timeout
+from filelock import BaseFileLock, FileLock, Timeout, UnixFileLock, WindowsFileLock
 
 from ganforge.errors import RunError
 
 LOCK = ".lock"
 """How the name of a lock file ends."""
-_SOFT = issubclass(FileLock, SoftFileLock)
+_SOFT = not issubclass(FileLock, UnixFileLock | WindowsFileLock)
 """Whether this system has no locks of its own: what filelock has for it would outlive a process that is killed."""
 
 
