@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
+from os import PathLike
 from pathlib import Path
 from typing import Any, Literal
 
@@ -46,7 +47,7 @@ FLOOR = "real against real"
 
 
 def evaluate(
-    target: str | Path,
+    target: str | PathLike[str],
     *,
     data: Any = None,
     dataset: str = "folder",

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,7 @@ def open_model(
 
 
 def load(
-    folder: str | Path,
+    folder: str | PathLike[str],
     *,
     best: bool = False,
     checkpoint: int | None = None,
@@ -57,7 +58,7 @@ def load(
     read, and neither images nor the plugins of the run's data set, loss and penalty are needed.
 
     Args:
-        folder: the run's, or the path of a file.
+        folder: the run's, a `Run`, or the path of a file.
         best: take the checkpoint that `keep_best` has kept.
         checkpoint: take the checkpoint of this step.
         backend: by default the one that it ran on last.

@@ -1,6 +1,7 @@
 """Going on with a run that was stopped."""
 
 from collections.abc import Sequence
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ from ganforge.training.train_run import train_run
 
 
 def resume(
-    folder: str | Path,
+    folder: str | PathLike[str],
     *,
     backend: str | None = None,
     steps: int | None = None,
@@ -42,7 +43,7 @@ def resume(
     """Go on with a run from its last checkpoint, in any framework; returns the finished run.
 
     Args:
-        folder: the run's.
+        folder: the run's, or a `Run`.
         backend: by default the one that it ran on last.
         steps: another number of steps in all.
         data: where its images lie now, if they have moved; or the images, where they were handed over before.

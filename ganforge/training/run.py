@@ -112,6 +112,10 @@ class Run:
         """
         return journal.history(self.folder)
 
+    def __fspath__(self) -> str:
+        """Its folder, so that a run can be given wherever a run's path can: `resume(run)`, `Path(run)`."""
+        return str(self.folder)
+
     def __repr__(self) -> str:
         """One line: folder, recipe, framework, steps."""
         marks = ", interrupted" if self.interrupted else ""

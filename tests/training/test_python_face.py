@@ -44,7 +44,8 @@ def test_an_array_trains_without_a_recipe(array: Any) -> None:
     assert (run.recipe.name, run.recipe.size, run.recipe.channels) == ("dcgan", (8, 8), 3)
     assert run.recipe.data.set == "memory"
     assert not run.recipe.conditional
-    assert ganforge.load(run.folder).sample(2).shape == (2, 8, 8, 3)
+    assert ganforge.load(run).sample(2).shape == (2, 8, 8, 3)
+    assert Path(run) == run.folder
 
 
 def test_labels_make_it_conditional(array: Any) -> None:
@@ -67,7 +68,7 @@ def test_a_run_of_an_array_goes_on_with_it_alone(array: Any) -> None:
         ganforge.resume("part", steps=10)
     with pytest.raises(RunError, match="are not those"):
         ganforge.resume("part", steps=10, data=(array[::-1], LABELS))
-    run = ganforge.resume("part", steps=10, data=(array, LABELS))
+    run = ganforge.resume(ganforge.resume("part", steps=8, data=(array, LABELS)), steps=10, data=(array, LABELS))
     assert states_equal(run.model.session.state(), whole.model.session.state())
 
 
