@@ -32,8 +32,8 @@ def fetch(dataset: str, folder: Path | None, answer: Answer) -> None:
     folder = Path("data") / entry.name if folder is None else expanded(folder)
     lines = [f"{entry.name}: {entry.source}; terms: {entry.license}"]
     for download in entry.downloads:
-        wait = partial(click.echo, f"{download.file}: another process downloads it; waiting", err=True)
-        with _receiving(download.file) as tell:
+        wait = partial(_tell, f"{download.file}: another process downloads it; waiting", answer)
+        with _receiving(download.file, shown=answer.words and sys.stderr.isatty()) as tell:
             came = fetch_file(download, folder, progress=tell, waiting=wait)
         state = "downloaded" if came else "was there already"
         lines.append(f"{folder / download.file}: {state}, {download.size:,} bytes, checksum right")
@@ -42,16 +42,19 @@ def fetch(dataset: str, folder: Path | None, answer: Answer) -> None:
     answer.say("\n".join(lines), {"data set": entry.name, "folder": folder, "files": files})
 
 
+def _tell(line: str, answer: Answer) -> None:
+    if answer.words:
+        click.echo(line, err=True)
+
+
 @contextmanager
-def _receiving(file: str) -> Iterator[Callable[[int, int], None]]:
-    """A function to tell how many bytes have come; a bar on a terminal, nothing elsewhere."""
+def _receiving(file: str, *, shown: bool) -> Iterator[Callable[[int, int], None]]:
+    """A function to tell how many bytes have come; a bar where it is `shown`."""
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
     console = Console(stderr=True)
-    with Progress(
-        *columns, TimeRemainingColumn(), console=console, transient=True, disable=not sys.stderr.isatty()
-    ) as bar:
+    with Progress(*columns, TimeRemainingColumn(), console=console, transient=True, disable=not shown) as bar:
         task = bar.add_task(file, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)

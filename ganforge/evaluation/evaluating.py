@@ -120,7 +120,9 @@ def evaluate(
         shape = (height, width, channels)
         asked = _open(extractors, shape)
         if data is None and dataset == "folder":
-            raise DataError("say what to compare the images with: --data PATH, a folder of real images")
+            raise DataError(
+                "say what to compare the images with: --data PATH (in Python data=), a folder of real images"
+            )
         real = runs.real_images(dataset, image_set or given, shape, options or {}, telling)
         halves = halves_of(real.images, min(len(found.images), len(real.images.images) // 2))
         labels = found.labels_among(halves.class_names)

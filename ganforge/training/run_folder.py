@@ -40,7 +40,9 @@ def check_folder_free(out: Path) -> None:
     except OSError as error:
         raise RunError(f"{out} cannot be read: {error.strerror}") from error
     if taken:
-        raise RunError(f"{out} already exists; choose another --out, or continue it: ganforge resume {out}")
+        raise RunError(
+            f"{out} already exists; choose another --out (in Python out=), or continue it: ganforge resume {out}"
+        )
 
 
 def new_folder(recipe: Recipe, out: Path | None) -> Path:
