@@ -110,6 +110,7 @@ def test_the_right_form_is_no_trap(name):
     assert found[0].traps == ()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["products-short", "padding-shifted", "epsilon-1e-3", "adam-epsilon-hat"])
 def test_traps_are_named_in_float32_too(name):
     gan = TINY[ANYWHERE]
