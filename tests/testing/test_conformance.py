@@ -304,6 +304,35 @@ def test_a_set_that_breaks_its_contract_is_told(kind, said):
     assert "data set 'shades' does not keep its contract" in str(caught.value)
 
 
+def monday(self, *_):
+    raise ValueError("Monday")
+
+
+@pytest.mark.parametrize(
+    ("members", "where"),
+    [
+        ({"__len__": monday}, "its members"),
+        ({"class_names": property(monday)}, "its members"),
+        ({"label": monday}, "label()"),
+        ({"where": monday}, "its images"),
+        ({"read": monday}, "shade 0"),
+    ],
+    ids=lambda value: str(next(iter(value)) if isinstance(value, dict) else value),
+)
+def test_what_a_set_raises_is_a_finding(members, where):
+    with pytest.raises(ConformanceError) as caught:
+        check_dataset(data_set(broken(**members)))
+    assert f"raised ValueError: Monday ({__file__}:" in str(caught.value)
+    assert f"({where})" in str(caught.value)
+
+
+def test_what_is_raised_while_a_set_is_opened_is_a_finding():
+    with pytest.raises(ConformanceError, match="opening it raised ValueError: Monday"):
+        check_dataset(data_set(open=partial(monday)))
+    with pytest.raises(DataError, match="torn"):
+        check_dataset(data_set(open=unreadable))
+
+
 def test_a_set_of_which_some_images_are_torn_is_fine():
     def read(self, index):
         return unreadable(self, index) if index == 3 else Images.read(self, index)
