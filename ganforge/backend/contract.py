@@ -18,11 +18,11 @@ Precision: TypeAlias = Literal["float32", "float64", "bfloat16"]
 Scalars: TypeAlias = Mapping[str, SupportsFloat]
 """`d_loss`, `d_loss_real`, `d_loss_fake`, `g_loss`, `d_real` and `d_fake`, `d_penalty` if there is one.
 
-Of the step's last update of each network; `d_penalty` of the last one that had it, and only of a step that has one. `d_loss` is scaled and includes the weighted penalty; `d_loss_real`,
-`d_loss_fake` and `d_penalty` are without scale and weight. `d_real` and `d_fake` are means over the batch of the loss's
-`realness` of the logits. A value may still be on the device: `float()` waits for it,
-so the core asks on logged steps, and of other steps later, for the means of an epoch: up to 64 steps, in which the
-value must not change.
+Of the step's last update of each network. `d_loss` is scaled and includes the weighted penalty; `d_loss_real`,
+`d_loss_fake` and `d_penalty` are without scale and weight. `d_penalty` is of the last update that has the penalty; a
+step without one, of a lazy penalty, has no `d_penalty`. `d_real` and `d_fake` are means over the batch of the loss's
+`realness` of the logits. A value may still be on the device: `float()` waits for it, so the core asks on logged steps,
+and of other steps later, for the means of an epoch: up to 64 steps, in which the value must not change.
 """
 
 # Forward passes of one update, for the keys of their dropout masks: random_streams.hash32(key + pass).

@@ -48,7 +48,7 @@ def test_adams_scale_with_epsilon_hat_has_its_root_in_the_rate() -> None:
     "optimizer", [RMSprop(learning_rate=0.01, rate_decay=0.5), SGD(learning_rate=0.01, rate_decay=0.5)], ids=repr
 )
 def test_the_rate_decays_from_the_second_update_on(optimizer: Optimizer) -> None:
-    assert [optimizer.scale(done) for done in range(3)] == [(0.01, 1.0), (0.01 / 1.5, 1.0), (0.01 / 2, 1.0)]
+    assert [optimizer.scale(done)[:2] for done in range(3)] == [(0.01, 1.0), (0.01 / 1.5, 1.0), (0.01 / 2, 1.0)]
 
 
 def test_adams_rate_decays_too() -> None:
