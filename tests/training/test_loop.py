@@ -1,7 +1,6 @@
 """The loop against a session that shows what it was fed: order, schedule, stopping, divergence, going on."""
 
 from collections.abc import Mapping
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
