@@ -21,6 +21,9 @@ TRAINING: dict[str, Gan] = {
     ),
     "relativistic": gan(*SMALL, loss="relativistic"),
     "relativistic-r1-joint": gan(*SMALL, loss="relativistic", penalty="r1", batches="joint"),
+    "relativistic-paired-r1-r2": gan(*SMALL, loss="relativistic-paired", penalty="r1-r2"),
+    "zero-centered": gan(*SMALL, penalty="zero-centered"),
+    "r2": gan(*SMALL, penalty="r2"),
     # Optimizers
     "rmsprop": gan(
         *SMALL,
