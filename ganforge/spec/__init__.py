@@ -96,7 +96,6 @@ from ganforge.spec.protocol import (
     Proportion,
     Protocol,
     TargetChoice,
-    average_weight,
 )
 from ganforge.spec.random_streams import dropout_mask, dropped_below, hash32
 from ganforge.spec.schedules import Decay, Fraction, NotNegative, Rate, Schedule, check_decay, value_at
@@ -205,7 +204,6 @@ __all__ = [
     "TruncatedNormal",
     "Updated",
     "Upsample",
-    "average_weight",
     "bilinear_shares",
     "branches",
     "build_dcgan",

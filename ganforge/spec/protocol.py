@@ -98,15 +98,38 @@ class Player(_Fields, frozen=True, kw_only=True):
         return _in_updates(self.optimizer, self.updates).scale(done)
 
 
+_DECAY = 0.999
+
+
 class Average(_Fields, frozen=True, kw_only=True):
     """Exponential moving average (EMA) of the generator's trained parameters; running statistics are copied."""
 
-    decay: Decay = 0.999
+    decay: Decay = _DECAY
     warmup: bool = True
     """Start with (1 + step) / (10 + step) while that is smaller, so that early samples are not those of step 0."""
+    half_life: Rate | None = None
+    """In place of `decay` and `warmup`: the images after which weights count half. The average keeps 0.5^(batch_size /
+    half_life) of itself in a step, so that it means the same for every batch size (Karras et al. 2020, StyleGAN2-ADA)."""
+    ramp_up: Positive | None = None
+    """With `half_life`: it is at most this fraction of the images before, 0.05 in StyleGAN2-ADA. A step is `batch_size`
+    images, however many updates it has."""
 
     def __post_init__(self) -> None:
         check_decay("decay", self.decay)
+        if self.half_life is not None and (self.decay != _DECAY or not self.warmup):
+            raise ValueError("half_life takes the place of decay and warmup; give one or the other")
+        if self.half_life is None and self.ramp_up is not None:
+            raise ValueError("ramp_up limits half_life, which is not given")
+
+    def kept(self, done: int, batch_size: int) -> float:
+        """The fraction of itself that it keeps in the step after `done` earlier ones."""
+        if self.half_life is None:
+            decay = value_at(self.decay, done)
+            return min(decay, (1 + done) / (10 + done)) if self.warmup else decay
+        images = value_at(self.half_life, done)
+        if self.ramp_up is not None:
+            images = min(images, self.ramp_up * done * batch_size)
+        return 0.5 ** (batch_size / images) if images else 0.0
 
 
 class Protocol(_Fields, frozen=True, kw_only=True):
@@ -142,14 +165,6 @@ class Protocol(_Fields, frozen=True, kw_only=True):
     def player(self, network: str) -> Player:
         """How `generator` or `discriminator` is trained."""
         return self.generator if network == "generator" else self.discriminator
-
-
-def average_weight(average: Average | None, done: int) -> float:
-    """Fraction of the average that the step after `done` earlier ones keeps; 0 without an average."""
-    if average is None:
-        return 0.0
-    decay = value_at(average.decay, done)
-    return min(decay, (1 + done) / (10 + done)) if average.warmup else decay
 
 
 def _in_updates(optimizer: Optimizer, updates: int) -> Optimizer:

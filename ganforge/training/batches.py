@@ -15,7 +15,7 @@ from ganforge.spec.arrays import Array, Images, Labels
 from ganforge.spec.gan import NETWORKS, Gan
 from ganforge.spec.layers import BatchNorm
 from ganforge.spec.layers.chain import walk
-from ganforge.spec.protocol import Latent, Player, TargetChoice, average_weight
+from ganforge.spec.protocol import Latent, Player, TargetChoice
 
 _STEPS, _BYTES = 64, 1 << 20
 """Steps drawn at a time, and of how many bytes of images together: at most."""
@@ -58,7 +58,8 @@ def draw_steps(batches: Batches, steps: range) -> Iterator[StepInputs]:
 def draw_step(batches: Batches, step: int) -> StepInputs:
     """All inputs of step `step`, counted from 0: one worker's shard of them."""
     gan, images, labels, seed = batches.gan, batches.images, batches.labels, batches.seed
-    protocol, batch, penalty = gan.protocol, gan.protocol.batch_size, gan.protocol.penalty
+    protocol, batch = gan.protocol, gan.protocol.batch_size
+    penalty, average = protocol.penalty, protocol.average
     discriminator: list[DiscriminatorInputs] = []
     for number in _updates(protocol.discriminator, step):
         chosen, rows = _chosen(batches, number), _rows(batches, number)
@@ -92,7 +93,7 @@ def draw_step(batches: Batches, step: int) -> StepInputs:
         for number in _updates(protocol.generator, step)
     )
     return StepInputs(
-        discriminator=tuple(discriminator), generator=generator, average=average_weight(protocol.average, step)
+        discriminator=tuple(discriminator), generator=generator, average=average.kept(step, batch) if average else 0.0
     )
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from ganforge.errors import RecipeError
 from ganforge.recipes.parsing import parse
 from ganforge.spec.optimizers import SGD, Adam
-from ganforge.spec.protocol import Average, PenaltyChoice, Player, average_weight
+from ganforge.spec.protocol import Average, PenaltyChoice, Player
 from ganforge.spec.schedules import Schedule
 
 LINEAR = Schedule(kind="linear", start=0.5, end=0.1, steps=4)
@@ -91,7 +91,7 @@ def test_a_penaltys_schedule_counts_steps() -> None:
 
 def test_an_averages_decay_follows_its_schedule() -> None:
     average = Average(decay=LINEAR, warmup=False)
-    assert [average_weight(average, done) for done in (0, 2, 9)] == pytest.approx([0.5, 0.3, 0.1], rel=1e-15)
+    assert [average.kept(done, 4) for done in (0, 2, 9)] == pytest.approx([0.5, 0.3, 0.1], rel=1e-15)
 
 
 @pytest.mark.parametrize(

@@ -72,6 +72,7 @@ TRAINING: dict[str, Gan] = {
         ),
         average=Average(decay=Schedule(kind="linear", start=0.5, end=0.9, steps=6), warmup=False),
     ),
+    "half-life": gan(*SMALL, average=Average(half_life=8.0, ramp_up=0.5)),
     "weight-decay": gan(*SMALL, **players(Adam(learning_rate=1e-2, weight_decay=0.5), Adam(weight_decay=0.1))),
     "weight-decay-sgd": gan(
         *SMALL,
