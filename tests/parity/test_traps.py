@@ -42,6 +42,11 @@ PLACES = {
     "running-values-averaged": "shared-average",
 }
 PLACES |= {
+    "clip-norm-of-each-array": "clip-norm",
+    "clip-norm-epsilon": "clip-norm",
+    "weight-decay-in-gradient": "weight-decay",
+    "weight-decay-without-rate": "weight-decay",
+    "lazy-penalty-unscaled": "lazy-penalty",
     "pool-counts-padding": "pooling",
     "corners-aligned": "pooling",
     "sigma-constant": "spectral-norm",
@@ -76,7 +81,14 @@ def test_a_generator_s_update_that_moves_the_discriminator_s_u_is_caught():
 
 
 UNSEEN_IN_FLOAT32 = frozenset(
-    {"adam-powers-float32", "pixels-float32", "scale-float32", "slope-float32", "softplus-threshold"}
+    {
+        "adam-powers-float32",
+        "clip-norm-epsilon",
+        "pixels-float32",
+        "scale-float32",
+        "slope-float32",
+        "softplus-threshold",
+    }
 )
 """Those that change no number by more than the rounding of float32 does."""
 
