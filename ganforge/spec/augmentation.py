@@ -43,7 +43,7 @@ class Augmentation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     brightness: NotNegative = 0.0
     """Add one number from U(-brightness, brightness) to all of the image."""
     saturation: Annotated[float, Meta(ge=0, le=1)] = 0.0
-    """Multiply the distance from each pixel's grey by U(1 - saturation, 1 + saturation); a grey image stays as it is."""
+    """Multiply the distance from each pixel's grey by U(1 - saturation, 1 + saturation); nothing on grey images."""
     contrast: Annotated[float, Meta(ge=0, le=1)] = 0.0
     """Multiply the distance from the image's mean by U(1 - contrast, 1 + contrast)."""
     translation: Annotated[float, Meta(ge=0, lt=1)] = 0.0
@@ -129,6 +129,6 @@ def misfits(settings: Augmentation, image: tuple[int, int, int]) -> Iterator[str
     for name in ("translation", "cutout"):
         share = getattr(settings, name)
         if share and not pixels(share, min(height, width)):
-            yield f"{name} {share:g} of images of {height} x {width} is not a pixel; take {0.5 / min(height, width):.2g}"
+            yield f"{name} {share:g} of {height} x {width} is not a pixel; take {0.5 / min(height, width):.2g}"
     if channels == 1 and not any(getattr(settings, name) for name in SETTINGS if name != "saturation"):
         yield "saturation changes nothing of grey images, and nothing else is to be done"

@@ -27,7 +27,7 @@ AUGMENTING: dict[str, Gan] = {
             contrast=0.5,
             translation=0.2,
             cutout=0.4,
-            probability=Adaptive(target=-0.4, interval=2, images=20),
+            probability=Adaptive(target=-0.4, interval=4, images=50),
         ),
     ),
     "augmented-joint": gan(
