@@ -5,7 +5,6 @@ Karras et al. 2020, "Training Generative Adversarial Networks with Limited Data"
 docs/semantics.md has them to the last digit.
 """
 
-from collections.abc import Iterator
 from math import floor
 from typing import Annotated, Any, NamedTuple
 
@@ -13,6 +12,7 @@ import msgspec
 import numpy as np
 from msgspec import Meta
 
+from ganforge.errors import SpecError
 from ganforge.spec.arrays import Array
 from ganforge.spec.layers.contract import Count
 from ganforge.spec.optimizers import NotNegative
@@ -123,12 +123,19 @@ def cut(settings: Augmentation, image: tuple[int, int, int]) -> tuple[int, int]:
     return pixels(settings.cutout, image[0]), pixels(settings.cutout, image[1])
 
 
-def misfits(settings: Augmentation, image: tuple[int, int, int]) -> Iterator[str]:
-    """Why images of a shape cannot be augmented so, if they cannot."""
+def check_fits(settings: Augmentation, image: tuple[int, int, int]) -> None:
+    """Check that images of a shape can be augmented so.
+
+    Raises:
+        SpecError: a share of a side is not a pixel, or nothing would be done to grey images.
+    """
     height, width, channels = image
+    least = 0.5 / min(height, width)
     for name in ("translation", "cutout"):
-        share = getattr(settings, name)
-        if share and not pixels(share, min(height, width)):
-            yield f"{name} {share:g} of {height} x {width} is not a pixel; take {0.5 / min(height, width):.2g}"
+        if 0 < getattr(settings, name) < least:
+            raise SpecError(
+                f"training.augment.{name} {getattr(settings, name):g} of {height} x {width} is not a pixel; "
+                f"take {least:.2g} or more"
+            )
     if channels == 1 and not any(getattr(settings, name) for name in SETTINGS if name != "saturation"):
-        yield "saturation changes nothing of grey images, and nothing else is to be done"
+        raise SpecError("training.augment.saturation changes nothing of grey images, and nothing else is to be done")

@@ -11,7 +11,7 @@ import numpy as np
 
 from ganforge.errors import SpecError, StateError
 from ganforge.spec.arrays import State
-from ganforge.spec.augmentation import IMAGES, PROBABILITY, SIGNS, misfits
+from ganforge.spec.augmentation import IMAGES, PROBABILITY, SIGNS, check_fits
 from ganforge.spec.layers import BatchNorm, ConditionalBatchNorm, Sigmoid
 from ganforge.spec.layers.chain import walk
 from ganforge.spec.layers.contract import Node, Parameter
@@ -80,8 +80,7 @@ class Gan:
         settings, loss, targets = self.protocol.augment, self.loss, self.protocol.targets
         if settings is None:
             return
-        for misfit in misfits(settings, self.image_shape):
-            raise SpecError(f"training.augment: {misfit}")
+        check_fits(settings, self.image_shape)
         if settings.adaptive is None:
             return
         where = "training.augment.probability: an adaptive one looks at the signs of the real logits"

@@ -1,13 +1,15 @@
 """Augmentation in every framework: numbers worked by hand, nothing at probability 0, and ADA's controller."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from frameworks import FRAMEWORKS, JAX_LATER, framework, need, open_session
+from frameworks import FRAMEWORKS, JAX_LATER, framework, need, open_session, same_bits
 from tiers import slow
 
+import ganforge
 from ganforge.backend.augmenting import adapted, augmented
 from ganforge.backend.host_augmenting import augmented_on_host
 from ganforge.spec.augmentation import IMAGES, PROBABILITY, SIGNS, Adaptive, Augmentation, Draws, draw
@@ -132,3 +134,22 @@ def test_every_framework_moves_the_probability_alike(precision: Any) -> None:
         ends.append([session.state()[each].tobytes() for each in gan.kept])
     assert all(each == ends[0] for each in ends)
     assert np.frombuffer(ends[0][0], precision)[0] > 0.1
+
+
+def test_a_resumed_run_goes_on_with_its_probability(tmp_path: Path) -> None:
+    need("torch")
+    augment = {"translation": 0.2, "cutout": 0.3, "probability": {"target": 0.0, "interval": 1, "images": 100}}
+    recipe = {
+        "name": "r",
+        "image_size": 16,
+        "architecture": {"name": "dcgan", "width": 4},
+        "training": {"batch_size": 8, "augment": augment},
+        "training.discriminator.optimizer.learning_rate": 0.01,
+        "run": {"steps": 8, "log_every": 1, "device": "cpu"},
+    }
+    whole = ganforge.train(recipe, out=tmp_path / "whole", backend="torch", quiet=True)
+    told = whole.history["augment_probability"]
+    assert len({*told.tolist()}) > 3, told
+    ganforge.train(recipe, out=tmp_path / "stopped", backend="torch", quiet=True, steps=5)
+    resumed = ganforge.resume(tmp_path / "stopped", steps=8, quiet=True)
+    assert same_bits(whole.model.session.state(), resumed.model.session.state())
