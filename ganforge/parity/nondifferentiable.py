@@ -117,7 +117,8 @@ def _shown(gan: Gan, state: State) -> _Shown:
     def shown(images: Array, draws: Array | None) -> Array:
         if settings is None or draws is None:
             return images
-        probability = float(state[PROBABILITY][0]) if settings.adaptive else settings.probability
+        given = settings.probability
+        probability = given if isinstance(given, float) else float(state[PROBABILITY][0])
         return augmented_on_host(settings, images, draws.astype(images.dtype), probability, gan.pixel_range)
 
     return shown
