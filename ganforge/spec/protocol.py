@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 import msgspec
 from msgspec import Meta
 
+from ganforge.spec.augmentation import Augmentation
 from ganforge.spec.layers.contract import Count
 from ganforge.spec.layers.initializers import Positive
 from ganforge.spec.optimizers import Adam, Optimizer, Scale
@@ -152,6 +153,8 @@ class Protocol(_Fields, frozen=True, kw_only=True):
     """When a network's running values move: in its own updates alone, or, as in a framework's training mode, in every
     pass of an update but a penalty's, be it of either network. Weights do not depend on it."""
     average: Average | None = None
+    augment: Augmentation | None = None
+    """What is done to all images, real and fake, that the discriminator is shown."""
     order: Literal["shuffled", "sequential"] = "shuffled"
     """Order of the images in an epoch."""
     keep_last: bool = False
