@@ -145,7 +145,7 @@ def test_whether_a_network_joins_the_label() -> None:
         ({"units": "0 * width"}, r"generator\[0\].units must be a whole number >= 1"),
         ({"units": ["1/16", 1.5]}, r"generator\[0\].units = .*may hold whole numbers"),
         ({"units": 1.5}, r"generator\[0\].units must be a whole number, not a decimal number"),
-        ({"kind": "conv", "filters": "width", "kernel": "2/8"}, r"generator\[0\].kernel = '2/8': a size is a number"),
+        ({"kind": "conv", "filters": "width", "kernel": "3/8"}, r"generator\[0\].kernel = '3/8': 3 is no divisor of 8"),
         ({"kind": "conv", "filters": "width", "kernel": "1/0"}, "a size is a number"),
         ({"kind": "conv", "filters": "width", "kernel": "width"}, "a size is a number"),
         ({"kind": "reshape", "shape": [["1/16"], 3]}, r"generator\[0\].shape = .*may hold whole numbers"),
