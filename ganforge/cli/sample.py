@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 @click.option("--scale", type=click.IntRange(1, 64), help="Enlarge each image of the grid by this factor.")
 @click.option("--show-seeds", is_flag=True, help="Print the seed below each image of the grid.")
 @click.option("--best", is_flag=True, help="Use the best checkpoint (see `train --keep-best`) instead of the newest.")
+@click.option("--checkpoint", type=click.IntRange(min=1), metavar="STEP", help="Use the checkpoint of this step.")
 @click.option("--exact", is_flag=True, help="Make each image independent of the others bit for bit; slower.")
 @click.option("--backend", help="Backend to sample with. [default: the run's]")
 @device_option("Device to draw on.")
@@ -49,6 +50,7 @@ def sample(
     scale: int | None,
     show_seeds: bool,
     best: bool,
+    checkpoint: int | None,
     exact: bool,
     backend: str | None,
     device: str | None,
@@ -63,12 +65,14 @@ def sample(
     from ganforge.generation.sampling import GridStyle, save_files, save_grid, save_npz
     from ganforge.training.models import load
 
+    if best and checkpoint is not None:
+        raise click.UsageError("--best and --checkpoint both choose a checkpoint; give one of them")
     out = out or (run / "sample.png" if run.is_dir() else run.with_suffix(".png"))
     if out.suffix not in (*FORMATS, ".npz", ""):
         raise click.BadParameter(
             f"{out} must end in {', '.join(FORMATS)} or .npz, or name a folder", param_hint="--out"
         )
-    model: Model = load(run, best=best, backend=backend, device=device)
+    model: Model = load(run, best=best, checkpoint=checkpoint, backend=backend, device=device)
     numbers = chosen(labels, model.recipe.class_names, model.recipe.name)
     if out.suffix == ".npz":
         count = save_npz(model, seeds, numbers, out, exact=exact)

@@ -15,8 +15,9 @@ from PIL import Image
 from ganforge._io.files import write_whole
 from ganforge._io.paths import expanded
 from ganforge.data.contract import Pixels
-from ganforge.data.folders import ImageFolder, list_images
 from ganforge.data.locate import existing_folder
+from ganforge.data.readers.file_set import FileSet, file_set
+from ganforge.data.readers.folder_source import folder_source
 from ganforge.data.resizing import fit_image
 from ganforge.data.resizing_settings import Resizing
 from ganforge.errors import DataError, PluginError
@@ -102,11 +103,11 @@ def crop_faces(source: Path, target: Path, detect: Detector, *, size: int, paddi
         )
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise DataError(f"{target}: is no empty folder. Name a new one")
-    images = ImageFolder(root=source, files=list_images(source))
+    images = file_set(folder_source(source), source, labels="none")
     return (_crop(images, index, target, detect, size, padding) for index in range(len(images)))
 
 
-def _crop(images: ImageFolder, index: int, target: Path, detect: Detector, size: int, padding: float) -> Cropped:
+def _crop(images: FileSet, index: int, target: Path, detect: Detector, size: int, padding: float) -> Cropped:
     where = images.where(index)
     try:
         pixels = images.read(index)

@@ -68,7 +68,7 @@ def evaluate(
     get. The choice, the seeds of the images and of everything else are always the same.
 
     Args:
-        target: a run; or a folder of images or an .npz with the array `images`, of whatever made them.
+        target: a run; or a folder or archive of images or an .npz with the array `images`, of whatever made them.
         data: path of the real images: for a run, if they have moved; for a folder, always, unless the data set brings
             its own. Or the images themselves, as `train` takes them.
         dataset, options: the data set of the real images of a folder. A run has its own.

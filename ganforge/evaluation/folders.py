@@ -1,4 +1,4 @@
-"""Generated images that no run of ours made: a folder of image files, or arrays in an .npz."""
+"""Generated images that no run of ours made: a folder or archive of image files, or arrays in an .npz."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,7 +7,7 @@ import numpy as np
 
 from ganforge._io.paths import expanded
 from ganforge.data.contract import Pixels
-from ganforge.data.folders import by_subfolder, list_images
+from ganforge.data.readers.opening import open_images
 from ganforge.errors import DataError, EvaluationError
 from ganforge.spec.arrays import Images, Labels
 
@@ -33,9 +33,9 @@ class Found:
 
 
 def read_images(path: Path, most: int) -> Found:
-    """At most `most` images of a folder in the order of their names, or of the array `images` of an .npz.
+    """At most `most` images of the array `images` of an .npz, or of whatever else `--data` takes, in its order.
 
-    Classes are the subfolders that they lie in, from which images are taken evenly, or the array `labels`.
+    Classes are the array `labels`, or those that `--data` would find. From classes images are taken evenly.
 
     Raises:
         EvaluationError: images of different sizes. DataError: none, or one that cannot be read.
@@ -44,10 +44,10 @@ def read_images(path: Path, most: int) -> Found:
     return _arrays(path, most) if path.suffix == ".npz" else _files(path, most)
 
 
-def _files(folder: Path, most: int) -> Found:
-    if not folder.is_dir():
-        raise DataError(f"{folder}: there is no such folder, of a run or of images")
-    found = by_subfolder(folder, list_images(folder), "auto")
+def _files(place: Path, most: int) -> Found:
+    if not place.exists():
+        raise DataError(f"{place}: there is no such folder, of a run or of images")
+    found = open_images(place)
     chosen = list(range(min(most, len(found))))
     if found.class_names:  # in order they would be of the first classes alone
         chosen = np.linspace(0, len(found) - 1, len(chosen)).round().astype(np.int64).tolist()
@@ -56,7 +56,7 @@ def _files(folder: Path, most: int) -> Found:
         pixels = found.read(index)
         if images and pixels.shape[:2] != images[0].shape[:2]:
             raise EvaluationError(
-                f"{folder}: images of different sizes, {_size(images[0])} ({found.where(chosen[0])}) and "
+                f"{place}: images of different sizes, {_size(images[0])} ({found.where(chosen[0])}) and "
                 f"{_size(pixels)} ({found.where(index)}); bring them to one size first, all in the same way"
             )
         images.append(pixels)

@@ -43,8 +43,15 @@ def open_model(
     return Model(recipe=experiment.recipe, gan=experiment.gan, session=session, step=step, history=history or {})
 
 
-def load(folder: str | Path, *, best: bool = False, backend: str | None = None, device: str | None = None) -> Model:
-    """The trained model of a run, from its newest checkpoint or its best one, or of a file that `Model.save` wrote.
+def load(
+    folder: str | Path,
+    *,
+    best: bool = False,
+    checkpoint: int | None = None,
+    backend: str | None = None,
+    device: str | None = None,
+) -> Model:
+    """The trained model of a run, from its newest checkpoint or another one, or of a file that `Model.save` wrote.
 
     It draws images and gives its networks away; `resume` is for training on. Hence the optimizers' arrays are not
     read, and neither images nor the plugins of the run's data set, loss and penalty are needed.
@@ -52,25 +59,28 @@ def load(folder: str | Path, *, best: bool = False, backend: str | None = None, 
     Args:
         folder: the run's, or the path of a file.
         best: take the checkpoint that `keep_best` has kept.
+        checkpoint: take the checkpoint of this step.
         backend: by default the one that it ran on last.
         device: "cpu", "cuda", "cuda:1", "mps" or "auto", the best on this machine (default).
 
     Raises:
-        RunError: no run, one without a checkpoint or without a best one, or a damaged file; or `best` of a file.
+        RunError: no run, one without that checkpoint, or a damaged file; or `best` or `checkpoint` of a file.
+        ValueError: both `best` and `checkpoint`.
     """
+    if best and checkpoint is not None:
+        raise ValueError("best and checkpoint both choose a checkpoint; give one of them")
     host, folder = default_host(), Path(folder)
     kinds = known_kinds(host)
     device = device or AUTO
     if folder.is_file():
-        if best:
-            raise RunError(f"{folder} is the file of one model, not a run's folder; it has no best checkpoint")
+        if best or checkpoint is not None:
+            raise RunError(f"{folder} is the file of one model, not a run's folder; it has no checkpoints")
         table, state, step = read_model(folder)
         recipe = read(table, host, kinds, backend=backend, device=device)
         return _drawing(recipe, state, host, step=step)
     recipe = read(read_recipe(folder, kinds), host, kinds, backend=backend, device=device)
-    found = (
-        load_checkpoint(folder, step_of_best(folder), is_weight) if best else newest_good(folder, host.warn, is_weight)
-    )
+    chosen = step_of_best(folder) if best else checkpoint
+    found = newest_good(folder, host.warn, is_weight) if chosen is None else load_checkpoint(folder, chosen, is_weight)
     if found is None:
         raise RunError(f"run {folder} has no checkpoint yet")
     about, state = found

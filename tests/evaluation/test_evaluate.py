@@ -1,6 +1,7 @@
 """`ganforge evaluate`, by its command and from Python: a run, its checkpoints, folders, arrays, and bad input."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -141,6 +142,8 @@ def test_a_folder_of_real_images_is_as_good_as_real(tmp_path: Path, digits: tupl
     assert report.rows[0].measures.precision > 0.9
     assert report.rows[0].recognised is not None and report.rows[0].recognised > 0.85
     assert len(report.classes) == 10
+    zipped = shutil.make_archive(str(tmp_path / "made"), "zip", made)
+    assert evaluate(zipped, data=real, **QUICK).reports[0].rows[0].measures == report.rows[0].measures
 
 
 def test_arrays_and_a_data_set_by_name(tmp_path: Path, run: Path) -> None:

@@ -138,6 +138,15 @@ def test_the_best_checkpoint_is_kept_and_used(tmp_path: Path, monkeypatch: pytes
     assert invoked.exit_code == 0 and "after 20 steps" in invoked.output
     with np.load(tmp_path / "best.npz") as drawn:
         np.testing.assert_array_equal(drawn["images"], best.sample(64))
+    by_step = ganforge.load(run, checkpoint=20)
+    np.testing.assert_array_equal(by_step.sample(8), best.sample(8))
+    for step, word in (("20", "after 20 steps"), ("30", "no checkpoint of step 30; it has 20, 40")):
+        asked = ["sample", str(run), "--checkpoint", step, "--out", str(tmp_path / "step.png")]
+        assert word in CliRunner().invoke(cli, asked).output
+    both = CliRunner().invoke(cli, [*asked, "--best"])
+    assert both.exit_code == 2 and "give one of them" in both.output
+    with pytest.raises(ValueError, match="give one of them"):
+        ganforge.load(run, best=True, checkpoint=20)
     measured = ["evaluate", str(run), "--checkpoint", "best", "--images", "60", "--extractor", "random"]
     assert "step 20 " in CliRunner().invoke(cli, measured).output
     wrong = CliRunner().invoke(cli, [*measured[:3], "first"])

@@ -185,10 +185,11 @@ def test_weights_of_a_file_that_are_no_numbers(wrong: float, model: Model, place
         ganforge.load(path)
 
 
-def test_a_file_has_no_best_checkpoint(model: Model, place: Path) -> None:
+@pytest.mark.parametrize("chosen", [{"best": True}, {"checkpoint": 3}])
+def test_a_file_has_no_checkpoints(model: Model, place: Path, chosen: dict[str, Any]) -> None:
     path = model.save("model.safetensors")
-    with pytest.raises(GanforgeError, match=r"is the file of one model.*no best checkpoint"):
-        ganforge.load(path, best=True)
+    with pytest.raises(GanforgeError, match=r"is the file of one model.*no checkpoints"):
+        ganforge.load(path, **chosen)
 
 
 def test_a_file_of_another_kind_or_a_damaged_one(model: Model, place: Path) -> None:
