@@ -69,9 +69,14 @@ def convert(table: object, kind: type[T], where: str, within: str = "", also: Se
         raise RecipeError(f"{where}: {text}{f', at {place}' if place else ''}") from error
 
 
-@lru_cache(maxsize=64)
-def _described(kind: Hashable) -> inspect.Type:
+def _described(kind: object) -> inspect.Type:
     """msgspec's description of a type; that of all layers takes it 10 ms, and a recipe asks for it at each of them."""
+    assert isinstance(kind, Hashable)
+    return _kept_description(kind)
+
+
+@lru_cache(maxsize=64)
+def _kept_description(kind: Hashable) -> inspect.Type:
     return inspect.type_info(kind)
 
 

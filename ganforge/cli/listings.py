@@ -187,9 +187,12 @@ def _differences(first: str, second: str) -> list[dict[str, Any]]:
     from ganforge.recipes.tables import to_table
 
     host = default_host()
-    tables = (to_table(read(each, host, known_kinds(host))) for each in (first, second))
-    found = compare(*({key: each[key] for key in each if key not in ("name", "summary")} for each in tables))
-    return [{"setting": setting, first: ours, second: theirs} for setting, ours, theirs in found]
+    ours, theirs = (to_table(read(each, host, known_kinds(host))) for each in (first, second))
+    return [
+        {"setting": each.setting, first: each.ours, second: each.theirs}
+        for each in compare(ours, theirs)
+        if each.setting not in ("name", "summary")
+    ]
 
 
 def _settings(kind: Any) -> list[str]:

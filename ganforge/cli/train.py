@@ -11,7 +11,7 @@ from ganforge.cli.show import plan, plan_facts, preparing, tell_json
 
 
 @click.command()
-@click.option("--recipe", help="Recipe name or path of a TOML file. [default: that of --from, dcgan with --data, or digits]")
+@click.option("--recipe", help="Recipe name or TOML file. [default: that of --from, dcgan with --data, or digits]")
 @click.option("--backend", help="Backend to train with. [default: the first installed]")
 @click.option("--dataset", help="Use this data set instead of the recipe's.")
 @click.option("--data", "path", help="Path of the images.")

@@ -58,17 +58,21 @@ def _compare(ours: Any, theirs: Any, place: str) -> Iterator[Difference]:
     match ours, theirs:
         case dict(), dict() if ours.get("kind") == theirs.get("kind"):
             yield from compare(ours, theirs, f"{place}.")
-        case (list() | None), (list() | None) if all(isinstance(each, dict) for each in [*(ours or ()), *(theirs or ())]):
-            yield from _layers(ours or (), theirs or (), place)
+        case ((list() | None), (list() | None)) if _are_layers(ours or []) and _are_layers(theirs or []):
+            yield from _layers(ours or [], theirs or [], place)
         case _ if ours != theirs:
             yield Difference(place, ours, theirs)
 
 
+def _are_layers(items: Sequence[Any]) -> bool:
+    return all(isinstance(each, dict) for each in items)
+
+
 def _layers(ours: Sequence[Table], theirs: Sequence[Table], place: str) -> Iterator[Difference]:
     """The same layers of both lie side by side; between them, those that changed, in order."""
-    names = [[json.dumps(each, sort_keys=True) for each in layers] for layers in (ours, theirs)]
-    for change, first, last, start, end in SequenceMatcher(None, *names, autojunk=False).get_opcodes():
+    one, other = ([json.dumps(each, sort_keys=True) for each in layers] for layers in (ours, theirs))
+    for change, first, last, start, end in SequenceMatcher(None, one, other, autojunk=False).get_opcodes():
         if change != "equal":
             pairs = zip_longest(ours[first:last], theirs[start:end])
-            for number, (one, other) in enumerate(pairs, start=first):
-                yield from _compare(one, other, f"{place}[{number}]")
+            for number, (before, after) in enumerate(pairs, start=first):
+                yield from _compare(before, after, f"{place}[{number}]")

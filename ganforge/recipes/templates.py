@@ -112,7 +112,9 @@ class _Filler:
         """The layers of a stage, once for each halving or doubling between two shares; none where these are equal."""
         remedy = "stages take two shares of the image, as ['1/reduction', '1/1'], and the layers of one stage"
         match dict(table):
-            case {"stages": [str() as start, str() as end], "layers": list() | tuple() as layers, **others} if not others:
+            case {"stages": [str() as start, str() as end], "layers": list() | tuple() as layers, **others} if (
+                not others
+            ):
                 before, last = (self.times(share, f"{place}.stages") for share in (start, end))
             case _:
                 raise self.error(place, dict(table), remedy)

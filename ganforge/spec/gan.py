@@ -54,8 +54,8 @@ class Gan:
             raise SpecError("generator and discriminator must have the same number of classes")
         if self.loss.classifies and not self.classes:
             raise SpecError(
-                f"the loss {self.loss.name!r} names classes, but there are none; set conditional = true, with data that "
-                "has labels, or take another loss"
+                f"the loss {self.loss.name!r} names classes, but there are none; set conditional = true, with data "
+                "that has labels, or take another loss"
             )
         logits = self.loss.logits(self.classes)
         if self.discriminator[-1].output != (logits,):

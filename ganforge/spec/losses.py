@@ -1,7 +1,8 @@
 """Losses and penalties, each written once over a small `Ops` namespace and run by every backend.
 
 All of them take logits, never probabilities: log(sigmoid(x)) is exact where log(p) is not. All of them are means over
-the batch. The logits of a loss with `classifies` go on, behind its `outputs`, with one for each class. A third party's loss is a `LossEntry` from the hook `ganforge_losses()`; docs/write-a-loss.md shows one.
+the batch. The logits of a loss with `classifies` go on, behind its `outputs`, with one for each class. A third party's
+loss is a `LossEntry` from the hook `ganforge_losses()`; docs/write-a-loss.md shows one.
 """
 
 from collections.abc import Callable

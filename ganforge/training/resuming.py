@@ -79,7 +79,9 @@ def resume(
             check_same_recipe(folder, experiment.recipe, about, kinds)
         start = about.step if about is not None else 0
         if start >= experiment.steps:
-            raise RunError(f"run {folder} has done its {start} steps; to continue, give a larger number of --steps or --epochs")
+            raise RunError(
+                f"run {folder} has done its {start} steps; to continue, give a larger number of --steps or --epochs"
+            )
         if about is None:
             host.warn(f"run {folder} was stopped before its first checkpoint; it begins anew")
         experiment = decoded(experiment, on_progress)

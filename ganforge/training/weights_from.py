@@ -64,7 +64,9 @@ class Beginning:
     def told(self) -> str:
         """What was taken and what not, in lines."""
         of, theirs = len(self.taken) + len(self.new), self.earlier.state
-        lines = [f"weights: {len(self.taken)} of {of} arrays are those of {self.earlier.path}, step {self.earlier.step}"]
+        lines = [
+            f"weights: {len(self.taken)} of {of} arrays are those of {self.earlier.path}, step {self.earlier.step}"
+        ]
         lines += [f"  new: {name} {self.state[name].shape}" + _there(theirs, name) for name in self.new]
         lines += [f"  not taken: {name} {theirs[name].shape}" for name in self.unused if name not in self.state]
         more = len(lines) - 1 - _MOST_LINES

@@ -1,4 +1,4 @@
-"""The recipes of published GANs: the network of the paper at its size, any size beside it, the same numbers everywhere."""
+"""The recipes of published GANs: the paper's network at its size, any other size, the same numbers everywhere."""
 
 from math import prod
 from pathlib import Path
@@ -92,7 +92,9 @@ def test_what_is_normalised_by_its_spectrum() -> None:
 def test_attention_stands_at_half_the_size_of_the_image() -> None:
     for size in (16, 32, 64):
         gan = built("sagan", image_size=size, width=8)
-        places = [node.input[:2] for network in NETWORKS for node in gan.nodes(network) if type(node.layer) is Attention]
+        places = [
+            node.input[:2] for network in NETWORKS for node in gan.nodes(network) if type(node.layer) is Attention
+        ]
         assert places == [(size // 2, size // 2)] * 2
 
 
@@ -132,5 +134,3 @@ def test_the_numbers_are_the_reference_s(name: str, framework: str) -> None:
     backend = find_backend(framework, default_host())
     report = compare(made.experiment.gan, REFERENCE, backend, inputs=made.inputs, state=made.state, steps=2)
     assert report.ok, report.first
-
-

@@ -137,7 +137,10 @@ def test_stages_may_go_part_of_the_way_or_nowhere() -> None:
 def test_stages_within_a_block_and_layers_within_stages() -> None:
     inner = {"stages": ["1/2", "1/1"], "layers": [{"kind": "dense", "units": "after"}]}
     assert staged({"kind": "residual", "layers": [inner]}) == (Residual(layers=(Dense(units=1),)),)
-    block = {"stages": ["1/2", "1/1"], "layers": [{"kind": "residual", "layers": [{"kind": "dense", "units": "before"}]}]}
+    block = {
+        "stages": ["1/2", "1/1"],
+        "layers": [{"kind": "residual", "layers": [{"kind": "dense", "units": "before"}]}],
+    }
     assert staged(block) == (Residual(layers=(Dense(units=2),)),)
 
 

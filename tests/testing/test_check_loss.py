@@ -54,7 +54,10 @@ WRONG: dict[str, tuple[LossEntry, str]] = {
     "infinite": (replace(HINGE, generator=lambda ops, real, fake, targets: ops.mean(fake) * np.inf), "inf"),
     "two logits, no reading": (replace(SHIPPED["softmax"], realness=HINGE.realness), r"\(6, 2\).*one number for each"),
     "a reading by an op": (replace(HINGE, realness=lambda logits: logits.sigmoid()), "sigmoid"),
-    "names no class": (replace(SHIPPED["auxiliary-classifier"], discriminator=first(BCE.discriminator)), "classifies=F"),
+    "names no class": (
+        replace(SHIPPED["auxiliary-classifier"], discriminator=first(BCE.discriminator)),
+        "classifies=F",
+    ),
     "hides classes": (replace(SHIPPED["auxiliary-classifier"], classifies=False), r"labels is None unless .*=True"),
     "unknown op": (replace(HINGE, generator=lambda ops, real, fake, targets: ops.cos(fake)), "cos"),
 }
