@@ -31,8 +31,7 @@ def opened(open_session: OpenSession, gan: Gan, precision: Precision) -> Session
 
 
 NAMES = sorted(set(TINY) - FLOAT64_ONLY)
-COMPILED = ("labels", "residuals", "hinge-r1", "shared-average")
-FAST = {"torch": NAMES, "tensorflow": COMPILED, "jax": COMPILED[:1]}
+FAST = {"torch": NAMES, "tensorflow": ("labels", "residuals"), "jax": ()}
 """Those that the fast tier has; two of the frameworks compile every one."""
 CASES = [
     pytest.param(each, name, id=f"{each}-{name}", marks=[pytest.mark.slow] * (name not in FAST[each]))

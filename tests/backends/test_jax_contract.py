@@ -39,6 +39,7 @@ def findings(name: str, precision: Precision) -> str:
     return "\n".join(map(str, check_gan(entry("jax"), name, TINY[name], precision)))
 
 
+@pytest.mark.slow
 def test_a_transposed_convolution_by_same_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     def by_same(self: Any, x: Any, kernel: Any, bias: Any, stride: Any, crop: Any, size: Any, groups: int = 1) -> Any:
         images = ("NHWC", "HWOI", "NHWC")

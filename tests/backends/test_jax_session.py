@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from frameworks import need
+from tiers import slow
 
 from ganforge.errors import PluginError
 from ganforge.testing.tiny_gans import TINY, inputs
@@ -33,7 +34,7 @@ def stepped(session: Any, gan: Any = GAN, steps: int = 2) -> dict[str, bytes]:
     return {name: each.tobytes() for name, each in session.state().items()}
 
 
-@pytest.mark.parametrize("precision", ["float32", "float64", "bfloat16"])
+@pytest.mark.parametrize("precision", [slow("float32"), "float64", slow("bfloat16")])
 def test_a_process_s_own_precision_neither_changes_nor_matters(precision: str) -> None:
     ends = []
     for own in (False, True):
@@ -69,6 +70,7 @@ def test_new_numbers_need_no_new_trace(caplog: pytest.LogCaptureFixture) -> None
     assert "Compiling" not in caplog.text
 
 
+@pytest.mark.slow
 def test_scalars_and_what_was_taken_outlive_later_steps() -> None:
     session = opened()
     first = session.step(inputs(GAN, 0, 0))
@@ -91,6 +93,7 @@ def test_several_threads_may_draw_from_one_session() -> None:
         assert {each.tobytes() for each in pool.map(lambda _: session.generate(latents, None), range(40))} == {expected}
 
 
+@pytest.mark.slow
 def test_the_same_steps_give_the_same_bits_and_loading_is_exact() -> None:
     one, other = opened(LABELLED), opened(LABELLED)
     for number in range(4):
@@ -102,6 +105,7 @@ def test_the_same_steps_give_the_same_bits_and_loading_is_exact() -> None:
     assert all(ends[0][name].tobytes() == ends[1][name].tobytes() for name in ends[0])
 
 
+@pytest.mark.slow
 def test_native_networks_are_pure_functions() -> None:
     session = opened(LABELLED)
     stepped(session, LABELLED)
@@ -146,6 +150,7 @@ def test_a_jax_that_is_too_old_is_named(monkeypatch: pytest.MonkeyPatch) -> None
         entry.open(GAN, GAN.initial_state(0), "float32", "cpu")
 
 
+@pytest.mark.slow
 def test_plain_operations_go_the_same_way(monkeypatch: pytest.MonkeyPatch) -> None:
     gan, fed = TINY["labels"], inputs(TINY["labels"], 0, 0)
     tuned = opened(gan, "float64").gradients(fed)

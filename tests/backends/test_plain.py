@@ -45,7 +45,7 @@ def test_plain_goes_without(name: str, value: str, monkeypatch: pytest.MonkeyPat
 
 
 RECIPES = [entry.name for entry in shipped_recipes()]
-FAST = {"torch": tuple(RECIPES), "tensorflow": ("digits", "frogs"), "jax": ()}
+FAST = {"torch": tuple(RECIPES), "tensorflow": ("digits",), "jax": ()}
 """Those that the fast tier has; two of the frameworks compile every one."""
 CASES = [
     pytest.param(each, name, id=f"{each}-{name}", marks=[pytest.mark.slow] * (name not in FAST[each]))

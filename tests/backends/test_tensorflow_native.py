@@ -48,8 +48,8 @@ def called(model: keras.Model, x: np.ndarray, labels: np.ndarray | None, **optio
         "dropouts",
         "pooling",
         "projection",
-        "attention",
-        "spectral-norm",
+        slow("attention"),
+        slow("spectral-norm"),
         "groups",
         "shortcuts",
         "example-norms",
@@ -133,7 +133,7 @@ assert np.array_equal(made, fed["made"]), np.abs(made - fed["made"]).max()
 
 
 @pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")  # Keras's own
-@pytest.mark.parametrize("precision", ["float32", slow("float64")])
+@pytest.mark.parametrize("precision", [slow("float32"), slow("float64")])
 def test_it_can_be_saved_and_loaded_where_ganforge_is_not(tmp_path: Path, precision: str) -> None:
     gan = TINY["labels"]
     model, batch = trained(gan, precision).native("generator"), inputs(gan, SEED, 7).generator[0]

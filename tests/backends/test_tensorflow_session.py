@@ -107,6 +107,7 @@ os.write(2, b"the last word")
 """
 
 
+@pytest.mark.slow
 def test_opening_and_training_write_nothing_to_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("TF_CPP_MIN_LOG_LEVEL", raising=False)
     done = subprocess.run([sys.executable, "-c", TOLD], capture_output=True, text=True, check=True)

@@ -108,6 +108,7 @@ def test_a_run_that_fills_the_disk(free: int, disk: Path, place: Path, whole: Pa
     exact(run, whole)
 
 
+@pytest.mark.crash
 def test_a_folder_that_is_read_only(disk: Path, place: Path, whole: Path, ganforge: Ganforge) -> None:
     run = disk / "run"
     assert ganforge(*train(place, "torch", run), *STEPS, "--steps", "5").code == 0

@@ -9,7 +9,6 @@ from typing import Any
 import nbformat
 import pytest
 from frameworks import need
-from tiers import slow
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 NEEDS = {
@@ -18,7 +17,6 @@ NEEDS = {
     "own-layer-and-loss": ("torch",),
     "compare-frameworks": ("torch", "tensorflow", "jax"),
 }
-FAST = ("digits",)
 FEW = 20
 """Steps, instead of the notebook's."""
 
@@ -65,7 +63,8 @@ def test_every_notebook_is_run() -> None:
     assert {path.stem for path in EXAMPLES.glob("*.ipynb")} == set(NEEDS)
 
 
-@pytest.mark.parametrize("name", [name if name in FAST else slow(name) for name in NEEDS])
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NEEDS)
 def test_a_notebook_runs(name: str, tmp_path: Path) -> None:
     for framework in NEEDS[name]:
         need(framework)
@@ -78,6 +77,7 @@ def test_a_notebook_runs(name: str, tmp_path: Path) -> None:
     assert not errors
 
 
+@pytest.mark.slow
 def test_a_cell_that_is_run_again_replaces_what_it_registered(tmp_path: Path) -> None:
     need("torch")
     book = small("own-layer-and-loss")

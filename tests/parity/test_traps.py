@@ -82,6 +82,7 @@ UNSEEN_IN_FLOAT32 = frozenset(
 """Those that change no number by more than the rounding of float32 does."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("trap", TRAPS, ids=lambda trap: trap.name)
 def test_float32_catches_a_trap_that_changes_more_than_rounding(trap):
     place = bench(PLACES.get(trap.name, ANYWHERE))
