@@ -30,6 +30,24 @@ The tables are for images of three channels and ten classes where a recipe leave
 joins a label is not there when a recipe is not conditional. A step costs so many floating-point operations; two cores
 do 100 to 180 GFLOP a second, so that a pass of `dcgan` over 5,000 images takes them a minute and a half.
 
+## Which recipe for my images
+
+| you have | take | since |
+|---|---|---|
+| any images, and want to see something soon | `dcgan` at 32x32 | its step is the cheapest; halve its width and it takes a quarter of the time |
+| some thousand images, two processor cores | `sngan` | spectral norm limits how steep the discriminator gets; a tenth of the cost of `sngan-resnet` a step |
+| the same, and want what `dcgan` does with another loss | `lsgan` | least squares also moves images that the discriminator already takes for real |
+| a GPU, or a night | `sngan-resnet`, `wgan-gp` | five updates of the discriminator for one of the generator: steady, and slow |
+| classes, of which you want images on request | `projection` | the label works at every batch norm and on the discriminator's features |
+| classes that a classifier would tell apart easily | `acgan` | as `projection` at a twentieth of the cost a step; less variety within a class |
+| classes, and a GPU | `sagan` | attention relates distant parts of an image |
+| handwritten digits | `digits`, `cgan-mnist` | small, and measured: [quality.md](quality.md) |
+
+The others reproduce published programs. `ganforge recipes --compare A B` shows how two recipes differ;
+[published-tricks.md](published-tricks.md) how a recipe writes what papers have introduced.
+
+## All recipes
+
 | recipe | images | parameters | batch | GFLOP a step | what it is |
 |---|---|---|---|---|---|"""
 
