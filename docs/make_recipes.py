@@ -34,13 +34,13 @@ do 100 to 180 GFLOP a second, so that a pass of `dcgan` over 5,000 images takes 
 
 | you have | take | since |
 |---|---|---|
-| any images, and want to see something soon | `dcgan` at 32x32 | its step is the cheapest; halve its width and it takes a quarter of the time |
-| some thousand images, two processor cores | `sngan` | spectral norm limits how steep the discriminator gets; a tenth of the cost of `sngan-resnet` a step |
-| the same, and want what `dcgan` does with another loss | `lsgan` | least squares also moves images that the discriminator already takes for real |
-| a GPU, or a night | `sngan-resnet`, `wgan-gp` | five updates of the discriminator for one of the generator: steady, and slow |
-| classes, of which you want images on request | `projection` | the label works at every batch norm and on the discriminator's features |
-| classes that a classifier would tell apart easily | `acgan` | as `projection` at a twentieth of the cost a step; less variety within a class |
-| classes, and a GPU | `sagan` | attention relates distant parts of an image |
+| any images, and little time | `dcgan` at 32x32 | the cheapest step; half the width takes a quarter of the time |
+| some thousand images, two cores | `sngan` | spectral norm limits the discriminator; a tenth of `sngan-resnet` a step |
+| the same, to compare losses | `lsgan` | least squares also moves images that already pass for real |
+| a GPU, or a night | `sngan-resnet`, `wgan-gp` | five updates of the discriminator a step: steady, and slow |
+| classes, to be drawn on request | `projection` | the label works in every batch norm and on the discriminator's features |
+| the same, and little time | `acgan` | a twentieth of `projection` a step; less variety within a class |
+| the same, and a GPU | `sagan` | attention relates distant parts of an image |
 | handwritten digits | `digits`, `cgan-mnist` | small, and measured: [quality.md](quality.md) |
 
 The others reproduce published programs. `ganforge recipes --compare A B` shows how two recipes differ;
