@@ -38,7 +38,7 @@ do 100 to 180 GFLOP a second, so that a pass of `dcgan` over 5,000 images takes 
 | some thousand images, two cores | `sngan` | spectral norm limits the discriminator; a tenth of `sngan-resnet` a step |
 | the same, to compare losses | `lsgan` | least squares also moves images that already pass for real |
 | a GPU, or a night | `sngan-resnet`, `wgan-gp` | five updates of the discriminator a step: steady, and slow |
-| classes, to be drawn on request | `projection` | the label works in every batch norm and on the discriminator's features |
+| classes, to be drawn on request | `projection` | the label works in each batch norm and on the features |
 | the same, and little time | `acgan` | a twentieth of `projection` a step; less variety within a class |
 | the same, and a GPU | `sagan` | attention relates distant parts of an image |
 | handwritten digits | `digits`, `cgan-mnist` | small, and measured: [quality.md](quality.md) |
