@@ -147,7 +147,8 @@ def discriminator_loss_and_gradients(
     gan, runtime, ops = model.gan, model.runtime, model.runtime.ops
     weights, labels = model.views["discriminator"].arrays(arrays), batch.labels
     real = pixels(batch.images, gan, ops, real=batch.real_targets, like=batch.latents)
-    targets, augment = Targets(batch.real_targets, batch.fake_targets), augmentation_of(gan, ops, arrays)
+    targets = Targets(batch.real_targets, batch.fake_targets, _named(model, labels, batch.real_targets))
+    augment = augmentation_of(gan, ops, arrays)
     shown_real, shown_fakes = augment(real, batch.real_draws), augment(fakes, batch.fake_draws)
 
     def loss(learned: Tensors) -> tuple[Tensor, tuple[Tensors, Tensors]]:
@@ -187,7 +188,7 @@ def discriminator_loss_and_gradients(
         if gan.penalty is not None and batch.interpolation is not None:
             scalars["d_penalty"] = gan.penalty.penalty(
                 ops,
-                lambda images: judge(augment(images, batch.real_draws), labels, PENALTY_PASS),
+                lambda images: judge(augment(images, batch.real_draws), labels, PENALTY_PASS)[:, : gan.loss.outputs],
                 ops.like(real, batch.real_targets),
                 ops.like(fakes, batch.real_targets),
                 batch.interpolation,
@@ -208,6 +209,7 @@ def generator_loss_and_gradients(
     """One update of the generator; the discriminator's arrays are constants."""
     gan, runtime, ops = model.gan, model.runtime, model.runtime.ops
     judges, labels = model.views["discriminator"].arrays(arrays), batch.labels
+    targets = Targets(batch.targets, batch.targets, _named(model, labels, batch.targets))
     augment = augmentation_of(gan, ops, arrays)
 
     def judge(images: Tensor, number: int, moved: Tensors) -> tuple[Tensor, Tensors]:
@@ -229,7 +231,7 @@ def generator_loss_and_gradients(
 
     def loss(images: Tensor) -> tuple[Tensor, Tensors]:
         fake_logits, moved = judge(augment(images, batch.fake_draws), FAKE_PASS, seen)
-        return gan.loss.generator(ops, real_logits, fake_logits, Targets(batch.targets, batch.targets)), moved
+        return gan.loss.generator(ops, real_logits, fake_logits, targets), moved
 
     found = fakes.then(loss)
     own, other = model.views["generator"], model.views["discriminator"]
@@ -242,6 +244,11 @@ def _with_one_hot(model: Model, batch: F) -> F:
     if batch.labels is None:
         return batch
     return batch._replace(labels=model.runtime.ops.one_hot(batch.labels, model.gan.classes, batch.latents))
+
+
+def _named(model: Model, labels: Tensor | None, like: Tensor) -> Tensor | None:
+    """The labels as the targets of a loss that names classes."""
+    return model.runtime.ops.like(labels, like) if model.gan.loss.classifies else None
 
 
 def _everyone(model: Model, network: NetworkName, weights: Tensors, found: Tensors) -> Tensors:

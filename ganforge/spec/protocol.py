@@ -112,8 +112,10 @@ class Average(_Fields, frozen=True, kw_only=True):
     """In place of `decay` and `warmup`: the images after which weights count half. The average keeps 0.5^(batch_size /
     half_life) of itself in a step, so that it means the same for every batch size (Karras et al. 2020, StyleGAN2-ADA)."""
     ramp_up: Positive | None = None
-    """With `half_life`: it is at most this fraction of the images before, 0.05 in StyleGAN2-ADA. A step is `batch_size`
-    images, however many updates it has."""
+    """With `half_life`: it is at most this fraction of the images before, 0.05 in StyleGAN2-ADA.
+
+    A step is `batch_size` images, however many updates it has.
+    """
 
     def __post_init__(self) -> None:
         check_decay("decay", self.decay)

@@ -32,6 +32,7 @@ PLACES = {
     "clip-forgotten": "rmsprop",
     "momentum-includes-rate": "momentum",
     "probabilities-clipped": "large-logits",
+    "source-logit-last": "auxiliary-classifier",
     "softplus-threshold": "large-logits",
     "moved-by-penalty": "hinge-r1",
     "penalty-by-running-values": "hinge-r1",

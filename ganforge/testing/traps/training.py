@@ -39,6 +39,10 @@ def _softplus_threshold(x: Tensor) -> Tensor:
     return np.where(x > 20.0, x, np.logaddexp(np.zeros_like(x), np.where(x > 20.0, 0.0 * x, x)))
 
 
+def _source_last(logits: Tensor) -> Tensor:
+    return np.concatenate([logits[:, -1:], logits[:, :-1]], axis=1)
+
+
 def _formula(kind: type | tuple[type, ...], change: Callable[..., tuple[Array, State]]) -> Semantics:
     """Another formula for some kinds of optimizers, from the gradient as it comes."""
 
@@ -210,6 +214,13 @@ TRAINING_TRAPS = (
         what="cross-entropy is taken of probabilities clipped to [1e-7, 1 - 1e-7], as in Keras",
         remedy="take losses of logits",
         semantics=Semantics(logits=_clipped_probability),
+    ),
+    Trap(
+        name="source-logit-last",
+        number=48,
+        what="of a loss that names classes the logit of real or fake stands behind those of the classes",
+        remedy="take the loss's own outputs first, then one logit for each class",
+        semantics=Semantics(logits=_source_last),
     ),
     Trap(
         name="softplus-threshold",
