@@ -4,8 +4,10 @@ from typing import Any, NamedTuple
 
 from ganforge.backend.contract import DiscriminatorInputs, GeneratorInputs, StepInputs
 from ganforge.backend.runtime import Runtime
+from ganforge.spec.arrays import Array
 from ganforge.spec.gan import Gan
-from ganforge.spec.ops import Ops, Tensor
+from ganforge.spec.ops import Number, Ops, Tensor
+from ganforge.spec.optimizers import Scale
 
 
 class DiscriminatorFeed(NamedTuple):
@@ -17,6 +19,8 @@ class DiscriminatorFeed(NamedTuple):
     real_targets: Tensor
     fake_targets: Tensor
     interpolation: Tensor | None
+    real_draws: Tensor | None
+    fake_draws: Tensor | None
 
 
 class GeneratorFeed(NamedTuple):
@@ -26,6 +30,8 @@ class GeneratorFeed(NamedTuple):
     labels: Tensor | None
     latents: Tensor
     targets: Tensor
+    real_draws: Tensor | None
+    fake_draws: Tensor | None
 
 
 class StepFeed(NamedTuple):
@@ -36,18 +42,40 @@ class StepFeed(NamedTuple):
     keys: Any
     """Of the discriminator's updates, then of the generator's."""
     numbers: Any
-    """Rate and root of each update in the same order, then the fractions of the average that are kept and taken."""
+    """See `Numbers`."""
+
+
+class Numbers(NamedTuple):
+    """The numbers of a step that depend on its count alone."""
+
+    scales: list[Scale]
+    """Of the discriminator's updates, then of the generator's."""
+    penalties: list[Number]
+    """Weights, by update of the discriminator; 0 in one without a penalty."""
+    kept: Number
+    """The fraction of the average that stays."""
+    taken: Number
+    """And 1 - kept, which float32 could not compute from it."""
+
+    @classmethod
+    def of(cls, feed: StepFeed, ops: Ops) -> "Numbers":
+        """Those of a step that is fed `feed`."""
+        *found, kept, taken = ops.unstack(feed.numbers)
+        width, updates = len(Scale._fields), len(feed.discriminator) + len(feed.generator)
+        scales = [Scale(*found[width * update : width * (update + 1)]) for update in range(updates)]
+        return cls(scales, found[width * updates :], kept, taken)
 
 
 def feed(inputs: StepInputs, gan: Gan, runtime: Runtime) -> StepFeed:
     """Tensors alone, so that no number of a later step asks a framework that traces for another trace."""
     updates: list[DiscriminatorInputs | GeneratorInputs] = [*inputs.discriminator, *inputs.generator]
     scales = [number for update in updates for number in update.scale]
+    penalties = [update.penalty_weight or 0.0 for update in inputs.discriminator]
     return StepFeed(
         discriminator=tuple(_discriminator(update, runtime) for update in inputs.discriminator),
         generator=tuple(_generator(update, gan, runtime) for update in inputs.generator),
         keys=runtime.keys([update.key for update in updates]),
-        numbers=runtime.numbers([*scales, inputs.average, 1.0 - inputs.average]),
+        numbers=runtime.numbers([*scales, *penalties, inputs.average, 1.0 - inputs.average]),
     )
 
 
@@ -64,7 +92,9 @@ def _discriminator(update: DiscriminatorInputs, runtime: Runtime) -> Discriminat
         latents=runtime.reduced(update.latents),
         real_targets=runtime.real(update.real_targets),
         fake_targets=runtime.real(update.fake_targets),
-        interpolation=None if update.interpolation is None else runtime.real(update.interpolation),
+        interpolation=_real(update.interpolation, runtime),
+        real_draws=_real(update.real_draws, runtime),
+        fake_draws=_real(update.fake_draws, runtime),
     )
 
 
@@ -74,4 +104,10 @@ def _generator(update: GeneratorInputs, gan: Gan, runtime: Runtime) -> Generator
         labels=None if update.labels is None else runtime.integers(update.labels),
         latents=runtime.reduced(update.latents),
         targets=runtime.real(update.targets),
+        real_draws=_real(update.real_draws, runtime) if gan.loss.generator_sees_real else None,
+        fake_draws=_real(update.fake_draws, runtime),
     )
+
+
+def _real(array: Array | None, runtime: Runtime) -> Tensor | None:
+    return None if array is None else runtime.real(array)

@@ -3,6 +3,7 @@
 from ganforge.spec.architecture_library import ARCHITECTURES, DcganOptions, build_dcgan
 from ganforge.spec.architectures import ArchitectureEntry, ArchitectureRequest
 from ganforge.spec.arrays import Array, Images, Labels, State
+from ganforge.spec.augmentation import Adaptive, Augmentation
 from ganforge.spec.costs import LayerCost, network_costs, step_operations
 from ganforge.spec.gan import NETWORKS, Gan, NetworkName
 from ganforge.spec.kind_library import LAYER_ENTRIES, OPTIMIZER_ENTRIES, SHIPPED_KINDS
@@ -81,8 +82,6 @@ from ganforge.spec.optimizers import (
     OPTIMIZERS,
     SGD,
     Adam,
-    Fraction,
-    NotNegative,
     Optimizer,
     OptimizerSettings,
     RMSprop,
@@ -98,9 +97,9 @@ from ganforge.spec.protocol import (
     Proportion,
     Protocol,
     TargetChoice,
-    average_weight,
 )
 from ganforge.spec.random_streams import dropout_mask, dropped_below, hash32
+from ganforge.spec.schedules import Decay, Fraction, NotNegative, Rate, Schedule, check_decay, value_at
 
 __all__ = [
     "ARCHITECTURES",
@@ -115,10 +114,12 @@ __all__ = [
     "SHIPPED_KINDS",
     "ZEROS",
     "Adam",
+    "Adaptive",
     "ArchitectureEntry",
     "ArchitectureRequest",
     "Array",
     "Attention",
+    "Augmentation",
     "Average",
     "AvgPool",
     "BatchNorm",
@@ -128,6 +129,7 @@ __all__ = [
     "ConvTranspose",
     "Count",
     "DcganOptions",
+    "Decay",
     "Dense",
     "Dropout",
     "Elu",
@@ -184,12 +186,14 @@ __all__ = [
     "Proportion",
     "Protocol",
     "RMSprop",
+    "Rate",
     "Relu",
     "Resample",
     "Reshape",
     "Residual",
     "Resolved",
     "Scale",
+    "Schedule",
     "Shape",
     "Side",
     "Sides",
@@ -203,10 +207,10 @@ __all__ = [
     "TruncatedNormal",
     "Updated",
     "Upsample",
-    "average_weight",
     "bilinear_shares",
     "branches",
     "build_dcgan",
+    "check_decay",
     "dropout_mask",
     "dropped_below",
     "groups_of",
@@ -222,5 +226,6 @@ __all__ = [
     "resolve_node",
     "same_padding",
     "step_operations",
+    "value_at",
     "walk",
 ]

@@ -25,6 +25,7 @@ from ganforge.testing.plugin import REFERENCE
 from ganforge.testing.tiny_gans import TINY, inputs
 
 _BATCH = 6
+_CLASSES = 3
 _SHIFT = 0.75
 _CLOSE = 1e-12
 _RAISED = "it raised"
@@ -72,9 +73,11 @@ def _found(name: str) -> LossEntry | PenaltyEntry:
 def _declared(entry: LossEntry) -> Iterator[Finding]:
     """What a loss's entry says of it, against what it does to some logits, by the reference's `Ops`."""
     draw = np.random.default_rng(0)
-    real, fake = draw.normal(0.0, 2.0, (2, _BATCH, entry.outputs))
+    real, fake = draw.normal(0.0, 2.0, (2, _BATCH, entry.logits(_CLASSES)))
     targets = Targets(draw.uniform(0.7, 1.0, (_BATCH, 1)), draw.uniform(0.0, 0.3, (_BATCH, 1)))
-    other = Targets(targets.fake, targets.real)
+    if entry.classifies:
+        targets = targets._replace(labels=np.eye(_CLASSES)[np.arange(_BATCH) % _CLASSES])
+    other = targets._replace(real=targets.fake, fake=targets.real)
 
     def judge(real: Array, fake: Array, targets: Targets) -> list[Tensor]:
         return list(entry.discriminator(NUMPY_OPS, real, fake, targets))
@@ -82,7 +85,7 @@ def _declared(entry: LossEntry) -> Iterator[Finding]:
     def make(real: Array, fake: Array, targets: Targets) -> list[Tensor]:
         return [entry.generator(NUMPY_OPS, real if entry.generator_sees_real else None, fake, targets)]
 
-    twice = Targets(*(np.concatenate([each, each]) for each in targets))
+    twice = Targets(*(None if each is None else np.concatenate([each, each]) for each in targets))
     for name, terms in (("discriminator", judge), ("generator", make)):
         try:
             values = terms(real, fake, targets)
@@ -124,7 +127,11 @@ def _flags(
     if depends != entry.uses_targets:
         word = "depends" if depends else "does not depend"
         yield Finding(what=f"it {word} on the targets; say uses_targets={depends}", where="discriminator")
-    shift = _SHIFT * np.arange(1, entry.outputs + 1)  # as the biases of the outputs would, each on its own
+    if entry.classifies:
+        assert targets.labels is not None
+        if _same(judge(real, fake, targets), judge(real, fake, targets._replace(labels=targets.labels[::-1]))):
+            yield Finding(what="it does not depend on the labels; say classifies=False", where="discriminator")
+    shift = _SHIFT * np.arange(1, real.shape[1] + 1)  # as the biases of the outputs would, each on its own
     change = abs(sum(judge(real + shift, fake + shift, targets)) - sum(judge(real, fake, targets)))
     still = bool(change < _CLOSE)
     if still != entry.shift_invariant:
@@ -133,9 +140,12 @@ def _flags(
 
 
 def _unseen(entry: LossEntry, name: str) -> str:
+    hints = []
     if name == "generator" and not entry.generator_sees_real:
-        return "it gets None for the real logits unless the entry says generator_sees_real=True"
-    return ""
+        hints.append("it gets None for the real logits unless the entry says generator_sees_real=True")
+    if not entry.classifies:
+        hints.append("targets.labels is None unless the entry says classifies=True")
+    return "; ".join(hints)
 
 
 def _same(some: list[Tensor], others: list[Tensor]) -> bool:
@@ -148,11 +158,11 @@ def _gan(entry: LossEntry | PenaltyEntry) -> Gan:
         base = TINY["wasserstein-gradient"]
         penalty = PenaltyChoice(name=entry.name, weight=3.0)
         return replace(base, penalty=entry, protocol=msgspec.structs.replace(base.protocol, penalty=penalty))
-    base = TINY["relativistic"]
+    base = TINY["auxiliary-classifier" if entry.classifies else "relativistic"]
     network = base.discriminator_network
     last = network.layers[-1]
     assert isinstance(last, Dense)
-    layers = (*network.layers[:-1], msgspec.structs.replace(last, units=entry.outputs))
+    layers = (*network.layers[:-1], msgspec.structs.replace(last, units=entry.logits(network.classes)))
     return replace(
         base,
         loss=entry,

@@ -17,7 +17,7 @@ from ganforge.spec.layers import Dropout
 from ganforge.spec.layers.contract import Layer, Node, Parameter
 from ganforge.spec.optimizers import Optimizer, Scale
 from ganforge.spec.protocol import Protocol
-from ganforge.testing import optimizers
+from ganforge.testing import augmentations, optimizers
 from ganforge.testing.definitions import dropout_mask, pass_key, softplus, spectral
 from ganforge.testing.differentiable import Tensor, np
 from ganforge.testing.ops import NumpyOps
@@ -73,6 +73,17 @@ def average(averaged: Array, weights: Array, fraction: float) -> Array:
     return fraction * averaged + (1.0 - fraction) * weights
 
 
+def clip_norm(gradients: State, limit: float) -> State:
+    """The gradients of a network, no longer than `limit` as one vector."""
+    norm = float(numpy.sqrt(sum(float((each.astype(float) ** 2).sum()) for each in gradients.values())))
+    return {name: each * min(1.0, limit / norm) if norm else each for name, each in gradients.items()}
+
+
+def penalty_weight(protocol: Protocol, given: float) -> float:
+    """What the penalty is multiplied by."""
+    return given
+
+
 @dataclass(frozen=True, kw_only=True)
 class Semantics:
     """What the reference computes, in pieces."""
@@ -96,6 +107,13 @@ class Semantics:
     dropout_mask: Callable[[int, int, tuple[int, ...], float], Any] = dropout_mask
     dropout_factors: Callable[[Dropout], tuple[float, float]] = dropout_factors
     pass_key: Callable[[int, int], int] = pass_key
+    changes: Mapping[str, tuple[str, float, augmentations.Change]] = field(
+        default_factory=lambda: augmentations.CHANGES
+    )
+    """What augmentation does, in order."""
+    penalty_augmented: bool = True
+    """Whether a penalty looks at the discriminator with the augmentation in front of it."""
+    adapted: Callable[..., tuple[Any, Any, Any]] = augmentations.adapted
     logits: Callable[[Tensor], Tensor] = same
     """The logits as the loss sees them."""
     softplus: Callable[[Tensor], Tensor] = softplus
@@ -104,6 +122,8 @@ class Semantics:
     moved_by_looking: bool = False
     """Whether a pass in which nothing is trained moves what layers keep."""
     gradient: Callable[[Parameter, Array], Array] = gradient
+    clip_norm: Callable[[State, float], State] = clip_norm
+    penalty_weight: Callable[[Protocol, float], float] = penalty_weight
     update: Callable[[Optimizer, Array, Array, State, Scale], tuple[Array, State]] = optimizers.update
     average: Callable[[Array, Array, float], Array] = average
     average_running: bool = False

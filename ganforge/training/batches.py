@@ -12,10 +12,11 @@ from ganforge.data.prefetch import ask, asks
 from ganforge.errors import RunError
 from ganforge.spec import random_streams
 from ganforge.spec.arrays import Array, Images, Labels
+from ganforge.spec.augmentation import draw
 from ganforge.spec.gan import NETWORKS, Gan
 from ganforge.spec.layers import BatchNorm
 from ganforge.spec.layers.chain import walk
-from ganforge.spec.protocol import Latent, Player, TargetChoice, average_weight
+from ganforge.spec.protocol import Latent, Player, TargetChoice
 
 _STEPS, _BYTES = 64, 1 << 20
 """Steps drawn at a time, and of how many bytes of images together: at most."""
@@ -59,9 +60,11 @@ def draw_step(batches: Batches, step: int) -> StepInputs:
     """All inputs of step `step`, counted from 0: one worker's shard of them."""
     gan, images, labels, seed = batches.gan, batches.images, batches.labels, batches.seed
     protocol, batch = gan.protocol, gan.protocol.batch_size
+    penalty, average = protocol.penalty, protocol.average
     discriminator: list[DiscriminatorInputs] = []
     for number in _updates(protocol.discriminator, step):
         chosen, rows = _chosen(batches, number), _rows(batches, number)
+        weight = penalty.weight_in(number, protocol.discriminator.updates) if penalty else None
         real_targets, fake_targets = _targets(protocol.targets, batch, seed=seed, number=number)
         discriminator.append(
             DiscriminatorInputs(
@@ -70,9 +73,12 @@ def draw_step(batches: Batches, step: int) -> StepInputs:
                 latents=draw_latents(protocol.latent, rows, seed, "latent/discriminator", number),
                 real_targets=real_targets[rows],
                 fake_targets=fake_targets[rows],
-                interpolation=_mix(batch, seed=seed, number=number)[rows] if protocol.penalty else None,
+                interpolation=None if weight is None else _mix(batch, seed=seed, number=number)[rows],
                 key=random_streams.key(seed, "dropout/discriminator", number),
-                scale=protocol.discriminator.optimizer.scale(number),
+                scale=protocol.discriminator.scale(number),
+                penalty_weight=weight,
+                real_draws=_draws(batches, "discriminator/real", number, rows),
+                fake_draws=_draws(batches, "discriminator/fake", number, rows),
             )
         )
     last = discriminator[-1]
@@ -85,12 +91,14 @@ def draw_step(batches: Batches, step: int) -> StepInputs:
             else draw_latents(protocol.latent, rows, seed, "latent/generator", number),
             targets=np.full((len(last.images), 1), protocol.targets.real),
             key=random_streams.key(seed, "dropout/generator", number),
-            scale=protocol.generator.optimizer.scale(number),
+            scale=protocol.generator.scale(number),
+            real_draws=_draws(batches, "generator/real", number, rows) if gan.loss.generator_sees_real else None,
+            fake_draws=_draws(batches, "generator/fake", number, rows),
         )
         for number in _updates(protocol.generator, step)
     )
     return StepInputs(
-        discriminator=tuple(discriminator), generator=generator, average=average_weight(protocol.average, step)
+        discriminator=tuple(discriminator), generator=generator, average=average.kept(step, batch) if average else 0.0
     )
 
 
@@ -222,6 +230,15 @@ def _targets(choice: TargetChoice, batch: int, *, seed: int, number: int) -> tup
         noise = choice.noise * random_streams.generator(seed, "target-noise", number).random((2, batch, 1))
         real, fake = real + noise[0], fake + noise[1]
     return real, fake
+
+
+def _draws(batches: Batches, images: str, number: int, rows: slice) -> Array | None:
+    """What is drawn for the augmentation of some images of an update."""
+    gan = batches.gan
+    if gan.protocol.augment is None:
+        return None
+    stream = random_streams.generator(batches.seed, f"augment/{images}", number)
+    return draw(gan.protocol.augment, gan.image_shape, stream, gan.protocol.batch_size)[rows]
 
 
 def _mix(batch: int, *, seed: int, number: int) -> Array:

@@ -34,6 +34,7 @@ def resume(
     *,
     backend: str | None = None,
     steps: int | None = None,
+    epochs: int | None = None,
     data: Any = None,
     device: str | None = None,
     callbacks: Sequence[object] = (),
@@ -46,6 +47,7 @@ def resume(
         folder: the run's, or a `Run`.
         backend: by default the one that it ran on last.
         steps: another number of steps in all.
+        epochs: another number of passes over the data set in all, instead of `steps`.
         data: where its images lie now, if they have moved; or the images, where they were handed over before.
         device: by default "auto", the best on this machine, wherever the run was before.
         callbacks, quiet, on_progress: see `train`.
@@ -63,6 +65,7 @@ def resume(
         data=data if image_set is None else None,
         backend=backend,
         steps=steps,
+        epochs=epochs,
         device=device or AUTO,
     )
     chosen = choose_backend(recipe, host)
@@ -78,7 +81,7 @@ def resume(
         start = about.step if about is not None else 0
         if start >= experiment.steps:
             raise RunError(
-                f"run {folder} has done its {start} steps; to continue, give a larger number of --steps (in Python steps=)"
+                f"run {folder} has done its {start} steps; to continue, give a larger number of --steps or --epochs"
             )
         if about is None:
             host.warn(f"run {folder} was stopped before its first checkpoint; it begins anew")

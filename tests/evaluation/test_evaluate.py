@@ -225,7 +225,7 @@ def test_what_cannot_be_measured(run: Path, tmp_path: Path, digits: tuple[Images
         ({"target": few, "data": some, "images": 1}, EvaluationError, "1 images are too few"),
         ({"target": black, "data": some}, EvaluationError, "black, extractor 'random': all 20 images have the same"),
         ({"target": some, "data": black}, EvaluationError, "the real images, extractor 'random': all 20 images"),
-        ({"target": some}, DataError, "--data PATH, a folder of real images"),
+        ({"target": some}, DataError, r"--data PATH .in Python data=., a folder of real images"),
         ({"target": tmp_path / "nowhere", "data": some}, DataError, "no such folder, of a run or of images"),
         ({"target": tmp_path / "empty", "data": some}, DataError, "no images"),
         ({"target": tmp_path / "floats.npz", "data": some}, DataError, "float64 .4, 8, 8, 1., not uint8"),

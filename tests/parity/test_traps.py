@@ -14,6 +14,7 @@ from ganforge.testing import REFERENCE
 from ganforge.testing.diagnosis import Bench, diagnose
 from ganforge.testing.tiny_gans import TINY, inputs
 from ganforge.testing.traps import TRAPS, trapped
+from ganforge.testing.traps.augmenting import AUGMENTATION_TRAPS
 
 # The tiny GAN on which a trap shows.
 PLACES = {
@@ -31,6 +32,7 @@ PLACES = {
     "clip-forgotten": "rmsprop",
     "momentum-includes-rate": "momentum",
     "probabilities-clipped": "large-logits",
+    "source-logit-last": "auxiliary-classifier",
     "softplus-threshold": "large-logits",
     "moved-by-penalty": "hinge-r1",
     "penalty-by-running-values": "hinge-r1",
@@ -42,6 +44,11 @@ PLACES = {
     "running-values-averaged": "shared-average",
 }
 PLACES |= {
+    "clip-norm-of-each-array": "clip-norm",
+    "clip-norm-epsilon": "clip-norm",
+    "weight-decay-in-gradient": "weight-decay",
+    "weight-decay-without-rate": "weight-decay",
+    "lazy-penalty-unscaled": "lazy-penalty",
     "pool-counts-padding": "pooling",
     "corners-aligned": "pooling",
     "sigma-constant": "spectral-norm",
@@ -50,6 +57,8 @@ PLACES |= {
     "layer-norm-by-pixel": "example-norms",
     "gelu-by-tanh": "example-norms",
 }
+PLACES |= dict.fromkeys((each.name for each in AUGMENTATION_TRAPS), "augmented")
+PLACES |= dict.fromkeys(("adaptive-by-batch", "adaptive-by-mean-logit"), "augmented-adaptive")
 ANYWHERE = "kernel-5-even"
 
 
@@ -76,7 +85,14 @@ def test_a_generator_s_update_that_moves_the_discriminator_s_u_is_caught():
 
 
 UNSEEN_IN_FLOAT32 = frozenset(
-    {"adam-powers-float32", "pixels-float32", "scale-float32", "slope-float32", "softplus-threshold"}
+    {
+        "adam-powers-float32",
+        "clip-norm-epsilon",
+        "pixels-float32",
+        "scale-float32",
+        "slope-float32",
+        "softplus-threshold",
+    }
 )
 """Those that change no number by more than the rounding of float32 does."""
 
@@ -110,6 +126,7 @@ def test_the_right_form_is_no_trap(name):
     assert found[0].traps == ()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["products-short", "padding-shifted", "epsilon-1e-3", "adam-epsilon-hat"])
 def test_traps_are_named_in_float32_too(name):
     gan = TINY[ANYWHERE]

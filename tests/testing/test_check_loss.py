@@ -35,6 +35,11 @@ def sums(ops: Any, real: Any, fake: Any, targets: Any) -> Any:
     return ops.mean(ops.sum_each(real)) * len(real), ops.mean(fake)
 
 
+def first(terms: Callable[..., Any]) -> Callable[..., Any]:
+    """A loss of the first logit alone, whatever stands behind it."""
+    return lambda ops, real, fake, targets: terms(ops, real[:, :1], fake[:, :1], targets)
+
+
 WRONG: dict[str, tuple[LossEntry, str]] = {
     "says no shift": (replace(PAIRED, shift_invariant=False), "shift_invariant=True"),
     "says shift": (replace(HINGE, shift_invariant=True), "shift_invariant=False"),
@@ -49,6 +54,11 @@ WRONG: dict[str, tuple[LossEntry, str]] = {
     "infinite": (replace(HINGE, generator=lambda ops, real, fake, targets: ops.mean(fake) * np.inf), "inf"),
     "two logits, no reading": (replace(SHIPPED["softmax"], realness=HINGE.realness), r"\(6, 2\).*one number for each"),
     "a reading by an op": (replace(HINGE, realness=lambda logits: logits.sigmoid()), "sigmoid"),
+    "names no class": (
+        replace(SHIPPED["auxiliary-classifier"], discriminator=first(BCE.discriminator)),
+        "classifies=F",
+    ),
+    "hides classes": (replace(SHIPPED["auxiliary-classifier"], classifies=False), r"labels is None unless .*=True"),
     "unknown op": (replace(HINGE, generator=lambda ops, real, fake, targets: ops.cos(fake)), "cos"),
 }
 

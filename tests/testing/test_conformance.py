@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from frameworks import need
 from image_sets import Images, data_set
+from tiers import slow
 
 from ganforge.data.contract import NoOptions
 from ganforge.errors import DataError, PluginError, RecipeError, StateError
@@ -59,7 +60,7 @@ def test_the_reference_keeps_its_own_contract():
         ("transposed-kernel-flipped", "kernel-5-even", "conv_transpose"),
     ],
 )
-@pytest.mark.parametrize("precision", ["float64", "float32"])
+@pytest.mark.parametrize("precision", ["float64", slow("float32")])
 def test_a_wrong_backend_is_caught_and_named(trap, gan, where, precision):
     entry = trapped(next(each for each in TRAPS if each.name == trap))
     message = findings(entry, gans={gan: TINY[gan]}, precisions=[precision])
