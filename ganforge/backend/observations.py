@@ -95,11 +95,13 @@ def observe(
     yield from _gradients(session, gan, inputs(0), precision)
     tolerances = TOLERANCES[precision]
     for number in range(steps):
-        scalars = session.step(inputs(number))
+        fed = inputs(number)
+        scalars = session.step(fed)
         word = "one step" if number == 0 else f"{number + 1} steps"
         yield from _after(session.state(), gan, number + 1, word, precision)
         names = ["d_loss", "d_loss_real", "d_loss_fake", "d_real", "d_fake", "g_loss"]
-        for name in [*names, "d_penalty"] if gan.penalty else names:
+        penalised = any(update.penalty_weight is not None for update in fed.discriminator)
+        for name in [*names, "d_penalty"] if penalised else names:
             value = np.array(float(scalars[name])) if name in scalars else _ABSENT
             yield Seen(f"losses of {word}", name, number + 1, value, 1.0, tolerances.gradients)
         yield from _images(session, gan, inputs(0), precision, number + 1, f"images after {word}")

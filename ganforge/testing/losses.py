@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 
 import msgspec
 import numpy as np
 
+from ganforge._io.origins import described
 from ganforge.backend.contract import BackendEntry
 from ganforge.backend.observations import Seen, difference, observe
 from ganforge.errors import PluginError, near_names
@@ -16,7 +18,7 @@ from ganforge.spec.layers import Dense
 from ganforge.spec.losses import LossEntry, PenaltyEntry, Targets
 from ganforge.spec.ops import Tensor
 from ganforge.spec.protocol import LossChoice, PenaltyChoice
-from ganforge.testing.comparing import chosen_backends
+from ganforge.testing.comparing import ADVICE, chosen_backends, guarded
 from ganforge.testing.findings import ConformanceError, Finding
 from ganforge.testing.ops import NUMPY_OPS
 from ganforge.testing.plugin import REFERENCE
@@ -26,7 +28,9 @@ _BATCH = 6
 _CLASSES = 3
 _SHIFT = 0.75
 _CLOSE = 1e-12
-_ADVICE = "does it use anything but its ops, + - * / and slices?"
+_RAISED = "it raised"
+_OVER_NUMPY = ("discriminator", "generator", f"a step of backend {REFERENCE.name!r}")
+"""Where a loss that raises may be one that only a framework can compute."""
 
 
 def check_loss(loss: str | LossEntry | PenaltyEntry, *, backends: Sequence[str] | None = None) -> None:
@@ -46,9 +50,12 @@ def check_loss(loss: str | LossEntry | PenaltyEntry, *, backends: Sequence[str] 
     """
     entry = _found(loss) if isinstance(loss, str) else loss
     chosen = chosen_backends(backends)
-    findings = list(_declared(entry)) if isinstance(entry, LossEntry) else []
+    gan = _gan(entry)
+    findings = list(guarded(partial(_declared, entry), "its functions")) if isinstance(entry, LossEntry) else []
     # A step would only repeat in many words what is wrong with a single call.
-    findings = findings or list(_differing(_gan(entry), chosen))
+    findings = findings or list(_differing(gan, chosen))
+    if any(finding.what.startswith(_RAISED) and finding.where in _OVER_NUMPY for finding in findings):
+        findings += _of_one_framework(gan, chosen)
     if findings:
         raise ConformanceError(f"{'loss' if isinstance(entry, LossEntry) else 'penalty'} {entry.name!r}", findings)
 
@@ -83,7 +90,7 @@ def _declared(entry: LossEntry) -> Iterator[Finding]:
         try:
             values = terms(real, fake, targets)
         except Exception as error:  # whatever a stranger's function raises is the finding
-            yield Finding(what=f"it raised {type(error).__name__}: {error}", where=name, trap=_unseen(entry, name))
+            yield Finding(what=f"{_RAISED} {described(error)}", where=name, trap=_unseen(entry, name))
             return
         shapes = [np.shape(each) for each in values]
         if shapes != [()] * (2 if name == "discriminator" else 1):
@@ -105,7 +112,7 @@ def _realness(entry: LossEntry, logits: Array) -> Iterator[Finding]:
     try:
         shape = np.shape(entry.realness(logits))
     except Exception as error:  # whatever a stranger's function raises is the finding
-        yield Finding(what=f"it raised {type(error).__name__}: {error}", where="realness", trap=_ADVICE)
+        yield Finding(what=f"{_RAISED} {described(error)}", where="realness", trap=ADVICE)
         return
     if shape != (len(logits), 1):
         what = f"of logits {logits.shape} it makes {shape}: one number for each image is needed, (batch, 1)"
@@ -164,21 +171,31 @@ def _gan(entry: LossEntry | PenaltyEntry) -> Gan:
     )
 
 
+def _step(gan: Gan, entry: BackendEntry) -> list[Seen]:
+    session = entry.open(gan, gan.initial_state(0), "float64", "cpu")
+    return list(observe(session, gan, lambda step: inputs(gan, 0, step), "float64", steps=1))
+
+
+def _of_one_framework(gan: Gan, backends: Sequence[BackendEntry]) -> Iterator[Finding]:
+    """What raises over the reference's arrays but trains in a framework uses that framework's own functions."""
+    for entry in backends:
+        try:
+            _step(gan, entry)
+        except Exception:  # as the findings before this one say
+            continue
+        what = f"it works on backend {entry.name!r}, so it uses functions of that framework or methods of its tensors"
+        yield Finding(what=what, trap="write it over the functions of ops, so that every backend can run it")
+
+
 def _differing(gan: Gan, backends: Sequence[BackendEntry]) -> Iterator[Finding]:
     """For each backend the first array in which a step differs from the reference's."""
-    state = gan.initial_state(0)
-
-    def seen(entry: BackendEntry) -> list[Seen]:
-        session = entry.open(gan, state, "float64", "cpu")
-        return list(observe(session, gan, lambda step: inputs(gan, 0, step), "float64", steps=1))
-
     expected: list[Seen] = []
     for entry in (REFERENCE, *backends):
         where = f"backend {entry.name!r}"
         try:
-            found = seen(entry)
+            found = _step(gan, entry)
         except Exception as error:  # whatever a stranger's function raises is the finding
-            yield Finding(what=f"a step raised {type(error).__name__}: {error}", where=where, trap=_ADVICE)
+            yield Finding(what=f"{_RAISED} {described(error)}", where=f"a step of {where}", trap=ADVICE)
             continue
         if entry is REFERENCE:
             expected = found
@@ -186,5 +203,5 @@ def _differing(gan: Gan, backends: Sequence[BackendEntry]) -> Iterator[Finding]:
             apart, _ = difference(x, y)
             if apart > x.tolerance:
                 what = f"{x.row}: {apart:.2g} from the reference, where rounding explains {x.tolerance:.0e}"
-                yield Finding(what=what, where=f"{where}, {x.name}", trap=_ADVICE)
+                yield Finding(what=what, where=f"{where}, {x.name}", trap=ADVICE)
                 break

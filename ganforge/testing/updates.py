@@ -69,14 +69,14 @@ class Updates:
         scalars = {"d_loss_real": real_term, "d_loss_fake": fake_term}
         realness = self.gan.loss.realness
         scalars |= {"d_real": np.mean(realness(real_logits)), "d_fake": np.mean(realness(fake_logits))}
-        if self.gan.penalty and protocol.penalty:
-            assert inputs.interpolation is not None, "a penalty was given no places to look at"
+        if self.gan.penalty and inputs.interpolation is not None:
+            assert inputs.penalty_weight is not None, "a penalty was given no weight"
 
             def critic(x: Tensor) -> Tensor:
                 return run("discriminator", PENALTY_PASS, arrays, inputs.labels, x)[:, : self.gan.loss.outputs]
 
             penalty = self.gan.penalty.penalty(self._ops, critic, real, fake, self.cast(inputs.interpolation))
-            loss = loss + protocol.penalty.weight * penalty
+            loss = loss + self.semantics.penalty_weight(protocol, inputs.penalty_weight) * penalty
             scalars["d_penalty"] = penalty
         return Outcome(loss=loss, scalars={"d_loss": loss, **scalars}, statistics=tuple(run.found), moved=run.moved)
 

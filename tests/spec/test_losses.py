@@ -87,8 +87,9 @@ def test_the_shipped_losses() -> None:
         "hinge",
         "wasserstein",
         "relativistic",
+        "relativistic-paired",
     ]
-    assert [each.name for each in PENALTIES] == ["gradient", "r1"]
+    assert [each.name for each in PENALTIES] == ["gradient", "zero-centered", "r1", "r2", "r1-r2"]
 
 
 def discriminator(entry: LossEntry, targets: Targets = ENDS) -> tuple[float, float]:
@@ -175,6 +176,11 @@ def test_relativistic_average() -> None:
     assert discriminator(loss("relativistic")) == pytest.approx(expected)
     wanted = -0.5 * (np.log(1 - real_above).mean() + np.log(fake_above).mean())
     assert generator(loss("relativistic")) == pytest.approx(wanted)
+
+
+def test_relativistic_pairs() -> None:
+    assert sum(discriminator(loss("relativistic-paired"))) == pytest.approx(-np.log(sigmoid(REAL - FAKE)).mean())
+    assert generator(loss("relativistic-paired")) == pytest.approx(-np.log(sigmoid(FAKE - REAL)).mean())
 
 
 @pytest.mark.parametrize("entry", LOSSES, ids=by_name)
@@ -276,6 +282,19 @@ def test_r1_looks_at_real_images() -> None:
     expected = 0.5 * (IMAGES**2).sum(axis=(1, 2, 3)).mean()
     assert penalty("r1").penalty(OPS, bowl, IMAGES, FAKES, MIX) == pytest.approx(expected, rel=1e-6)
     assert penalty("r1").penalty(OPS, critic, IMAGES, FAKES, MIX) == pytest.approx(0.5 * (WEIGHTS**2).sum())
+
+
+@pytest.mark.parametrize(
+    ("name", "places"),
+    [
+        ("zero-centered", [2.0**0.5 * (IMAGES * MIX + FAKES * (1 - MIX))]),
+        ("r2", [FAKES]),
+        ("r1-r2", [IMAGES, FAKES]),
+    ],
+)
+def test_squared_slopes_at_other_places(name: str, places: list[Array]) -> None:
+    expected = sum(0.5 * (each**2).sum(axis=(1, 2, 3)).mean() for each in places)
+    assert penalty(name).penalty(OPS, bowl, IMAGES, FAKES, MIX) == pytest.approx(expected, rel=1e-6)
 
 
 def test_entries_are_frozen() -> None:

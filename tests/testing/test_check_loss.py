@@ -76,6 +76,27 @@ def test_what_only_the_reference_can_do_is_named() -> None:
         check_loss(entry, backends=[])
 
 
+def test_what_only_one_framework_can_do_names_it() -> None:
+    need("torch")
+    need("tensorflow")
+    entry = replace(HINGE, generator=lambda ops, real, fake, targets: -fake.sigmoid().mean())
+    with pytest.raises(ConformanceError) as caught:
+        check_loss(entry, backends=["torch", "tensorflow"])
+    assert f"has no attribute 'sigmoid' ({__file__}:" in str(caught.value)
+    assert "it works on backend 'torch', so it uses functions of that framework" in str(caught.value)
+    assert "'tensorflow'" not in str(caught.value)
+
+
+def test_what_is_raised_for_other_values_is_named() -> None:
+    def moody(ops: Any, real: Any, fake: Any, targets: Any) -> Any:
+        if len(real) > 6:
+            raise ValueError("Monday")
+        return HINGE.discriminator(ops, real, fake, targets)
+
+    with pytest.raises(ConformanceError, match=r"it raised ValueError: Monday \("):
+        check_loss(replace(HINGE, discriminator=moody), backends=[])
+
+
 def differing(harmless: Callable[[Any], bool]) -> Any:
     """A generator's loss whose gradient is twice as large where the logits are a framework's."""
 
