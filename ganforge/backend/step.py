@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple, TypeVar
 
+from ganforge.backend.augmenting import adapted, augmentation_of, probability_used
 from ganforge.backend.contract import FAKE_PASS, GENERATOR_PASS, PENALTY_PASS, REAL_PASS
 from ganforge.backend.feed import DiscriminatorFeed, GeneratorFeed, Numbers, StepFeed, pixels
 from ganforge.backend.forward import forward
@@ -147,6 +148,8 @@ def discriminator_loss_and_gradients(
     weights, labels = model.views["discriminator"].arrays(arrays), batch.labels
     real = pixels(batch.images, gan, ops, real=batch.real_targets, like=batch.latents)
     targets = Targets(batch.real_targets, batch.fake_targets, _named(model, labels, batch.real_targets))
+    augment = augmentation_of(gan, ops, arrays)
+    shown_real, shown_fakes = augment(real, batch.real_draws), augment(fakes, batch.fake_draws)
 
     def loss(learned: Tensors) -> tuple[Tensor, tuple[Tensors, Tensors]]:
         own = weights | learned
@@ -169,11 +172,11 @@ def discriminator_loss_and_gradients(
 
         if gan.protocol.batches == "joint":
             twice = None if labels is None else ops.concat([labels, labels], 0)
-            both = judge(ops.concat([fakes, real], 0), twice, REAL_PASS, parts=2)
+            both = judge(ops.concat([shown_fakes, shown_real], 0), twice, REAL_PASS, parts=2)
             fake_logits, real_logits = ops.split(both, (fakes.shape[0], real.shape[0]), 0)
         else:
-            real_logits = judge(real, labels, REAL_PASS)
-            fake_logits = judge(fakes, labels, FAKE_PASS)
+            real_logits = judge(shown_real, labels, REAL_PASS)
+            fake_logits = judge(shown_fakes, labels, FAKE_PASS)
         real_term, fake_term = gan.loss.discriminator(ops, real_logits, fake_logits, targets)
         value = gan.protocol.loss.discriminator_scale * (real_term + fake_term)
         scalars = {
@@ -185,18 +188,18 @@ def discriminator_loss_and_gradients(
         if gan.penalty is not None and batch.interpolation is not None:
             scalars["d_penalty"] = gan.penalty.penalty(
                 ops,
-                lambda images: judge(images, labels, PENALTY_PASS)[:, : gan.loss.outputs],
+                lambda images: judge(augment(images, batch.real_draws), labels, PENALTY_PASS)[:, : gan.loss.outputs],
                 ops.like(real, batch.real_targets),
                 ops.like(fakes, batch.real_targets),
                 batch.interpolation,
             )
             value = value + penalty_weight * scalars["d_penalty"]
-        scalars = {"d_loss": value, **scalars}
-        return value, ({name: ops.stop_gradient(each) for name, each in scalars.items()}, moved)
+        scalars = {"d_loss": value, **scalars, **probability_used(gan, ops, arrays)}
+        after = model.views["discriminator"].in_state(moved) | adapted(runtime, gan, arrays, real_logits)
+        return value, ({name: ops.stop_gradient(each) for name, each in scalars.items()}, after)
 
     found = runtime.vjp(loss, model.views["discriminator"].learned(weights))
     scalars, moved = found.aux
-    moved = model.views["discriminator"].in_state(moved)
     return UpdateResult(_everyone(model, "discriminator", weights, found.pull()), moved, scalars)
 
 
@@ -207,6 +210,7 @@ def generator_loss_and_gradients(
     gan, runtime, ops = model.gan, model.runtime, model.runtime.ops
     judges, labels = model.views["discriminator"].arrays(arrays), batch.labels
     targets = Targets(batch.targets, batch.targets, _named(model, labels, batch.targets))
+    augment = augmentation_of(gan, ops, arrays)
 
     def judge(images: Tensor, number: int, moved: Tensors) -> tuple[Tensor, Tensors]:
         logits, run = forward(
@@ -223,10 +227,10 @@ def generator_loss_and_gradients(
     real_logits, seen = None, Tensors()
     if batch.images is not None:
         real = pixels(batch.images, gan, ops, real=batch.targets, like=batch.latents)
-        real_logits, seen = judge(real, REAL_PASS, seen)
+        real_logits, seen = judge(augment(real, batch.real_draws), REAL_PASS, seen)
 
     def loss(images: Tensor) -> tuple[Tensor, Tensors]:
-        fake_logits, moved = judge(images, FAKE_PASS, seen)
+        fake_logits, moved = judge(augment(images, batch.fake_draws), FAKE_PASS, seen)
         return gan.loss.generator(ops, real_logits, fake_logits, targets), moved
 
     found = fakes.then(loss)

@@ -14,6 +14,7 @@ from ganforge.testing import REFERENCE
 from ganforge.testing.diagnosis import Bench, diagnose
 from ganforge.testing.tiny_gans import TINY, inputs
 from ganforge.testing.traps import TRAPS, trapped
+from ganforge.testing.traps.augmenting import AUGMENTATION_TRAPS
 
 # The tiny GAN on which a trap shows.
 PLACES = {
@@ -56,6 +57,8 @@ PLACES |= {
     "layer-norm-by-pixel": "example-norms",
     "gelu-by-tanh": "example-norms",
 }
+PLACES |= dict.fromkeys((each.name for each in AUGMENTATION_TRAPS), "augmented")
+PLACES |= dict.fromkeys(("adaptive-by-batch", "adaptive-by-mean-logit"), "augmented-adaptive")
 ANYWHERE = "kernel-5-even"
 
 
