@@ -109,7 +109,7 @@ class Average(_Fields, frozen=True, kw_only=True):
     """Start with (1 + step) / (10 + step) while that is smaller, so that early samples are not those of step 0."""
     half_life: Rate | None = None
     """In place of `decay` and `warmup`: the images after which weights count half. The average keeps 0.5^(batch_size /
-    half_life) of itself in a step, so that it means the same for every batch size (Karras et al. 2020, StyleGAN2-ADA)."""
+    half_life) of itself in a step, which means the same for every batch size (Karras et al. 2020, StyleGAN2-ADA)."""
     ramp_up: Positive | None = None
     """With `half_life`: it is at most this fraction of the images before, 0.05 in StyleGAN2-ADA. A step is `batch_size`
     images, however many updates it has."""
@@ -144,6 +144,9 @@ class Protocol(_Fields, frozen=True, kw_only=True):
     generator: Player = msgspec.field(default_factory=Player)
     latents: Literal["fresh", "shared"] = "fresh"
     """Whether the generator's updates draw latents of their own or use those of the discriminator's last update."""
+    accumulate: Count = 1
+    """Equal shares that the batch of an update is computed in, one after another, so that it takes less memory. The
+    gradients are the means over them: those of the whole batch, where neither a layer nor the loss looks across it."""
     batches: Literal["separate", "joint"] = "separate"
     """Whether the discriminator's own update sees real and fake images in two passes or in one (fakes first)."""
     batch_statistics: Literal["global", "worker"] = "global"
@@ -156,6 +159,17 @@ class Protocol(_Fields, frozen=True, kw_only=True):
     """Order of the images in an epoch."""
     keep_last: bool = False
     """Whether the images left over at the end of an epoch, less than a batch, are a smaller batch, or dropped."""
+
+    def __post_init__(self) -> None:
+        if self.batch_size % self.accumulate:
+            raise ValueError(f"a batch_size of {self.batch_size} has no {self.accumulate} equal shares (accumulate)")
+        if self.accumulate > 1 and self.keep_last:
+            raise ValueError("with keep_last a batch may be smaller, which accumulate cannot divide; leave one of them")
+
+    @property
+    def share_size(self) -> int:
+        """Images that are in memory at a time."""
+        return self.batch_size // self.accumulate
 
     def batches_of_epoch(self, images: int) -> int:
         """How many batches an epoch of so many images has."""

@@ -130,6 +130,8 @@ def test_player_by_network() -> None:
         (Average, {"half_life": 100.0, "warmup": False}),
         (Average, {"ramp_up": 0.05}),
         (Protocol, {"batch_size": 0}),
+        (Protocol, {"batch_size": 6, "accumulate": 4}),
+        (Protocol, {"batch_size": 8, "accumulate": 4, "keep_last": True}),
         (Protocol, {"latents": "new"}),
         (Protocol, {"order": "random"}),
         (Protocol, {"optimiser": {}}),
