@@ -124,6 +124,9 @@ class JaxOps:
     def ones(self, shape: Sequence[int], like: Array) -> Array:
         return jnp.ones(tuple(shape), like.dtype)
 
+    def arange(self, count: int, like: Array) -> Array:
+        return jnp.arange(count, dtype=like.dtype)
+
     def one_hot(self, labels: Array, classes: int, like: Array) -> Array:
         return jax.nn.one_hot(labels, classes, dtype=like.dtype)
 

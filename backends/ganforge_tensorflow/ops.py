@@ -117,6 +117,9 @@ class TensorFlowOps:
     def ones(self, shape: Sequence[int], like: tf.Tensor) -> tf.Tensor:
         return tf.ones(tuple(shape), like.dtype)
 
+    def arange(self, count: int, like: tf.Tensor) -> tf.Tensor:
+        return tf.cast(tf.range(count), like.dtype)
+
     def one_hot(self, labels: tf.Tensor, classes: int, like: tf.Tensor) -> tf.Tensor:
         return tf.one_hot(labels, classes, dtype=like.dtype)
 

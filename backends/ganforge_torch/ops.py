@@ -119,6 +119,9 @@ class TorchOps:
     def ones(self, shape: Sequence[int], like: Tensor) -> Tensor:
         return like.new_ones(tuple(shape))
 
+    def arange(self, count: int, like: Tensor) -> Tensor:
+        return torch.arange(count, dtype=like.dtype, device=like.device)
+
     def one_hot(self, labels: Tensor, classes: int, like: Tensor) -> Tensor:
         # Not torch's own, which looks at the labels on the host and so waits for the device.
         return (labels[:, None] == _numbers(classes, labels.device)).to(like.dtype)

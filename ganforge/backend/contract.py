@@ -16,7 +16,8 @@ from ganforge.spec.optimizers import Scale
 Precision: TypeAlias = Literal["float32", "float64", "bfloat16"]
 """bfloat16: arrays as in float32; in a step, products and convolutions take and give numbers of 8 bits of fraction."""
 Scalars: TypeAlias = Mapping[str, SupportsFloat]
-"""`d_loss`, `d_loss_real`, `d_loss_fake`, `g_loss`, `d_real` and `d_fake`, `d_penalty` if there is one.
+"""`d_loss`, `d_loss_real`, `d_loss_fake`, `g_loss`, `d_real` and `d_fake`, `d_penalty` if there is one,
+`augment_probability` if that is adaptive: the one of the update, before it is adjusted.
 
 Of the step's last update of each network. `d_loss` is scaled and includes the weighted penalty; `d_loss_real`,
 `d_loss_fake` and `d_penalty` are without scale and weight. `d_penalty` is of the last update that has the penalty; a
@@ -51,6 +52,10 @@ class DiscriminatorInputs:
     scale: Scale
     penalty_weight: float | None = None
     """Of the penalty in this update. None: it has none."""
+    real_draws: Array | None = None
+    """(B, columns of `Draws`) for the augmentation of the real images. None: the protocol has no augmentation."""
+    fake_draws: Array | None = None
+    """The same for the fakes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +70,9 @@ class GeneratorInputs:
     """(B, 1): the real target, without noise."""
     key: int
     scale: Scale
+    real_draws: Array | None = None
+    """As the discriminator's, its own."""
+    fake_draws: Array | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

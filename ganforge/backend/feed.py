@@ -4,6 +4,7 @@ from typing import Any, NamedTuple
 
 from ganforge.backend.contract import DiscriminatorInputs, GeneratorInputs, StepInputs
 from ganforge.backend.runtime import Runtime
+from ganforge.spec.arrays import Array
 from ganforge.spec.gan import Gan
 from ganforge.spec.ops import Number, Ops, Tensor
 from ganforge.spec.optimizers import Scale
@@ -18,6 +19,8 @@ class DiscriminatorFeed(NamedTuple):
     real_targets: Tensor
     fake_targets: Tensor
     interpolation: Tensor | None
+    real_draws: Tensor | None
+    fake_draws: Tensor | None
 
 
 class GeneratorFeed(NamedTuple):
@@ -27,6 +30,8 @@ class GeneratorFeed(NamedTuple):
     labels: Tensor | None
     latents: Tensor
     targets: Tensor
+    real_draws: Tensor | None
+    fake_draws: Tensor | None
 
 
 class StepFeed(NamedTuple):
@@ -89,7 +94,9 @@ def _discriminator(update: DiscriminatorInputs, runtime: Runtime) -> Discriminat
         latents=runtime.reduced(update.latents),
         real_targets=runtime.real(update.real_targets),
         fake_targets=runtime.real(update.fake_targets),
-        interpolation=None if update.interpolation is None else runtime.real(update.interpolation),
+        interpolation=_real(update.interpolation, runtime),
+        real_draws=_real(update.real_draws, runtime),
+        fake_draws=_real(update.fake_draws, runtime),
     )
 
 
@@ -99,4 +106,10 @@ def _generator(update: GeneratorInputs, gan: Gan, runtime: Runtime) -> Generator
         labels=None if update.labels is None else runtime.integers(update.labels),
         latents=runtime.reduced(update.latents),
         targets=runtime.real(update.targets),
+        real_draws=_real(update.real_draws, runtime) if gan.loss.generator_sees_real else None,
+        fake_draws=_real(update.fake_draws, runtime),
     )
+
+
+def _real(array: Array | None, runtime: Runtime) -> Tensor | None:
+    return None if array is None else runtime.real(array)

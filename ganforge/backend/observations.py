@@ -10,6 +10,7 @@ import numpy as np
 
 from ganforge.backend.contract import Precision, Session, StepInputs
 from ganforge.spec.arrays import Array, Labels, State
+from ganforge.spec.augmentation import PROBABILITY
 from ganforge.spec.gan import NETWORKS, Gan, NetworkName
 from ganforge.spec.layers.contract import Node
 
@@ -101,7 +102,8 @@ def observe(
         yield from _after(session.state(), gan, number + 1, word, precision)
         names = ["d_loss", "d_loss_real", "d_loss_fake", "d_real", "d_fake", "g_loss"]
         penalised = any(update.penalty_weight is not None for update in fed.discriminator)
-        for name in [*names, "d_penalty"] if penalised else names:
+        names += ["d_penalty"] * penalised + ["augment_probability"] * (PROBABILITY in gan.kept)
+        for name in names:
             value = np.array(float(scalars[name])) if name in scalars else _ABSENT
             yield Seen(f"losses of {word}", name, number + 1, value, 1.0, tolerances.gradients)
         yield from _images(session, gan, inputs(0), precision, number + 1, f"images after {word}")
@@ -164,6 +166,7 @@ def _gradients(session: Session, gan: Gan, fed: StepInputs, precision: Precision
 def _after(state: State, gan: Gan, step: int, word: str, precision: Precision) -> Iterator[Seen]:
     tolerances = TOLERANCES[precision]
     running = {f"{network}/{each.name}" for network in NETWORKS for each in gan.parameters(network) if not each.trained}
+    running.update(gan.kept)
     limits = {"running values": tolerances.running}
     rows: dict[str, list[Seen]] = {"weights": [], "running values": [], "moments": [], "averaged weights": []}
     # The discriminator is updated first, so that what is wrong with it shows in the generator too.

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from ganforge.backend.accumulating import F, UpdateResult, divided, mean_of
+from ganforge.backend.augmenting import adapted, augmentation_of, probability_used
 from ganforge.backend.contract import FAKE_PASS, GENERATOR_PASS, PENALTY_PASS, REAL_PASS
 from ganforge.backend.feed import DiscriminatorFeed, GeneratorFeed, Numbers, StepFeed, pixels
 from ganforge.backend.forward import forward
@@ -168,7 +169,9 @@ def discriminator_loss_and_gradients(
     gan, runtime, ops = model.gan, model.runtime, model.runtime.ops
     weights, labels = model.views["discriminator"].arrays(arrays), batch.labels
     real = pixels(batch.images, gan, ops, real=batch.real_targets, like=batch.latents)
-    targets = Targets(batch.real_targets, batch.fake_targets)
+    targets = Targets(batch.real_targets, batch.fake_targets, _named(model, labels, batch.real_targets))
+    augment = augmentation_of(gan, ops, arrays)
+    shown_real, shown_fakes = augment(real, batch.real_draws), augment(fakes, batch.fake_draws)
 
     def loss(learned: Tensors) -> tuple[Tensor, tuple[Tensors, Tensors]]:
         own = weights | learned
@@ -192,11 +195,11 @@ def discriminator_loss_and_gradients(
 
         if gan.protocol.batches == "joint":
             twice = None if labels is None else ops.concat([labels, labels], 0)
-            both = judge(ops.concat([fakes, real], 0), twice, REAL_PASS, parts=2)
+            both = judge(ops.concat([shown_fakes, shown_real], 0), twice, REAL_PASS, parts=2)
             fake_logits, real_logits = ops.split(both, (fakes.shape[0], real.shape[0]), 0)
         else:
-            real_logits = judge(real, labels, REAL_PASS)
-            fake_logits = judge(fakes, labels, FAKE_PASS)
+            real_logits = judge(shown_real, labels, REAL_PASS)
+            fake_logits = judge(shown_fakes, labels, FAKE_PASS)
         real_term, fake_term = gan.loss.discriminator(ops, real_logits, fake_logits, targets)
         value = gan.protocol.loss.discriminator_scale * (real_term + fake_term)
         scalars = {
@@ -208,18 +211,18 @@ def discriminator_loss_and_gradients(
         if gan.penalty is not None and batch.interpolation is not None:
             scalars["d_penalty"] = gan.penalty.penalty(
                 ops,
-                lambda images: judge(images, labels, PENALTY_PASS),
+                lambda images: judge(augment(images, batch.real_draws), labels, PENALTY_PASS)[:, : gan.loss.outputs],
                 ops.like(real, batch.real_targets),
                 ops.like(fakes, batch.real_targets),
                 batch.interpolation,
             )
             value = value + penalty_weight * scalars["d_penalty"]
-        scalars = {"d_loss": value, **scalars}
-        return value, ({name: ops.stop_gradient(each) for name, each in scalars.items()}, moved)
+        scalars = {"d_loss": value, **scalars, **probability_used(gan, ops, arrays)}
+        after = model.views["discriminator"].in_state(moved) | adapted(runtime, gan, arrays, real_logits)
+        return value, ({name: ops.stop_gradient(each) for name, each in scalars.items()}, after)
 
     found = runtime.vjp(loss, model.views["discriminator"].learned(weights))
     scalars, moved = found.aux
-    moved = model.views["discriminator"].in_state(moved)
     return UpdateResult(_everyone(model, "discriminator", weights, found.pull()), moved, scalars)
 
 
@@ -229,6 +232,8 @@ def generator_loss_and_gradients(
     """One update of the generator; the discriminator's arrays are constants."""
     gan, runtime, ops = model.gan, model.runtime, model.runtime.ops
     judges, labels = model.views["discriminator"].arrays(arrays), batch.labels
+    targets = Targets(batch.targets, batch.targets, _named(model, labels, batch.targets))
+    augment = augmentation_of(gan, ops, arrays)
 
     def judge(images: Tensor, number: int, moved: Tensors) -> tuple[Tensor, Tensors]:
         logits, run = forward(
@@ -246,11 +251,11 @@ def generator_loss_and_gradients(
     real_logits, seen = None, Tensors()
     if batch.images is not None:
         real = pixels(batch.images, gan, ops, real=batch.targets, like=batch.latents)
-        real_logits, seen = judge(real, REAL_PASS, seen)
+        real_logits, seen = judge(augment(real, batch.real_draws), REAL_PASS, seen)
 
     def loss(images: Tensor) -> tuple[Tensor, Tensors]:
-        fake_logits, moved = judge(images, FAKE_PASS, seen)
-        return gan.loss.generator(ops, real_logits, fake_logits, Targets(batch.targets, batch.targets)), moved
+        fake_logits, moved = judge(augment(images, batch.fake_draws), FAKE_PASS, seen)
+        return gan.loss.generator(ops, real_logits, fake_logits, targets), moved
 
     found = fakes.then(loss)
     own, other = model.views["generator"], model.views["discriminator"]
@@ -263,6 +268,11 @@ def _with_one_hot(model: Model, batch: F) -> F:
     if batch.labels is None:
         return batch
     return batch._replace(labels=model.runtime.ops.one_hot(batch.labels, model.gan.classes, batch.latents))
+
+
+def _named(model: Model, labels: Tensor | None, like: Tensor) -> Tensor | None:
+    """The labels as the targets of a loss that names classes."""
+    return model.runtime.ops.like(labels, like) if model.gan.loss.classifies else None
 
 
 def _everyone(model: Model, network: NetworkName, weights: Tensors, found: Tensors) -> Tensors:

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from ganforge.data.preparing import Prepared
     from ganforge.recipes.schema import Recipe
 
+_COLUMNS = 8
+"""Of a grid of augmented images."""
+
 dataset_argument = click.argument("dataset", default="folder")
 path_option = click.option("--data", "path", help="Where its images lie: a folder, an archive, a file of arrays.")
 set_option = click.option(
@@ -25,6 +28,7 @@ set_option = click.option(
 @click.option("--image-size", default="64", show_default=True, help="One number, or HEIGHTxWIDTH.")
 @click.option("--count", type=click.IntRange(min=1), default=64, show_default=True, help="Images in the grid.")
 @set_option
+@click.option("--recipe", "augmenting", help="Augment them as this recipe does.")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("preview.png"), show_default=True)
 @answers
 def preview(
@@ -33,21 +37,34 @@ def preview(
     image_size: str,
     count: int,
     assignments: tuple[str, ...],
+    augmenting: str | None,
     out: Path,
     answer: Answer,
 ) -> None:
-    """A grid of a DATASET's images, prepared as for training, spread over the set, with their classes."""
+    """A grid of a DATASET's images, prepared as for training, spread over the set, with their classes.
+
+    With --recipe, or a --set training.augment, each row is an image and what the discriminator may be shown of it.
+    """
     import numpy as np
 
+    from ganforge.generation.augmented_images import augmented_rows
     from ganforge.generation.grids import grid, save_png
 
     if out.suffix != ".png":
         raise click.BadParameter(f"{out} must end in .png", param_hint="--out")
-    ready, facts = _prepared(recipe_for(dataset, path, (*assignments, f"image_size={image_size}")), answer)
+    recipe = recipe_for(dataset, path, (*assignments, f"image_size={image_size}"), augmenting)
+    ready, facts = _prepared(recipe, answer)
+    augment = recipe.training.augment
+    if augment is not None:
+        count = -(-count // _COLUMNS)
     chosen = np.linspace(0, len(ready.images) - 1, min(count, len(ready.images))).astype(np.int64)
     names = () if ready.labels is None else [ready.class_names[label] for label in ready.labels[chosen]]
     caption = f"{dataset}: {len(chosen)} of {len(ready.images):,} images"
-    save_png(grid(ready.images[chosen], caption=caption, names=names), out)
+    if augment is None:
+        save_png(grid(ready.images[chosen], caption=caption, names=names), out)
+    else:
+        images = augmented_rows(augment, ready.images[chosen], columns=_COLUMNS, seed=recipe.run.seed)
+        save_png(grid(images, columns=_COLUMNS, caption=f"{caption}, augmented", rows=names), out)
     answer.say(
         f"{out}: {len(chosen)} of {len(ready.images):,} images; {len(ready.skipped)} skipped",
         {"preview": str(out), "shown": len(chosen), **facts},
@@ -98,13 +115,24 @@ def export(
     )
 
 
-def recipe_for(dataset: str, path: str | None, assignments: tuple[str, ...]) -> "Recipe":
-    """An unconditional recipe that names the data set, of the plainest kind."""
+def recipe_for(dataset: str, path: str | None, assignments: tuple[str, ...], augmenting: str | None = None) -> "Recipe":
+    """An unconditional recipe that names the data set, of the plainest kind.
+
+    augmenting: a recipe that augments, to do it alike.
+    """
     from ganforge._io.paths import expanded
+    from ganforge.errors import RecipeError
+    from ganforge.plugins.host import default_host
     from ganforge.recipes.laying import override, parse_assignments
     from ganforge.recipes.parsing import parse
+    from ganforge.recipes.reading import load_table
 
     table: dict[str, Any] = {"name": "preview", "data": {"set": dataset}}
+    if augmenting is not None:
+        augment = load_table(augmenting, default_host()).get("training", {}).get("augment")
+        if augment is None:
+            raise RecipeError(f"recipe {augmenting!r} has no [training.augment]; leave --recipe out")
+        table["training"] = {"augment": augment}
     if path is not None:
         table = override(table, {"data.path": str(expanded(path).absolute())})
     return parse(override(table, parse_assignments(assignments)))

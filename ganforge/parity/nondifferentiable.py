@@ -5,8 +5,8 @@ not happen in a lifetime; in float32 it does in some steps of a small network an
 have such corners, and where, each kind of layer says (`Layer.corners`).
 """
 
-from collections.abc import Iterator, Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Mapping
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -20,8 +20,10 @@ from ganforge.backend.contract import (
     Session,
     StepInputs,
 )
+from ganforge.backend.host_augmenting import augmented_on_host
 from ganforge.spec import random_streams
 from ganforge.spec.arrays import Array, Images, Labels, State
+from ganforge.spec.augmentation import PROBABILITY
 from ganforge.spec.gan import Gan, NetworkName
 from ganforge.spec.layers.contract import Node
 from ganforge.spec.layers.residual import chains
@@ -60,9 +62,10 @@ def kinks(a: Session, b: Session, gan: Gan, fed: StepInputs, before: State, afte
     entering: list[list[_Entering]] = []
     for session in (a, b):
         session.load_state(before)
-        found = [x for update in fed.discriminator for x in _discriminator(session, gan, update)]
+        found = [x for update in fed.discriminator for x in _discriminator(session, gan, update, _shown(gan, before))]
         session.load_state(judged)
-        entering.append(found + [x for update in fed.generator for x in _generator(session, gan, update)])
+        shown = _shown(gan, judged)
+        entering.append(found + [x for update in fed.generator for x in _generator(session, gan, update, shown)])
     return sum(_near(x.values, y.values, x.corners) for x, y in zip(*entering, strict=True))
 
 
@@ -85,7 +88,11 @@ def doubts(a: Session, b: Session, fed: StepInputs, before: State, after: tuple[
 
 def _judged(before: State, after: State) -> State:
     """A state in which the discriminator has had its updates and the generator not."""
-    return before | {name: each for name, each in after.items() if name.startswith("discriminator/")}
+    return before | {name: each for name, each in after.items() if name.startswith(("discriminator/", "augment/"))}
+
+
+_Shown: TypeAlias = Callable[[Array, Array | None], Array]
+"""`(images, draws)`: the images as the discriminator is shown them."""
 
 
 class _Entering(NamedTuple):
@@ -104,29 +111,44 @@ def _near(x: Array, y: Array, corners: tuple[float, ...]) -> int:
     return sum(int(((np.abs(x - at) <= 2.0 * apart) & ((x != at) | (y != at))).sum()) for at in corners)
 
 
-def _discriminator(session: Session, gan: Gan, fed: DiscriminatorInputs) -> Iterator[_Entering]:
+def _shown(gan: Gan, state: State) -> _Shown:
+    settings = gan.protocol.augment
+
+    def shown(images: Array, draws: Array | None) -> Array:
+        if settings is None or draws is None:
+            return images
+        given = settings.probability
+        probability = given if isinstance(given, float) else float(state[PROBABILITY][0])
+        return augmented_on_host(settings, images, draws.astype(images.dtype), probability, gan.pixel_range)
+
+    return shown
+
+
+def _discriminator(session: Session, gan: Gan, fed: DiscriminatorInputs, shown: _Shown) -> Iterator[_Entering]:
     fake, entering = _pass(session, gan, "generator", fed.latents, fed.labels, fed.key, GENERATOR_PASS)
     yield from entering
     real = _pixels(gan, fed.images, fake)
-    looks: list[tuple[Array, int]] = [(real, REAL_PASS), (fake, FAKE_PASS)]
+    looks = [(shown(real, fed.real_draws), REAL_PASS), (shown(fake, fed.fake_draws), FAKE_PASS)]
     labels = fed.labels
     if gan.protocol.batches == "joint":
         both = None if labels is None else np.concatenate([labels, labels])
-        yield from _pass(session, gan, "discriminator", np.concatenate([fake, real]), both, fed.key, REAL_PASS)[1]
+        joint = np.concatenate([looks[1][0], looks[0][0]])
+        yield from _pass(session, gan, "discriminator", joint, both, fed.key, REAL_PASS)[1]
         looks = []
     if fed.interpolation is not None:
         interpolation = fed.interpolation.astype(real.dtype)
-        looks += [(real, PENALTY_PASS), (real * interpolation + fake * (1 - interpolation), PENALTY_PASS)]
+        between = real * interpolation + fake * (1 - interpolation)
+        looks += [(shown(each, fed.real_draws), PENALTY_PASS) for each in (real, between)]
     for pictures, number in looks:
         yield from _pass(session, gan, "discriminator", pictures, labels, fed.key, number)[1]
 
 
-def _generator(session: Session, gan: Gan, fed: GeneratorInputs) -> Iterator[_Entering]:
+def _generator(session: Session, gan: Gan, fed: GeneratorInputs, shown: _Shown) -> Iterator[_Entering]:
     fake, entering = _pass(session, gan, "generator", fed.latents, fed.labels, fed.key, GENERATOR_PASS)
     yield from entering
-    yield from _pass(session, gan, "discriminator", fake, fed.labels, fed.key, FAKE_PASS)[1]
+    yield from _pass(session, gan, "discriminator", shown(fake, fed.fake_draws), fed.labels, fed.key, FAKE_PASS)[1]
     if gan.loss.generator_sees_real:
-        real = _pixels(gan, fed.images, fake)
+        real = shown(_pixels(gan, fed.images, fake), fed.real_draws)
         yield from _pass(session, gan, "discriminator", real, fed.labels, fed.key, REAL_PASS)[1]
 
 

@@ -3,6 +3,7 @@
 from ganforge.spec.architecture_library import ARCHITECTURES, DcganOptions, build_dcgan
 from ganforge.spec.architectures import ArchitectureEntry, ArchitectureRequest
 from ganforge.spec.arrays import Array, Images, Labels, State
+from ganforge.spec.augmentation import Adaptive, Augmentation
 from ganforge.spec.costs import LayerCost, network_costs, step_operations
 from ganforge.spec.gan import NETWORKS, Gan, NetworkName
 from ganforge.spec.kind_library import LAYER_ENTRIES, OPTIMIZER_ENTRIES, SHIPPED_KINDS
@@ -113,10 +114,12 @@ __all__ = [
     "SHIPPED_KINDS",
     "ZEROS",
     "Adam",
+    "Adaptive",
     "ArchitectureEntry",
     "ArchitectureRequest",
     "Array",
     "Attention",
+    "Augmentation",
     "Average",
     "AvgPool",
     "BatchNorm",

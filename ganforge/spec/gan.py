@@ -11,6 +11,7 @@ import numpy as np
 
 from ganforge.errors import SpecError, StateError
 from ganforge.spec.arrays import State
+from ganforge.spec.augmentation import IMAGES, PROBABILITY, SIGNS, check_fits
 from ganforge.spec.layers import BatchNorm, ConditionalBatchNorm, Sigmoid
 from ganforge.spec.layers.chain import walk
 from ganforge.spec.layers.contract import Node, Parameter
@@ -52,11 +53,18 @@ class Gan:
             )
         if self.generator_network.classes != self.discriminator_network.classes:
             raise SpecError("generator and discriminator must have the same number of classes")
-        if self.discriminator[-1].output != (self.loss.outputs,):
+        if self.loss.classifies and not self.classes:
+            raise SpecError(
+                f"the loss {self.loss.name!r} names classes, but there are none; set conditional = true, with data "
+                "that has labels, or take another loss"
+            )
+        logits = self.loss.logits(self.classes)
+        if self.discriminator[-1].output != (logits,):
             raise SpecError(
                 f"the discriminator ends in {self.discriminator[-1].output}, but the loss {self.loss.name!r} takes "
-                f"({self.loss.outputs},) logits"
+                f"({logits},) logits"
             )
+        self._check_augmentation()
         elements = self._elements
         if elements > _ELEMENTS:
             raise SpecError(f"the networks and their optimizers hold {elements:.1e} numbers; make them narrower")
@@ -76,6 +84,20 @@ class Gan:
                         f"{name} layer {node.name}: batch norm over one value; take a larger batch_size"
                         + (", or a smaller accumulate" if self.protocol.accumulate > 1 else "")
                     )
+
+    def _check_augmentation(self) -> None:
+        settings, loss, targets = self.protocol.augment, self.loss, self.protocol.targets
+        if settings is None:
+            return
+        check_fits(settings, self.image_shape)
+        if settings.adaptive is None:
+            return
+        where = "training.augment.probability: an adaptive one looks at the signs of the real logits"
+        if loss.outputs != 1 or loss.shift_invariant:
+            why = f"has {loss.outputs} for an image" if loss.outputs != 1 else "gives them no zero"
+            raise SpecError(f"{where}, but the loss {loss.name!r} {why}; take a fixed probability, or another loss")
+        if loss.uses_targets and targets.real <= targets.fake:
+            raise SpecError(f"{where}, but targets.real {targets.real:g} is not above targets.fake {targets.fake:g}")
 
     @cached_property
     def generator(self) -> tuple[Node, ...]:
@@ -133,7 +155,7 @@ class Gan:
 
     @cached_property
     def _parameters(self) -> dict[NetworkName, tuple[Parameter, ...]]:
-        shifted = self.loss.shift_invariant and self.loss.outputs == 1
+        shifted = self.loss.shift_invariant and self.loss.logits(self.classes) == 1
         return {
             "generator": parameters(self.generator),
             "discriminator": parameters(self.discriminator, zero_last_bias=shifted),
@@ -144,7 +166,7 @@ class Gan:
         """Name and shape of every array of a state, in order.
 
         `generator/03_conv/kernel` and so on for both networks; `averaged/...` the generator's trained arrays where the
-        protocol averages; `optimizer/generator/m/...` an optimizer's slots.
+        protocol averages; `optimizer/generator/m/...` an optimizer's slots; then those of `kept`.
         """
         found: dict[str, tuple[int, ...]] = {}
         for network in NETWORKS:
@@ -155,7 +177,13 @@ class Gan:
             for slot in self.protocol.player(network).optimizer.slots():
                 trained = (each for each in self.parameters(network) if each.trained)
                 found |= {f"optimizer/{network}/{slot}/{each.name}": each.shape for each in trained}
-        return found
+        return found | dict.fromkeys(self.kept, (1,))
+
+    @property
+    def kept(self) -> tuple[str, ...]:
+        """Names of the arrays that an update of the discriminator keeps for the next, of neither network; each (1,)."""
+        augment = self.protocol.augment
+        return (PROBABILITY, SIGNS, IMAGES) if augment is not None and augment.adaptive else ()
 
     @property
     def _elements(self) -> int:
@@ -177,7 +205,7 @@ class Gan:
         for network in NETWORKS:
             weights |= initial(self.parameters(network), seed=seed, network=network)
         averaged = {name: weights[f"generator/{name.removeprefix('averaged/')}"] for name in self._named("averaged/")}
-        zeros = {name: np.zeros(self.shapes[name]) for name in self._named("optimizer/")}
+        zeros = {name: np.zeros(self.shapes[name]) for name in (*self._named("optimizer/"), *self.kept)}
         return weights | averaged | zeros
 
     def _named(self, prefix: str) -> list[str]:

@@ -35,6 +35,26 @@ def _softmax_generator(ops: Ops, real: Tensor, fake: Tensor, targets: Targets) -
     return _two_way(ops, fake, targets.fake)
 
 
+def _classified(ops: Ops, logits: Tensor, targets: Targets) -> Tensor:
+    """Cross-entropy of the class, by the logits behind the first."""
+    return -ops.mean(ops.sum_each(targets.labels * ops.log_softmax(logits[:, 1:])))
+
+
+def _first_logit(logits: Tensor) -> Tensor:
+    return logits[:, :1]
+
+
+def _auxiliary_discriminator(ops: Ops, real: Tensor, fake: Tensor, targets: Targets) -> tuple[Tensor, Tensor]:
+    return (
+        _cross_entropy(ops, _first_logit(real), targets.real) + _classified(ops, real, targets),
+        _cross_entropy(ops, _first_logit(fake), targets.fake) + _classified(ops, fake, targets),
+    )
+
+
+def _auxiliary_generator(ops: Ops, real: Tensor, fake: Tensor, targets: Targets) -> Tensor:
+    return _cross_entropy(ops, _first_logit(fake), targets.fake) + _classified(ops, fake, targets)
+
+
 def _squares_discriminator(ops: Ops, real: Tensor, fake: Tensor, targets: Targets) -> tuple[Tensor, Tensor]:
     return 0.5 * ops.mean(ops.square(real - targets.real)), 0.5 * ops.mean(ops.square(fake - targets.fake))
 
@@ -120,6 +140,15 @@ LOSSES: tuple[LossEntry | PenaltyEntry, ...] = (
         generator=_softmax_generator,
         outputs=2,
         realness=_log_odds,
+        uses_targets=True,
+    ),
+    LossEntry(
+        name="auxiliary-classifier",
+        summary="cross-entropy of real or fake and of the class (Odena et al. 2017, eq. 2 and 3)",
+        discriminator=_auxiliary_discriminator,
+        generator=_auxiliary_generator,
+        realness=_first_logit,
+        classifies=True,
         uses_targets=True,
     ),
     LossEntry(

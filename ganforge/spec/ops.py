@@ -208,6 +208,10 @@ class Ops(Protocol):
         """Ones in the precision, and on the device, of `like`."""
         ...
 
+    def arange(self, count: int, like: Tensor, /) -> Tensor:
+        """0, 1, ..., count - 1 in the precision, and on the device, of `like`."""
+        ...
+
     def one_hot(self, labels: Tensor, classes: int, like: Tensor, /) -> Tensor:
         """(B,) integers -> (B, classes) in the precision of `like`. A label out of range gives zeros."""
         ...

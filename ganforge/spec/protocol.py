@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 import msgspec
 from msgspec import Meta
 
+from ganforge.spec.augmentation import Augmentation
 from ganforge.spec.layers.contract import Count
 from ganforge.spec.layers.initializers import Positive
 from ganforge.spec.optimizers import Adam, Optimizer, Scale
@@ -111,8 +112,10 @@ class Average(_Fields, frozen=True, kw_only=True):
     """In place of `decay` and `warmup`: the images after which weights count half. The average keeps 0.5^(batch_size /
     half_life) of itself in a step, which means the same for every batch size (Karras et al. 2020, StyleGAN2-ADA)."""
     ramp_up: Positive | None = None
-    """With `half_life`: it is at most this fraction of the images before, 0.05 in StyleGAN2-ADA. A step is `batch_size`
-    images, however many updates it has."""
+    """With `half_life`: it is at most this fraction of the images before, 0.05 in StyleGAN2-ADA.
+
+    A step is `batch_size` images, however many updates it has.
+    """
 
     def __post_init__(self) -> None:
         check_decay("decay", self.decay)
@@ -155,6 +158,8 @@ class Protocol(_Fields, frozen=True, kw_only=True):
     """When a network's running values move: in its own updates alone, or, as in a framework's training mode, in every
     pass of an update but a penalty's, be it of either network. Weights do not depend on it."""
     average: Average | None = None
+    augment: Augmentation | None = None
+    """What is done to all images, real and fake, that the discriminator is shown."""
     order: Literal["shuffled", "sequential"] = "shuffled"
     """Order of the images in an epoch."""
     keep_last: bool = False

@@ -211,6 +211,10 @@ class NumpyOps:
         """Ones."""
         return numpy.ones(tuple(shape), getval(like).dtype)
 
+    def arange(self, count: int, like: Tensor) -> Tensor:
+        """0, 1, ..."""
+        return numpy.arange(count, dtype=getval(like).dtype)
+
     def one_hot(self, labels: Tensor, classes: int, like: Tensor) -> Tensor:
         """(B,) -> (B, classes)."""
         return (labels[:, None] == numpy.arange(classes)).astype(getval(like).dtype)

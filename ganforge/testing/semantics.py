@@ -17,7 +17,7 @@ from ganforge.spec.layers import Dropout
 from ganforge.spec.layers.contract import Layer, Node, Parameter
 from ganforge.spec.optimizers import Optimizer, Scale
 from ganforge.spec.protocol import Protocol
-from ganforge.testing import optimizers
+from ganforge.testing import augmentations, optimizers
 from ganforge.testing.definitions import dropout_mask, pass_key, softplus, spectral
 from ganforge.testing.differentiable import Tensor, np
 from ganforge.testing.ops import NumpyOps
@@ -86,7 +86,7 @@ def penalty_weight(protocol: Protocol, given: float) -> float:
 
 def accumulated(shares: Sequence[State]) -> State:
     """The gradients of an update from those of its shares."""
-    return {name: sum(each[name] for each in shares) / len(shares) for name in shares[0]}
+    return {name: numpy.stack([each[name] for each in shares]).mean(axis=0) for name in shares[0]}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,6 +112,13 @@ class Semantics:
     dropout_mask: Callable[[int, int, tuple[int, ...], float], Any] = dropout_mask
     dropout_factors: Callable[[Dropout], tuple[float, float]] = dropout_factors
     pass_key: Callable[[int, int], int] = pass_key
+    changes: Mapping[str, tuple[str, float, augmentations.Change]] = field(
+        default_factory=lambda: augmentations.CHANGES
+    )
+    """What augmentation does, in order."""
+    penalty_augmented: bool = True
+    """Whether a penalty looks at the discriminator with the augmentation in front of it."""
+    adapted: Callable[..., tuple[Any, Any, Any]] = augmentations.adapted
     logits: Callable[[Tensor], Tensor] = same
     """The logits as the loss sees them."""
     softplus: Callable[[Tensor], Tensor] = softplus

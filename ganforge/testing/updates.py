@@ -18,8 +18,10 @@ from ganforge.backend.contract import (
     GeneratorInputs,
 )
 from ganforge.spec.arrays import Array, Images, Labels, State
+from ganforge.spec.augmentation import IMAGES, PROBABILITY, SIGNS
 from ganforge.spec.gan import Gan, NetworkName
 from ganforge.spec.losses import Targets
+from ganforge.testing import augmentations
 from ganforge.testing.differentiable import Tensor, getval, grad, np
 from ganforge.testing.layers import Pass, Statistics, forward
 from ganforge.testing.ops import NumpyOps
@@ -57,14 +59,16 @@ class Updates:
             "generator", GENERATOR_PASS, self.arrays(state, "generator"), inputs.labels, self.cast(inputs.latents)
         )
         real = self.pictures(inputs.images)
+        shown_real = self.augmented(state, real, inputs.real_draws)
+        shown_fake = self.augmented(state, fake, inputs.fake_draws)
         if protocol.batches == "joint":
             labels = None if inputs.labels is None else numpy.concatenate([inputs.labels, inputs.labels])
-            logits = run("discriminator", REAL_PASS, arrays, labels, np.concatenate([fake, real]), parts=2)
+            logits = run("discriminator", REAL_PASS, arrays, labels, np.concatenate([shown_fake, shown_real]), parts=2)
             fake_logits, real_logits = logits[: len(fake)], logits[len(fake) :]
         else:
-            real_logits = run("discriminator", REAL_PASS, arrays, inputs.labels, real)
-            fake_logits = run("discriminator", FAKE_PASS, arrays, inputs.labels, fake)
-        targets = Targets(self.cast(inputs.real_targets), self.cast(inputs.fake_targets))
+            real_logits = run("discriminator", REAL_PASS, arrays, inputs.labels, shown_real)
+            fake_logits = run("discriminator", FAKE_PASS, arrays, inputs.labels, shown_fake)
+        targets = self._targets(inputs.real_targets, inputs.fake_targets, inputs.labels)
         seen = self.semantics.logits(real_logits), self.semantics.logits(fake_logits)
         real_term, fake_term = self.gan.loss.discriminator(self._ops, *seen, targets)
         loss = protocol.loss.discriminator_scale * (real_term + fake_term)
@@ -75,11 +79,15 @@ class Updates:
             assert inputs.penalty_weight is not None, "a penalty was given no weight"
 
             def critic(x: Tensor) -> Tensor:
-                return run("discriminator", PENALTY_PASS, arrays, inputs.labels, x)
+                shown = self.augmented(state, x, inputs.real_draws) if self.semantics.penalty_augmented else x
+                return run("discriminator", PENALTY_PASS, arrays, inputs.labels, shown)[:, : self.gan.loss.outputs]
 
             penalty = self.gan.penalty.penalty(self._ops, critic, real, fake, self.cast(inputs.interpolation))
             loss = loss + self.semantics.penalty_weight(protocol, inputs.penalty_weight) * penalty
             scalars["d_penalty"] = penalty
+        if PROBABILITY in state:
+            scalars["augment_probability"] = state[PROBABILITY][0]
+            run.moved.update(self.adapted(state, realness(getval(real_logits))))
         return Outcome(loss=loss, scalars={"d_loss": loss, **scalars}, statistics=tuple(run.found), moved=run.moved)
 
     def generator(self, state: State, weights: Mapping[str, Tensor], inputs: GeneratorInputs) -> Outcome:
@@ -89,12 +97,30 @@ class Updates:
         fake = run("generator", GENERATOR_PASS, arrays, inputs.labels, self.cast(inputs.latents))
         real_logits = None
         if self.gan.loss.generator_sees_real:
-            pictures = self.pictures(inputs.images)
+            pictures = self.augmented(state, self.pictures(inputs.images), inputs.real_draws)
             real_logits = self.semantics.logits(run("discriminator", REAL_PASS, judge, inputs.labels, pictures))
-        fake_logits = self.semantics.logits(run("discriminator", FAKE_PASS, judge, inputs.labels, fake))
-        targets = self.cast(inputs.targets)
-        loss = self.gan.loss.generator(self._ops, real_logits, fake_logits, Targets(targets, targets))
+        shown = self.augmented(state, fake, inputs.fake_draws)
+        fake_logits = self.semantics.logits(run("discriminator", FAKE_PASS, judge, inputs.labels, shown))
+        targets = self._targets(inputs.targets, inputs.targets, inputs.labels)
+        loss = self.gan.loss.generator(self._ops, real_logits, fake_logits, targets)
         return Outcome(loss=loss, scalars={"g_loss": loss}, statistics=tuple(run.found), moved=run.moved)
+
+    def augmented(self, state: State, images: Tensor, draws: Array | None) -> Tensor:
+        """Images as the discriminator is shown them."""
+        settings = self.gan.protocol.augment
+        if settings is None or draws is None:
+            return images
+        probability = state[PROBABILITY][0] if settings.adaptive else settings.probability
+        changes, low = self.semantics.changes, self.gan.pixel_range[0]
+        return augmentations.augmented(changes, settings, images, self.cast(draws), probability, low)
+
+    def adapted(self, state: State, realness: Array) -> State:
+        """The arrays of an adaptive probability after a batch of real images."""
+        protocol, names = self.gan.protocol, (PROBABILITY, SIGNS, IMAGES)
+        assert protocol.augment is not None
+        before = tuple(state[name] for name in names)
+        after = self.semantics.adapted(protocol.augment.adaptive, protocol.batch_size, before, realness)
+        return dict(zip(names, after, strict=True))
 
     def gradients(self, network: NetworkName, state: State, inputs: Any) -> State:
         """Derivatives of an update's loss by its trained arrays, named without the network."""
@@ -115,6 +141,11 @@ class Updates:
     def pictures(self, images: Images) -> Array:
         """uint8 in the GAN's pixel range."""
         return self.semantics.pixels(images, self.gan.pixel_range[0], self.dtype)
+
+    def _targets(self, real: Array, fake: Array, labels: Labels | None) -> Targets:
+        """With the labels, one-hot, where the loss names classes."""
+        named = self.cast(numpy.eye(self.gan.classes)[labels]) if self.gan.loss.classifies else None
+        return Targets(self.cast(real), self.cast(fake), named)
 
     @property
     def _ops(self) -> NumpyOps:

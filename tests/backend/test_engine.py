@@ -88,6 +88,7 @@ def test_a_view_names_every_array_of_a_state_once() -> None:
             views.append(View.of_average(gan))
         found = [name for view in views for name in view.names.values()]
         found += [name for view in views for names in view.slots.values() for name in names.values()]
+        found += gan.kept  # of neither network
         assert sorted(found) == sorted(gan.shapes)
         for network, view in zip(NETWORKS, views, strict=False):
             parameters = gan.parameters(network)

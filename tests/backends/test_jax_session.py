@@ -71,6 +71,16 @@ def test_new_numbers_need_no_new_trace(caplog: pytest.LogCaptureFixture) -> None
 
 
 @pytest.mark.slow
+def test_an_adaptive_probability_needs_no_new_trace(caplog: pytest.LogCaptureFixture) -> None:
+    gan = TINY["augmented-adaptive"]
+    session = opened(gan)
+    stepped(session, gan, 1)
+    with jax.log_compiles(True):
+        stepped(session, gan, 4)
+    assert "Compiling" not in caplog.text
+
+
+@pytest.mark.slow
 def test_scalars_and_what_was_taken_outlive_later_steps() -> None:
     session = opened()
     first = session.step(inputs(GAN, 0, 0))

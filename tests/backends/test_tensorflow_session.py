@@ -6,6 +6,7 @@ import sys
 import numpy as np
 import pytest
 from frameworks import need, open_session
+from tiers import slow
 
 from ganforge.backend.feed import feed
 from ganforge.errors import PluginError
@@ -19,8 +20,10 @@ from ganforge_tensorflow import runtime as backend
 SEED = 5
 
 
-def test_a_step_is_traced_once_whatever_its_numbers() -> None:
-    gan = TINY["shared-average"]  # rates with bias correction, an average that warms up, keys: all new in each step
+# Rates with bias correction, an average that warms up, keys, a probability: all new in each step.
+@pytest.mark.parametrize("name", ["shared-average", slow("augmented-adaptive")])
+def test_a_step_is_traced_once_whatever_its_numbers(name: str) -> None:
+    gan = TINY[name]
     session = open_session("tensorflow", gan)
     for number in range(4):
         session.step(inputs(gan, SEED, number))

@@ -120,3 +120,21 @@ def test_a_refusal_says_why_there_are_no_labels(names: tuple[str, ...], said: st
     put(Path("d"), *names)
     answer = run("train", *TINY, "--data", "d", "--set", "conditional=true", "--batch-size", "2", "--dry-run", code=1)
     assert "has none here" in answer.stderr and said in answer.stderr
+
+
+def test_a_preview_shows_what_augmentation_does() -> None:
+    put(Path("d"), "cat/a.png", "cat/b.png", "dog/c.png")
+    Path("r.toml").write_text('extends = "dcgan"\n[training.augment]\ncutout = 0.5\nprobability = { target = 0.5 }\n')
+    said = run("data", "preview", "--data", "d", "--image-size", "16", "--recipe", "r.toml", "--count", "20").stdout
+    assert said == "preview.png: 3 of 3 images; 0 skipped\n"
+    plain = run("data", "preview", "--data", "d", "--image-size", "16", "--out", "plain.png")
+    assert plain.exit_code == 0
+    height, width, _ = pixels("preview.png").shape
+    assert width > 8 * 48 and height > 3 * 48
+    assert width > pixels("plain.png").shape[1]
+    for wrong, named in (("translation=0.01", "not a pixel"), ("flip=2", "true or false"), ("fliip=true", "'flip'")):
+        setting = f"training.augment.{wrong}"
+        failed = run("data", "preview", "--data", "d", "--image-size", "16", "--set", setting, "--out", "w.png", code=1)
+        assert named in failed.output
+    assert not Path("w.png").exists()
+    assert "leave --recipe out" in run("data", "preview", "--data", "d", "--recipe", "dcgan", code=1).output

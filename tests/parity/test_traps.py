@@ -14,6 +14,7 @@ from ganforge.testing import REFERENCE
 from ganforge.testing.diagnosis import Bench, diagnose
 from ganforge.testing.tiny_gans import TINY, inputs
 from ganforge.testing.traps import TRAPS, trapped
+from ganforge.testing.traps.augmenting import AUGMENTATION_TRAPS
 
 # The tiny GAN on which a trap shows.
 PLACES = {
@@ -31,6 +32,7 @@ PLACES = {
     "clip-forgotten": "rmsprop",
     "momentum-includes-rate": "momentum",
     "probabilities-clipped": "large-logits",
+    "source-logit-last": "auxiliary-classifier",
     "softplus-threshold": "large-logits",
     "moved-by-penalty": "hinge-r1",
     "penalty-by-running-values": "hinge-r1",
@@ -56,6 +58,8 @@ PLACES |= {
     "layer-norm-by-pixel": "example-norms",
     "gelu-by-tanh": "example-norms",
 }
+PLACES |= dict.fromkeys((each.name for each in AUGMENTATION_TRAPS), "augmented")
+PLACES |= dict.fromkeys(("adaptive-by-batch", "adaptive-by-mean-logit"), "augmented-adaptive")
 ANYWHERE = "kernel-5-even"
 
 
@@ -94,6 +98,7 @@ UNSEEN_IN_FLOAT32 = frozenset(
 """Those that change no number by more than the rounding of float32 does."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("trap", TRAPS, ids=lambda trap: trap.name)
 def test_float32_catches_a_trap_that_changes_more_than_rounding(trap):
     place = bench(PLACES.get(trap.name, ANYWHERE))
@@ -122,6 +127,7 @@ def test_the_right_form_is_no_trap(name):
     assert found[0].traps == ()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["products-short", "padding-shifted", "epsilon-1e-3", "adam-epsilon-hat"])
 def test_traps_are_named_in_float32_too(name):
     gan = TINY[ANYWHERE]

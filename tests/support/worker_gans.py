@@ -11,6 +11,7 @@ from ganforge.data.preparing import Prepared
 from ganforge.plugins.host import default_host
 from ganforge.recipes.parsing import parse
 from ganforge.spec import random_streams
+from ganforge.spec.augmentation import Adaptive, Augmentation
 from ganforge.spec.gan import Gan
 from ganforge.spec.layers import (
     BatchNorm,
@@ -102,9 +103,19 @@ SHARED = {
         latents="shared",
         order="sequential",
     ),
+    "augmented": _gan(
+        "hinge",
+        dropout=False,
+        penalty="r1",
+        discriminator=Player(updates=2),
+        augment=Augmentation(
+            flip=True, contrast=0.5, translation=0.2, probability=Adaptive(target=0.3, interval=3, images=1000)
+        ),
+    ),
 }
 """By name. Together: labels, dropout and batch norm in both networks, noisy targets, an average, joint and separate
-batches, shared latents, a penalty with second derivatives, a loss in which every row meets the mean of all others."""
+batches, shared latents, a penalty with second derivatives, a loss in which every row meets the mean of all others,
+an adaptive augmentation."""
 
 APART = _gan("bce", dropout=False, batch_statistics="worker")
 """Every worker's batch norms see its own rows."""

@@ -6,6 +6,7 @@ Data, by name. Each is small enough for the reference to train it in millisecond
 from ganforge.backend.contract import StepInputs
 from ganforge.spec import random_streams
 from ganforge.spec.gan import Gan
+from ganforge.testing.tiny_gans.augmenting import AUGMENTING
 from ganforge.testing.tiny_gans.blocks import BLOCKS
 from ganforge.testing.tiny_gans.dcgan import small_dcgan
 from ganforge.testing.tiny_gans.layers import LAYERS
@@ -15,7 +16,7 @@ from ganforge.training.batches import Batches, draw_step
 
 __all__ = ["FLOAT64_ONLY", "KINKS", "TINY", "inputs", "small_dcgan"]
 
-TINY: dict[str, Gan] = LAYERS | BLOCKS | TRAINING | NUMBERS
+TINY: dict[str, Gan] = LAYERS | BLOCKS | TRAINING | AUGMENTING | NUMBERS
 """By name. In `far-mean` a channel's mean is many deviations away from zero: only float64 can tell right from wrong."""
 
 FLOAT64_ONLY = frozenset({"far-mean"})

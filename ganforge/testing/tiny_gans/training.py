@@ -1,7 +1,7 @@
 """Tiny GANs for training: every loss, penalty and optimizer, orders of updates, averages."""
 
 from ganforge.spec.gan import Gan
-from ganforge.spec.layers import Dropout, Elu, Flatten, Reshape, Tanh
+from ganforge.spec.layers import Dropout, Elu, Flatten, JoinLabel, Reshape, Tanh
 from ganforge.spec.optimizers import SGD, Adam, RMSprop
 from ganforge.spec.protocol import Average, PenaltyChoice, Player, TargetChoice
 from ganforge.spec.schedules import Schedule
@@ -10,6 +10,15 @@ from ganforge.testing.tiny_gans.parts import JUDGE, LEAKY, MAKE, ONE, SMALL, con
 TRAINING: dict[str, Gan] = {
     # Losses and penalties
     "softmax": gan(MAKE, (*JUDGE, dense(units=2)), (3, 3, 1), loss="softmax", targets=TargetChoice(real=0.8)),
+    "auxiliary-classifier": gan(
+        (JoinLabel(), *MAKE),
+        (*JUDGE, dense(units=4)),
+        (3, 3, 1),
+        loss="auxiliary-classifier",
+        penalty="r1",
+        classes=3,
+        targets=TargetChoice(real=0.8),
+    ),
     "least-squares": gan(*SMALL, loss="least-squares", discriminator_scale=0.5, batches="joint"),
     "hinge-r1": gan(*SMALL, loss="hinge", penalty="r1", discriminator_scale=0.5),
     "wasserstein-gradient": gan(

@@ -8,6 +8,7 @@ from ganforge.backend.contract import BackendEntry, Precision, Session
 from ganforge.spec.arrays import State
 from ganforge.spec.gan import Gan
 from ganforge.testing.reference import open_reference
+from ganforge.testing.traps.augmenting import AUGMENTATION_TRAPS
 from ganforge.testing.traps.blocks import BLOCK_TRAPS
 from ganforge.testing.traps.layers import LAYER_TRAPS
 from ganforge.testing.traps.training import TRAINING_TRAPS
@@ -15,7 +16,7 @@ from ganforge.testing.traps.trap import Trap
 
 __all__ = ["TRAPS", "Trap", "trapped"]
 
-TRAPS = (*LAYER_TRAPS, *BLOCK_TRAPS, *TRAINING_TRAPS)
+TRAPS = (*LAYER_TRAPS, *BLOCK_TRAPS, *TRAINING_TRAPS, *AUGMENTATION_TRAPS)
 
 
 def trapped(trap: Trap) -> BackendEntry:

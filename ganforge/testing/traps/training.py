@@ -39,6 +39,10 @@ def _softplus_threshold(x: Tensor) -> Tensor:
     return np.where(x > 20.0, x, np.logaddexp(np.zeros_like(x), np.where(x > 20.0, 0.0 * x, x)))
 
 
+def _source_last(logits: Tensor) -> Tensor:
+    return np.concatenate([logits[:, -1:], logits[:, :-1]], axis=1)
+
+
 def _formula(kind: type | tuple[type, ...], change: Callable[..., tuple[Array, State]]) -> Semantics:
     """Another formula for some kinds of optimizers, from the gradient as it comes."""
 
@@ -216,6 +220,13 @@ TRAINING_TRAPS = (
         semantics=Semantics(logits=_clipped_probability),
     ),
     Trap(
+        name="source-logit-last",
+        number=48,
+        what="of a loss that names classes the logit of real or fake stands behind those of the classes",
+        remedy="take the loss's own outputs first, then one logit for each class",
+        semantics=Semantics(logits=_source_last),
+    ),
+    Trap(
         name="softplus-threshold",
         number=17,
         what="softplus is the identity from 20 on, as in PyTorch",
@@ -366,7 +377,7 @@ TRAINING_TRAPS = (
     ),
     Trap(
         name="accumulated-sum",
-        number=41,
+        number=49,
         what="the gradients of a batch's shares are added",
         remedy="take their mean over Protocol.accumulate shares",
         semantics=Semantics(accumulated=_summed),
