@@ -99,18 +99,18 @@ class Player(_Fields, frozen=True, kw_only=True):
         return _in_updates(self.optimizer, self.updates).scale(done)
 
 
-_DECAY = 0.999
-
-
 class Average(_Fields, frozen=True, kw_only=True):
     """Exponential moving average (EMA) of the generator's trained parameters; running statistics are copied."""
 
-    decay: Decay = _DECAY
+    decay: Decay = 0.999
     warmup: bool = True
     """Start with (1 + step) / (10 + step) while that is smaller, so that early samples are not those of step 0."""
     half_life: Rate | None = None
-    """In place of `decay` and `warmup`: the images after which weights count half. The average keeps 0.5^(batch_size /
-    half_life) of itself in a step, which means the same for every batch size (Karras et al. 2020, StyleGAN2-ADA)."""
+    """The images after which weights count half, in place of `decay` and `warmup`, which then have no effect.
+
+    The average keeps 0.5^(batch_size / half_life) of itself in a step, which means the same for every batch size
+    (Karras et al. 2020, StyleGAN2-ADA).
+    """
     ramp_up: Positive | None = None
     """With `half_life`: it is at most this fraction of the images before, 0.05 in StyleGAN2-ADA.
 
@@ -119,8 +119,6 @@ class Average(_Fields, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         check_decay("decay", self.decay)
-        if self.half_life is not None and (self.decay != _DECAY or not self.warmup):
-            raise ValueError("half_life takes the place of decay and warmup; give one or the other")
         if self.half_life is None and self.ramp_up is not None:
             raise ValueError("ramp_up limits half_life, which is not given")
 

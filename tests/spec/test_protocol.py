@@ -126,8 +126,6 @@ def test_player_by_network() -> None:
         (Player, {"updates": 0}),
         (Average, {"decay": 1.0}),
         (Average, {"half_life": 0.0}),
-        (Average, {"half_life": 100.0, "decay": 0.9}),
-        (Average, {"half_life": 100.0, "warmup": False}),
         (Average, {"ramp_up": 0.05}),
         (Protocol, {"batch_size": 0}),
         (Protocol, {"batch_size": 6, "accumulate": 4}),
