@@ -1,6 +1,8 @@
 """A batch in shares gives what the undivided batch gives, where nothing looks across it."""
 
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -11,6 +13,7 @@ from tiers import few
 from ganforge.backend import Session
 from ganforge.spec.gan import Gan
 from ganforge.spec.layers import BatchNorm
+from ganforge.spec.layers.contract import Pass
 from ganforge.spec.network import Network
 from ganforge.testing.tiny_gans import TINY, inputs
 from ganforge.training.describing import shares_of_a_batch
@@ -59,6 +62,31 @@ def test_shares_of_a_batch_give_what_the_whole_gives(backend: str, name: str) ->
     for state, logged in zip(states[1:], scalars[1:], strict=True):
         assert all(np.allclose(state[array], states[0][array], rtol=0, atol=1e-12) for array in state)
         assert logged == pytest.approx(scalars[0], rel=1e-12, abs=1e-12)
+
+
+@pytest.mark.parametrize("parts", [1, 2])
+def test_masks_of_all_shares_of_all_workers_are_those_of_the_batch(parts: int) -> None:
+    """Two workers with three shares of two rows each: each row's elements are counted from its place in the batch."""
+    workers, shares, rows, elements = 2, 3, 2, 5
+    x, places = np.zeros((parts * rows, elements)), []
+    for rank in range(workers):
+        for number in range(shares):
+            run: Any = Pass(
+                ops=None,
+                arrays={},
+                labels=None,
+                key=None,
+                moving=False,
+                replicas=SimpleNamespace(rank=rank, count=workers),  # type: ignore[arg-type]
+                chain=lambda nodes, x, run: x,
+                parts=parts,
+                share=(number, shares),
+            )
+            places.append(run.starts(x))
+    size = rows * elements
+    batch = workers * shares * size
+    for part, starts in enumerate(zip(*places, strict=True)):
+        assert starts == tuple(range(part * batch, (part + 1) * batch, size))
 
 
 def test_the_layers_that_see_a_share_are_named() -> None:
