@@ -3,11 +3,10 @@
 Written once for all frameworks: functions from arrays to new arrays.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import NamedTuple, TypeVar
 
+from ganforge.backend.accumulating import F, UpdateResult, divided, mean_of
 from ganforge.backend.augmenting import adapted, augmentation_of, probability_used
 from ganforge.backend.contract import FAKE_PASS, GENERATOR_PASS, PENALTY_PASS, REAL_PASS
 from ganforge.backend.feed import DiscriminatorFeed, GeneratorFeed, Numbers, StepFeed, pixels
@@ -26,6 +25,18 @@ class Model:
 
     gan: Gan
     runtime: Runtime
+    share: tuple[int, int] = (0, 1)
+    """Which of how many equal shares of a batch: several, where gradients accumulate."""
+
+    def divided(self, batch: F) -> list[tuple["Model", F]]:
+        """The shares of a batch, with one-hot labels, each with the model that knows which it is."""
+        shares = divided(self.runtime.ops, _with_one_hot(self, batch), self.gan.protocol.accumulate)
+        return list(zip(self._shares, shares, strict=True))
+
+    @cached_property
+    def _shares(self) -> tuple["Model", ...]:
+        count = self.gan.protocol.accumulate
+        return (self,) if count == 1 else tuple(replace(self, share=(number, count)) for number in range(count))
 
     @cached_property
     def views(self) -> dict[str, View]:
@@ -40,19 +51,6 @@ class Model:
         return self.gan.protocol.running_values == "every_pass"
 
 
-F = TypeVar("F", DiscriminatorFeed, GeneratorFeed)
-
-
-class UpdateResult(NamedTuple):
-    """What an update computes before it changes anything."""
-
-    gradients: Tensors
-    """Of the network's trained arrays, by their names in it, not clipped."""
-    moved: Tensors
-    """New values of arrays that no optimizer touches, by their names in a state."""
-    scalars: Tensors
-
-
 def step(model: Model, arrays: Tensors, feed: StepFeed) -> tuple[Tensors, Tensors]:
     """All updates of the discriminator, all of the generator, then the average.
 
@@ -60,8 +58,8 @@ def step(model: Model, arrays: Tensors, feed: StepFeed) -> tuple[Tensors, Tensor
         The arrays that changed, by their names in a state, and the scalars of the last update of each network.
     """
     gan, ops = model.gan, model.runtime.ops
-    keys, numbers = ops.unstack(feed.keys), Numbers.of(feed, ops)
-    scales, weights = numbers.scales, penalty_weights(gan, numbers)
+    keys, numbers = ops.unstack(feed.keys), Numbers.of(feed, gan, ops)
+    scales, weights = numbers.scales, numbers.penalties
     now, changed, scalars = dict(arrays), Tensors(), Tensors()
     made: Vjp | None = None
 
@@ -71,17 +69,13 @@ def step(model: Model, arrays: Tensors, feed: StepFeed) -> tuple[Tensors, Tensor
 
     count = len(feed.discriminator)
     for number, (given, key, scale) in enumerate(zip(feed.discriminator, keys, scales, strict=False), start=1):
-        batch = _with_one_hot(model, given)
         if number == count and gan.same_fakes_follow:
-            made = make_fakes(model, now, batch, key)
-        fakes, moved = constant_fakes(model, now, batch, key) if made is None else (made.value, Tensors())
-        result = discriminator_loss_and_gradients(model, now, batch, fakes, key, weights[number - 1])
-        result = result._replace(moved=moved | result.moved)
+            made = make_fakes(model, now, _with_one_hot(model, given), key)
+        result = discriminator_result(model, now, given, key, weights[number - 1], made)
         put(apply_update(model.runtime, gan, model.views["discriminator"], now, result.gradients, result.moved, scale))
         scalars |= result.scalars
     for latest, key, scale in zip(feed.generator, keys[count:], scales[count:], strict=True):
-        then = _with_one_hot(model, latest)
-        result = generator_loss_and_gradients(model, now, then, made or make_fakes(model, now, then, key), key)
+        result = generator_result(model, now, latest, key, made)
         made = None
         put(apply_update(model.runtime, gan, model.views["generator"], now, result.gradients, result.moved, scale))
         scalars |= result.scalars
@@ -93,22 +87,42 @@ def step(model: Model, arrays: Tensors, feed: StepFeed) -> tuple[Tensors, Tensor
 def gradients(model: Model, arrays: Tensors, feed: StepFeed) -> tuple[Tensors, Tensors]:
     """Gradients of the first update of each network, both at the present weights, by their names in a state."""
     keys = model.runtime.ops.unstack(feed.keys)
-    batch, key = _with_one_hot(model, feed.discriminator[0]), keys[0]
-    fakes, _ = constant_fakes(model, arrays, batch, key)
-    weight = penalty_weights(model.gan, Numbers.of(feed, model.runtime.ops))[0]
-    discriminator = discriminator_loss_and_gradients(model, arrays, batch, fakes, key, weight)
-    then, key = _with_one_hot(model, feed.generator[0]), keys[len(feed.discriminator)]
-    generator = generator_loss_and_gradients(model, arrays, then, make_fakes(model, arrays, then, key), key)
+    weight = Numbers.of(feed, model.gan, model.runtime.ops).penalties[0]
+    discriminator = discriminator_result(model, arrays, feed.discriminator[0], keys[0], weight)
+    generator = generator_result(model, arrays, feed.generator[0], keys[len(feed.discriminator)])
     return {}, {f"generator/{name}": each for name, each in generator.gradients.items()} | {
         f"discriminator/{name}": each for name, each in discriminator.gradients.items()
     }
 
 
-def penalty_weights(gan: Gan, numbers: Numbers) -> Sequence[Number]:
-    """Of each update of the discriminator: one that never changes is a constant of a compiled step."""
-    choice = gan.protocol.penalty
-    constant = None if choice is None else choice.constant
-    return numbers.penalties if constant is None else [constant] * len(numbers.penalties)
+def discriminator_result(
+    model: Model,
+    arrays: Tensors,
+    given: DiscriminatorFeed,
+    key: Number,
+    penalty_weight: Number,
+    made: Vjp | None = None,
+) -> UpdateResult:
+    """An update of the discriminator, share by share; `made` are its fakes, if there are any yet."""
+    now, results = dict(arrays), list[UpdateResult]()
+    for share, batch in model.divided(given):
+        fakes, moved = constant_fakes(share, now, batch, key) if made is None else (made.value, Tensors())
+        result = discriminator_loss_and_gradients(share, now, batch, fakes, key, penalty_weight)
+        results.append(result._replace(moved=moved | result.moved))
+        now.update(results[-1].moved)
+    return mean_of(results)
+
+
+def generator_result(
+    model: Model, arrays: Tensors, given: GeneratorFeed, key: Number, made: Vjp | None = None
+) -> UpdateResult:
+    """An update of the generator, share by share; `made` as for the discriminator."""
+    now, results = dict(arrays), list[UpdateResult]()
+    for share, batch in model.divided(given):
+        fakes = made or make_fakes(share, now, batch, key)
+        results.append(generator_loss_and_gradients(share, now, batch, fakes, key))
+        now.update(results[-1].moved)
+    return mean_of(results)
 
 
 def constant_fakes(model: Model, arrays: Tensors, batch: DiscriminatorFeed, key: Number) -> tuple[Tensor, Tensors]:
@@ -122,6 +136,7 @@ def constant_fakes(model: Model, arrays: Tensors, batch: DiscriminatorFeed, key:
         batch.labels,
         key=runtime.ops.fold_in(key, GENERATOR_PASS),
         moving=model.every_pass_moves,
+        share=model.share,
     )
     return images, view.in_state(run.moved)
 
@@ -133,7 +148,14 @@ def make_fakes(model: Model, arrays: Tensors, batch: DiscriminatorFeed | Generat
 
     def generate(learned: Tensors) -> tuple[Tensor, Tensors]:
         images, run = forward(
-            runtime, model.gan.generator, weights | learned, batch.latents, batch.labels, key=own, moving=True
+            runtime,
+            model.gan.generator,
+            weights | learned,
+            batch.latents,
+            batch.labels,
+            key=own,
+            moving=True,
+            share=model.share,
         )
         return images, run.moved
 
@@ -166,6 +188,7 @@ def discriminator_loss_and_gradients(
                 moving=number != PENALTY_PASS,
                 second_order=number == PENALTY_PASS,
                 parts=parts,
+                share=model.share,
             )
             moved.update(run.moved)
             return ops.like(logits, batch.real_targets)
@@ -221,6 +244,7 @@ def generator_loss_and_gradients(
             labels,
             key=ops.fold_in(key, number),
             moving=model.every_pass_moves,
+            share=model.share,
         )
         return ops.like(logits, batch.targets), moved | run.moved
 

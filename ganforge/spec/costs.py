@@ -66,4 +66,4 @@ def batch_that_fits(gan: Gan, available: int, *, item: int) -> int:
     held = 6 * sum(prod(shape) for shape in gan.shapes.values())
     outputs = {name: sum(prod(node.output) for node in walk(gan.nodes(name))) for name in NETWORKS}
     each = 2 * item * (outputs["generator"] + 2 * outputs["discriminator"])
-    return max(0, (available - held) // each)
+    return max(0, (available - held) // each) * gan.protocol.accumulate

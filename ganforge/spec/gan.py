@@ -79,8 +79,11 @@ class Gan:
         for name in NETWORKS:
             for node in self.nodes(name):
                 norm = isinstance(node.layer, BatchNorm | ConditionalBatchNorm)
-                if norm and self.protocol.batch_size * int(np.prod(node.input[:-1])) < 2:
-                    raise SpecError(f"{name} layer {node.name}: batch norm over one value; take a larger batch_size")
+                if norm and self.protocol.share_size * int(np.prod(node.input[:-1])) < 2:
+                    raise SpecError(
+                        f"{name} layer {node.name}: batch norm over one value; take a larger batch_size"
+                        + (", or a smaller accumulate" if self.protocol.accumulate > 1 else "")
+                    )
 
     def _check_augmentation(self) -> None:
         settings, loss, targets = self.protocol.augment, self.loss, self.protocol.targets
@@ -126,12 +129,21 @@ class Gan:
     def same_fakes_follow(self) -> bool:
         """Whether the generator's first update would make the discriminator's last fakes once more.
 
-        The two passes have different keys, so not where masks would tell them apart; and where every pass moves running
-        values, both have to.
+        The two passes have different keys, so not where masks would tell them apart; where every pass moves running
+        values, both have to; and where gradients accumulate, the fakes of all shares would fill the memory.
         """
         masks = any(node.layer.uses_key for node in walk(self.generator))
         both_move = self.protocol.running_values == "every_pass"
-        return self.protocol.latents == "shared" and not masks and not both_move
+        whole = self.protocol.accumulate == 1
+        return self.protocol.latents == "shared" and whole and not masks and not both_move
+
+    @property
+    def seeing_shares(self) -> list[str]:
+        """Layers for which it matters that a batch is computed in shares: those that keep values of their passes."""
+        if self.protocol.accumulate == 1:
+            return []
+        kept = [f"{name}/{each.name}" for name in NETWORKS for each in self.parameters(name) if not each.trained]
+        return list(dict.fromkeys(name.rpartition("/")[0] for name in kept))
 
     def nodes(self, network: NetworkName) -> tuple[Node, ...]:
         """The nodes of one of the two."""

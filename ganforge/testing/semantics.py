@@ -4,7 +4,7 @@
 exchanged, so that what a wrong backend computes can be computed too, and recognised.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -84,6 +84,11 @@ def penalty_weight(protocol: Protocol, given: float) -> float:
     return given
 
 
+def accumulated(shares: Sequence[State]) -> State:
+    """The gradients of an update from those of its shares."""
+    return {name: numpy.stack([each[name] for each in shares]).mean(axis=0) for name in shares[0]}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Semantics:
     """What the reference computes, in pieces."""
@@ -122,6 +127,7 @@ class Semantics:
     moved_by_looking: bool = False
     """Whether a pass in which nothing is trained moves what layers keep."""
     gradient: Callable[[Parameter, Array], Array] = gradient
+    accumulated: Callable[[Sequence[State]], State] = accumulated
     clip_norm: Callable[[State, float], State] = clip_norm
     penalty_weight: Callable[[Protocol, float], float] = penalty_weight
     update: Callable[[Optimizer, Array, Array, State, Scale], tuple[Array, State]] = optimizers.update

@@ -47,6 +47,8 @@ class Updates:
     gan: Gan
     semantics: Semantics
     dtype: Any
+    share: tuple[int, int] = (0, 1)
+    """Which of how many equal shares of a batch the inputs are."""
 
     def discriminator(self, state: State, weights: Mapping[str, Tensor], inputs: DiscriminatorInputs) -> Outcome:
         """The discriminator's loss; `weights`, its trained arrays, stand in for those of `state`."""
@@ -150,7 +152,7 @@ class Updates:
         return self.semantics.ops
 
     def _runner(self, updated: NetworkName, key: int) -> "_Runner":
-        return _Runner(gan=self.gan, semantics=self.semantics, updated=updated, key=key)
+        return _Runner(gan=self.gan, semantics=self.semantics, updated=updated, key=key, share=self.share)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,6 +163,7 @@ class _Runner:
     semantics: Semantics
     updated: NetworkName
     key: int
+    share: tuple[int, int]
     found: list[tuple[NetworkName, dict[str, Statistics]]] = field(default_factory=list)
     moved: State = field(default_factory=dict)
 
@@ -186,6 +189,7 @@ class _Runner:
             semantics=self.semantics,
             moving=moving,
             parts=parts,
+            share=self.share,
             second_order=number == PENALTY_PASS,
         )
         result = forward(self.gan.nodes(network), x, run)

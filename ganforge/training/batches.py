@@ -108,20 +108,21 @@ def check_batch_divides(gan: Gan, shard: Shard) -> None:
     Raises:
         RunError: they cannot, or a batch norm over one worker's rows would see a single value.
     """
-    batch, count = gan.protocol.batch_size, shard.count
-    if batch % count:
-        near = [size for size in (batch - batch % count, batch + count - batch % count) if size]
+    batch, count, shares = gan.protocol.batch_size, shard.count, shard.count * gan.protocol.accumulate
+    if batch % shares:
+        near = [size for size in (batch - batch % shares, batch + shares - batch % shares) if size]
+        each = f", each in {gan.protocol.accumulate} shares (accumulate)," if shares > count else ""
         raise RunError(
-            f"{count} workers cannot share a batch of {batch} evenly; take --batch-size "
+            f"{count} workers cannot share a batch of {batch}{each} evenly; take --batch-size "
             f"{' or '.join(map(str, near))}, or another number of workers"
         )
     if gan.protocol.batch_statistics == "global":
         return
     for name in NETWORKS:
         for node in walk(gan.nodes(name)):
-            if isinstance(node.layer, BatchNorm) and batch // count * int(np.prod(node.input[:-1])) < 2:
+            if isinstance(node.layer, BatchNorm) and batch // shares * int(np.prod(node.input[:-1])) < 2:
                 raise RunError(
-                    f"{name} layer {node.name}: batch norm over the one value of a worker's {batch // count} rows; "
+                    f"{name} layer {node.name}: batch norm over the one value of a worker's {batch // shares} rows; "
                     "take a larger batch_size, or training.batch_statistics = 'global'"
                 )
 

@@ -46,6 +46,7 @@ PLACES = {
 PLACES |= {
     "clip-norm-of-each-array": "clip-norm",
     "clip-norm-epsilon": "clip-norm",
+    "accumulated-sum": "accumulated",
     "weight-decay-in-gradient": "weight-decay",
     "weight-decay-without-rate": "weight-decay",
     "lazy-penalty-unscaled": "lazy-penalty",
