@@ -3,42 +3,20 @@
 Written once for all frameworks: functions from arrays to new arrays.
 """
 
-from dataclasses import dataclass
-from functools import cached_property
 from typing import NamedTuple, TypeVar
 
 from ganforge.backend.augmenting import adapted, augmentation_of, probability_used
 from ganforge.backend.contract import FAKE_PASS, GENERATOR_PASS, PENALTY_PASS, REAL_PASS
 from ganforge.backend.feed import DiscriminatorFeed, GeneratorFeed, StepFeed, pixels
 from ganforge.backend.forward import forward
-from ganforge.backend.network_views import View
-from ganforge.backend.runtime import Runtime, Tensors, Vjp
+from ganforge.backend.model import Model
+from ganforge.backend.regularizing import Both, moved_anchors, regularization
+from ganforge.backend.runtime import Tensors, Vjp
 from ganforge.backend.updates import apply_update, move_average
-from ganforge.spec.gan import NETWORKS, Gan, NetworkName
+from ganforge.spec.gan import NetworkName
 from ganforge.spec.losses import Targets
 from ganforge.spec.ops import Number, Tensor
 from ganforge.spec.optimizers import Scale
-
-
-@dataclass(frozen=True, kw_only=True)
-class Model:
-    """What a step works on."""
-
-    gan: Gan
-    runtime: Runtime
-
-    @cached_property
-    def views(self) -> dict[str, View]:
-        """The arrays of each network and the averaged ones, by `generator`, `discriminator` and `averaged`."""
-        return {network: View.of_network(self.gan, network) for network in NETWORKS} | {
-            "averaged": View.of_average(self.gan)
-        }
-
-    @cached_property
-    def every_pass_moves(self) -> bool:
-        """Whether running values move in every pass of an update, not only in those of the network's own."""
-        return self.gan.protocol.running_values == "every_pass"
-
 
 F = TypeVar("F", DiscriminatorFeed, GeneratorFeed)
 
@@ -140,7 +118,7 @@ def discriminator_loss_and_gradients(
     weights, labels = model.views["discriminator"].arrays(arrays), batch.labels
     real = pixels(batch.images, gan, ops, real=batch.real_targets, like=batch.latents)
     targets, augment = Targets(batch.real_targets, batch.fake_targets), augmentation_of(gan, ops, arrays)
-    shown_real, shown_fakes = augment(real, batch.real_draws), augment(fakes, batch.fake_draws)
+    shown = Both(augment(real, batch.real_draws), augment(fakes, batch.fake_draws))
 
     def loss(learned: Tensors) -> tuple[Tensor, tuple[Tensors, Tensors]]:
         own = weights | learned
@@ -154,7 +132,7 @@ def discriminator_loss_and_gradients(
                 images,
                 labels,
                 key=ops.fold_in(key, number),
-                moving=number != PENALTY_PASS,
+                moving=number in (REAL_PASS, FAKE_PASS),
                 second_order=number == PENALTY_PASS,
                 parts=parts,
             )
@@ -163,11 +141,12 @@ def discriminator_loss_and_gradients(
 
         if gan.protocol.batches == "joint":
             twice = None if labels is None else ops.concat([labels, labels], 0)
-            both = judge(ops.concat([shown_fakes, shown_real], 0), twice, REAL_PASS, parts=2)
+            both = judge(ops.concat([shown.fake, shown.real], 0), twice, REAL_PASS, parts=2)
             fake_logits, real_logits = ops.split(both, (fakes.shape[0], real.shape[0]), 0)
         else:
-            real_logits = judge(shown_real, labels, REAL_PASS)
-            fake_logits = judge(shown_fakes, labels, FAKE_PASS)
+            real_logits = judge(shown.real, labels, REAL_PASS)
+            fake_logits = judge(shown.fake, labels, FAKE_PASS)
+        logits = Both(real_logits, fake_logits)
         real_term, fake_term = gan.loss.discriminator(ops, real_logits, fake_logits, targets)
         value = gan.protocol.loss.discriminator_scale * (real_term + fake_term)
         scalars = {
@@ -186,8 +165,11 @@ def discriminator_loss_and_gradients(
                 batch.interpolation,
             )
             value = value + gan.protocol.penalty.weight * scalars["d_penalty"]
+        for name, term in regularization(model, arrays, batch, shown, logits, judge).items():
+            scalars[name], value = term.value, value + term.weight * term.value
         scalars = {"d_loss": value, **scalars, **probability_used(gan, ops, arrays)}
-        after = model.views["discriminator"].in_state(moved) | adapted(runtime, gan, arrays, real_logits)
+        after = model.views["discriminator"].in_state(moved)
+        after |= adapted(runtime, gan, arrays, real_logits) | moved_anchors(model, arrays, logits)
         return value, ({name: ops.stop_gradient(each) for name, each in scalars.items()}, after)
 
     found = runtime.vjp(loss, model.views["discriminator"].learned(weights))
