@@ -130,32 +130,30 @@ def _discriminator(session: Session, gan: Gan, fed: DiscriminatorInputs, shown: 
     yield from entering
     real = _pixels(gan, fed.images, fake)
     looks = [(shown(real, fed.real_draws), REAL_PASS), (shown(fake, fed.fake_draws), FAKE_PASS)]
-    labels, consistency = fed.labels, gan.protocol.consistency
-    if consistency is not None:
-        again = _shown(gan, {}, consistency.augment)
-        passes = (
-            (fed.real_consistency_draws, CONSISTENCY_REAL_PASS),
-            (fed.fake_consistency_draws, CONSISTENCY_FAKE_PASS),
-        )
-        others = [
-            (again(image, draws), number)
-            for (image, _), (draws, number) in zip(looks, passes, strict=True)
-            if draws is not None
-        ]
-    else:
-        others = []
+    labels, again = fed.labels, list(_again(gan, fed, looks[0][0], looks[1][0]))
     if gan.protocol.batches == "joint":
         both = None if labels is None else np.concatenate([labels, labels])
         joint = np.concatenate([looks[1][0], looks[0][0]])
         yield from _pass(session, gan, "discriminator", joint, both, fed.key, REAL_PASS)[1]
         looks = []
-    looks += others
+    looks += again
     if fed.interpolation is not None:
         interpolation = fed.interpolation.astype(real.dtype)
         between = real * interpolation + fake * (1 - interpolation)
         looks += [(shown(each, fed.real_draws), PENALTY_PASS) for each in (real, between)]
     for pictures, number in looks:
         yield from _pass(session, gan, "discriminator", pictures, labels, fed.key, number)[1]
+
+
+def _again(gan: Gan, fed: DiscriminatorInputs, real: Array, fake: Array) -> Iterator[tuple[Array, int]]:
+    """What consistency looks at once more."""
+    if gan.protocol.consistency is None:
+        return
+    shown = _shown(gan, {}, gan.protocol.consistency.augment)
+    if fed.real_consistency_draws is not None:
+        yield shown(real, fed.real_consistency_draws), CONSISTENCY_REAL_PASS
+    if fed.fake_consistency_draws is not None:
+        yield shown(fake, fed.fake_consistency_draws), CONSISTENCY_FAKE_PASS
 
 
 def _generator(session: Session, gan: Gan, fed: GeneratorInputs, shown: _Shown) -> Iterator[_Entering]:
