@@ -5,6 +5,8 @@
 #   make test-all run them, then the slow tests, the crash tests and the fuzz tests
 #   make check    format, lint, types and import rules
 #   make format   put the code into its format
+#   make docs     build the site from README.md and docs/: build/site/index.html
+#   make dist     build wheel and sdist into dist/, check them, and try the wheel in an environment of its own
 #
 # PYTHON: the interpreter that makes the virtual environment. VENV: where it lies. EDITABLE: empty to install a wheel, as
 # a user has it, instead of the checkout itself.
@@ -14,7 +16,7 @@ VENV ?= .venv
 EDITABLE ?= --editable
 python := $(VENV)/bin/python
 
-.PHONY: demo test test-all check format
+.PHONY: demo test test-all check format docs dist
 
 demo: $(VENV)/.installed-torch
 	rm -rf demo
@@ -42,9 +44,22 @@ format: $(VENV)/.installed-all
 	$(VENV)/bin/ruff format
 	$(VENV)/bin/ruff check --fix
 
+docs: $(VENV)/.installed-docs
+	rm -rf build/pages build/site
+	$(python) docs/make_site.py build/pages
+	$(VENV)/bin/zensical build --strict
+
+dist: $(VENV)/.installed-dist
+	rm -rf dist
+	$(python) -m build
+	$(python) -m twine check --strict dist/*
+	.ci/bare_install $(PYTHON) dist/*.whl
+
 $(VENV)/.installed-torch: extras := torch
 $(VENV)/.installed-all: extras := all,dev
-$(VENV)/.installed-torch $(VENV)/.installed-all: pyproject.toml constraints.txt
+$(VENV)/.installed-docs: extras := docs
+$(VENV)/.installed-dist: extras := dist
+$(VENV)/.installed-torch $(VENV)/.installed-all $(VENV)/.installed-docs $(VENV)/.installed-dist: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(python) -m pip install --quiet --constraint constraints.txt $(EDITABLE) '.[$(extras)]'
 	@touch $@

@@ -30,6 +30,24 @@ The tables are for images of three channels and ten classes where a recipe leave
 joins a label is not there when a recipe is not conditional. A step costs so many floating-point operations; two cores
 do 100 to 180 GFLOP a second, so that a pass of `dcgan` over 5,000 images takes them a minute and a half.
 
+## Which recipe for my images
+
+| you have | take | since |
+|---|---|---|
+| any images, and little time | `dcgan` at 32x32 | the cheapest step; half the width takes a quarter of the time |
+| some thousand images, two cores | `sngan` | spectral norm limits the discriminator; a tenth of `sngan-resnet` a step |
+| the same, to compare losses | `lsgan` | least squares also moves images that already pass for real |
+| a GPU, or a night | `sngan-resnet`, `wgan-gp` | five updates of the discriminator a step: steady, and slow |
+| classes, to be drawn on request | `projection` | the label works in each batch norm and on the features |
+| the same, and little time | `acgan` | a twentieth of `projection` a step; less variety within a class |
+| the same, and a GPU | `sagan` | attention relates distant parts of an image |
+| handwritten digits | `digits`, `cgan-mnist` | small, and measured: [quality.md](quality.md) |
+
+The others reproduce published programs. `ganforge recipes --compare A B` shows how two recipes differ;
+[published-tricks.md](published-tricks.md) how a recipe writes what papers have introduced.
+
+## All recipes
+
 | recipe | images | parameters | batch | GFLOP a step | what it is |
 |---|---|---|---|---|---|"""
 

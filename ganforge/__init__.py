@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from ganforge.training.run import Run
     from ganforge.training.starting import train
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _HOMES = {
     "GanforgeError": "errors",

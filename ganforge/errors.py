@@ -4,6 +4,7 @@ Every error that a person can cause derives from `GanforgeError`; the command li
 with 1. Anything else that escapes is a bug and keeps its traceback.
 """
 
+import os
 import re
 from collections.abc import Iterable
 from difflib import get_close_matches
@@ -12,6 +13,15 @@ _LONGEST = 4000
 """Characters of a message; more than a screen, so that no list of reasons loses anything."""
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 """Control characters and halves of characters; not the end of a line, not a tab."""
+
+
+STRICT = "GANFORGE_STRICT"
+"""The variable that asks for the first error of a plugin, with its traceback."""
+
+
+def strict() -> bool:
+    """Whether GANFORGE_STRICT=1."""
+    return os.environ.get(STRICT) == "1"
 
 
 class GanforgeError(Exception):

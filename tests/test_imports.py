@@ -49,6 +49,7 @@ def run(code: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 def test_every_module_of_the_core_can_come_first_and_needs_no_framework() -> None:
     run(ALL_MODULES)
 

@@ -83,7 +83,7 @@ def _update(
         if _compiles(weights[name]):
             _compiled(_by_formula, ops, optimizer)(weights[name], kept, gradient, *scale)
         elif isinstance(optimizer, Adam):
-            _by_operation(optimizer, weights[name], kept, gradient, *scale)
+            _by_operation(optimizer, weights[name], kept, gradient, scale)
         else:
             _by_formula(ops, optimizer, weights[name], kept, gradient, *scale)
     return UpdatedList(weights, slots)
@@ -113,10 +113,9 @@ def _by_formula(
     variable: tf.Variable,
     slots: Mapping[str, tf.Variable],
     gradient: tf.Tensor,
-    rate: tf.Tensor,
-    root: tf.Tensor,
+    *numbers: tf.Tensor,
 ) -> None:
-    updated = optimizer.update(ops, variable, gradient, slots, Scale(rate, root))
+    updated = optimizer.update(ops, variable, gradient, slots, Scale(*numbers))
     for slot, value in updated.slots.items():
         slots[slot].assign(value)
     variable.assign(updated.weight)
@@ -127,8 +126,7 @@ def _by_operation(
     variable: tf.Variable,
     slots: Mapping[str, tf.Variable],
     gradient: tf.Tensor,
-    rate: tf.Tensor,
-    root: tf.Tensor,
+    scale: Scale,
 ) -> None:
     """TensorFlow's fused operation, which moves `m` and the weights.
 
@@ -136,7 +134,9 @@ def _by_operation(
     epsilon: rate / (sqrt(v) / root + epsilon) = rate * root / (sqrt(v) + epsilon * root). It rounds beta before it
     takes it from 1, which near 1 costs digits; so `v` moves by itself, and for a beta of 1 not once more.
     """
-    slots["v"].assign_add((1.0 - optimizer.beta2) * (tf.square(gradient) - slots["v"]))
+    if optimizer.weight_decay:
+        variable.assign_sub(scale.shrink * variable)
+    slots["v"].assign_add(optimizer.second(scale)[1] * (tf.square(gradient) - slots["v"]))
     none = tf.zeros([], gradient.dtype)
     tf.raw_ops.ResourceApplyAdam(
         var=variable.handle,
@@ -144,10 +144,10 @@ def _by_operation(
         v=slots["v"].handle,
         beta1_power=none,
         beta2_power=none,
-        lr=rate * root,
+        lr=scale.rate * scale.root,
         beta1=tf.constant(optimizer.beta1, gradient.dtype),
         beta2=none + 1.0,
-        epsilon=optimizer.epsilon * root,
+        epsilon=optimizer.epsilon * scale.root,
         grad=gradient,
     )
 

@@ -152,6 +152,7 @@ def _adam(adam: Adam, weights: Named, gradients: Named, slots: Mapping[str, Name
         for g, w in zip(clipped, weights.values(), strict=True)
     ]
     count = torch.full((), 1e12, device=alike[0].device)
+    _shrink(adam, weights, scale)
     torch._fused_adam_(
         _as_they_lie(weights.values()),
         _as_they_lie(alike),
@@ -161,7 +162,7 @@ def _adam(adam: Adam, weights: Named, gradients: Named, slots: Mapping[str, Name
         [count] * len(alike),
         lr=scale.rate * scale.root,
         beta1=adam.beta1,
-        beta2=adam.beta2,
+        beta2=adam.second(scale)[0],
         weight_decay=0.0,
         eps=adam.epsilon * scale.root,
         amsgrad=False,
@@ -187,6 +188,7 @@ def _rmsprop(
     else:
         divisor = torch._foreach_sqrt(v)
         torch._foreach_add_(divisor, rmsprop.epsilon)
+    _shrink(rmsprop, weights, scale)
     torch._foreach_addcdiv_(list(weights.values()), clipped, divisor, value=-scale.rate)
     return UpdatedList(weights, slots)
 
@@ -198,8 +200,15 @@ def _sgd(sgd: SGD, weights: Named, gradients: Named, slots: Mapping[str, Named],
         torch._foreach_mul_(b, sgd.momentum)
         torch._foreach_add_(b, moved)
         moved = b
+    _shrink(sgd, weights, scale)
     torch._foreach_add_(list(weights.values()), moved, alpha=-scale.rate)
     return UpdatedList(weights, slots)
+
+
+def _shrink(optimizer: Adam | RMSprop | SGD, weights: Named, scale: Scale) -> None:
+    if optimizer.weight_decay:
+        listed = list(weights.values())
+        torch._foreach_add_(listed, listed, alpha=-scale.shrink)
 
 
 def _clipped(optimizer: Optimizer, gradients: Named) -> list[Tensor]:

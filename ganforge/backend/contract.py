@@ -21,10 +21,10 @@ Scalars: TypeAlias = Mapping[str, SupportsFloat]
 `d_consistency_fake` and `d_lecam` where the protocol has them, without weight.
 
 Of the step's last update of each network. `d_loss` is scaled and includes the weighted penalty; `d_loss_real`,
-`d_loss_fake` and `d_penalty` are without scale and weight. `d_real` and `d_fake` are means over the batch of the loss's
-`realness` of the logits. A value may still be on the device: `float()` waits for it,
-so the core asks on logged steps, and of other steps later, for the means of an epoch: up to 64 steps, in which the
-value must not change.
+`d_loss_fake` and `d_penalty` are without scale and weight. `d_penalty` is of the last update that has the penalty; a
+step without one, of a lazy penalty, has no `d_penalty`. `d_real` and `d_fake` are means over the batch of the loss's
+`realness` of the logits. A value may still be on the device: `float()` waits for it, so the core asks on logged steps,
+and of other steps later, for the means of an epoch: up to 64 steps, in which the value must not change.
 """
 
 # Forward passes of one update, for the keys of their dropout masks: random_streams.hash32(key + pass).
@@ -48,10 +48,12 @@ class DiscriminatorInputs:
     fake_targets: Array
     """(B, 1)."""
     interpolation: Array | None
-    """(B, 1, 1, 1), U(0, 1): where between real and fake a penalty looks. None: the protocol has no penalty."""
+    """(B, 1, 1, 1), U(0, 1): where between real and fake a penalty looks. None: the update has no penalty."""
     key: int
     """32 bits, for dropout masks."""
     scale: Scale
+    penalty_weight: float | None = None
+    """Of the penalty in this update. None: it has none."""
     real_draws: Array | None = None
     """(B, columns of `Draws`) for the augmentation of the real images. None: the protocol has no augmentation."""
     fake_draws: Array | None = None

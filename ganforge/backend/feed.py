@@ -6,7 +6,8 @@ from ganforge.backend.contract import DiscriminatorInputs, GeneratorInputs, Step
 from ganforge.backend.runtime import Runtime
 from ganforge.spec.arrays import Array
 from ganforge.spec.gan import Gan
-from ganforge.spec.ops import Ops, Tensor
+from ganforge.spec.ops import Number, Ops, Tensor
+from ganforge.spec.optimizers import Scale
 
 
 class DiscriminatorFeed(NamedTuple):
@@ -43,18 +44,40 @@ class StepFeed(NamedTuple):
     keys: Any
     """Of the discriminator's updates, then of the generator's."""
     numbers: Any
-    """Rate and root of each update in the same order, then the fractions of the average that are kept and taken."""
+    """See `Numbers`."""
+
+
+class Numbers(NamedTuple):
+    """The numbers of a step that depend on its count alone."""
+
+    scales: list[Scale]
+    """Of the discriminator's updates, then of the generator's."""
+    penalties: list[Number]
+    """Weights, by update of the discriminator; 0 in one without a penalty."""
+    kept: Number
+    """The fraction of the average that stays."""
+    taken: Number
+    """And 1 - kept, which float32 could not compute from it."""
+
+    @classmethod
+    def of(cls, feed: StepFeed, ops: Ops) -> "Numbers":
+        """Those of a step that is fed `feed`."""
+        *found, kept, taken = ops.unstack(feed.numbers)
+        width, updates = len(Scale._fields), len(feed.discriminator) + len(feed.generator)
+        scales = [Scale(*found[width * update : width * (update + 1)]) for update in range(updates)]
+        return cls(scales, found[width * updates :], kept, taken)
 
 
 def feed(inputs: StepInputs, gan: Gan, runtime: Runtime) -> StepFeed:
     """Tensors alone, so that no number of a later step asks a framework that traces for another trace."""
     updates: list[DiscriminatorInputs | GeneratorInputs] = [*inputs.discriminator, *inputs.generator]
     scales = [number for update in updates for number in update.scale]
+    penalties = [update.penalty_weight or 0.0 for update in inputs.discriminator]
     return StepFeed(
         discriminator=tuple(_discriminator(update, runtime) for update in inputs.discriminator),
         generator=tuple(_generator(update, gan, runtime) for update in inputs.generator),
         keys=runtime.keys([update.key for update in updates]),
-        numbers=runtime.numbers([*scales, inputs.average, 1.0 - inputs.average]),
+        numbers=runtime.numbers([*scales, *penalties, inputs.average, 1.0 - inputs.average]),
     )
 
 

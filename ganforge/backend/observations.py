@@ -96,11 +96,13 @@ def observe(
     yield from _gradients(session, gan, inputs(0), precision)
     tolerances = TOLERANCES[precision]
     for number in range(steps):
-        scalars = session.step(inputs(number))
+        fed = inputs(number)
+        scalars = session.step(fed)
         word = "one step" if number == 0 else f"{number + 1} steps"
         yield from _after(session.state(), gan, number + 1, word, precision)
         names = ["d_loss", "d_loss_real", "d_loss_fake", "d_real", "d_fake", "g_loss"]
-        names += ["d_penalty"] * (gan.penalty is not None) + list(further_scalars(gan.protocol))
+        penalised = any(update.penalty_weight is not None for update in fed.discriminator)
+        names += ["d_penalty"] * penalised + list(further_scalars(gan.protocol))
         for name in names:
             value = np.array(float(scalars[name])) if name in scalars else _ABSENT
             yield Seen(f"losses of {word}", name, number + 1, value, 1.0, tolerances.gradients)

@@ -3,20 +3,20 @@
 Written once for all frameworks: functions from arrays to new arrays.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple, TypeVar
 
 from ganforge.backend.augmenting import adapted, augmentation_of, probability_used
 from ganforge.backend.contract import FAKE_PASS, GENERATOR_PASS, PENALTY_PASS, REAL_PASS
-from ganforge.backend.feed import DiscriminatorFeed, GeneratorFeed, StepFeed, pixels
+from ganforge.backend.feed import DiscriminatorFeed, GeneratorFeed, Numbers, StepFeed, pixels
 from ganforge.backend.forward import forward
 from ganforge.backend.model import Model
 from ganforge.backend.regularizing import Both, moved_anchors, regularization
 from ganforge.backend.runtime import Tensors, Vjp
 from ganforge.backend.updates import apply_update, move_average
-from ganforge.spec.gan import NetworkName
+from ganforge.spec.gan import Gan, NetworkName
 from ganforge.spec.losses import Targets
 from ganforge.spec.ops import Number, Tensor
-from ganforge.spec.optimizers import Scale
 
 F = TypeVar("F", DiscriminatorFeed, GeneratorFeed)
 
@@ -38,8 +38,8 @@ def step(model: Model, arrays: Tensors, feed: StepFeed) -> tuple[Tensors, Tensor
         The arrays that changed, by their names in a state, and the scalars of the last update of each network.
     """
     gan, ops = model.gan, model.runtime.ops
-    keys, numbers = ops.unstack(feed.keys), ops.unstack(feed.numbers)
-    scales = [Scale(*numbers[2 * update : 2 * update + 2]) for update in range(len(keys))]
+    keys, numbers = ops.unstack(feed.keys), Numbers.of(feed, ops)
+    scales, weights = numbers.scales, penalty_weights(gan, numbers)
     now, changed, scalars = dict(arrays), Tensors(), Tensors()
     made: Vjp | None = None
 
@@ -53,7 +53,7 @@ def step(model: Model, arrays: Tensors, feed: StepFeed) -> tuple[Tensors, Tensor
         if number == count and gan.same_fakes_follow:
             made = make_fakes(model, now, batch, key)
         fakes, moved = constant_fakes(model, now, batch, key) if made is None else (made.value, Tensors())
-        result = discriminator_loss_and_gradients(model, now, batch, fakes, key)
+        result = discriminator_loss_and_gradients(model, now, batch, fakes, key, weights[number - 1])
         result = result._replace(moved=moved | result.moved)
         put(apply_update(model.runtime, gan, model.views["discriminator"], now, result.gradients, result.moved, scale))
         scalars |= result.scalars
@@ -64,7 +64,7 @@ def step(model: Model, arrays: Tensors, feed: StepFeed) -> tuple[Tensors, Tensor
         put(apply_update(model.runtime, gan, model.views["generator"], now, result.gradients, result.moved, scale))
         scalars |= result.scalars
     if gan.protocol.average:
-        put(move_average(model.runtime, model.views["averaged"], now, kept=numbers[-2], taken=numbers[-1]))
+        put(move_average(model.runtime, model.views["averaged"], now, kept=numbers.kept, taken=numbers.taken))
     return changed, scalars
 
 
@@ -73,12 +73,20 @@ def gradients(model: Model, arrays: Tensors, feed: StepFeed) -> tuple[Tensors, T
     keys = model.runtime.ops.unstack(feed.keys)
     batch, key = _with_one_hot(model, feed.discriminator[0]), keys[0]
     fakes, _ = constant_fakes(model, arrays, batch, key)
-    discriminator = discriminator_loss_and_gradients(model, arrays, batch, fakes, key)
+    weight = penalty_weights(model.gan, Numbers.of(feed, model.runtime.ops))[0]
+    discriminator = discriminator_loss_and_gradients(model, arrays, batch, fakes, key, weight)
     then, key = _with_one_hot(model, feed.generator[0]), keys[len(feed.discriminator)]
     generator = generator_loss_and_gradients(model, arrays, then, make_fakes(model, arrays, then, key), key)
     return {}, {f"generator/{name}": each for name, each in generator.gradients.items()} | {
         f"discriminator/{name}": each for name, each in discriminator.gradients.items()
     }
+
+
+def penalty_weights(gan: Gan, numbers: Numbers) -> Sequence[Number]:
+    """Of each update of the discriminator: one that never changes is a constant of a compiled step."""
+    choice = gan.protocol.penalty
+    constant = None if choice is None else choice.constant
+    return numbers.penalties if constant is None else [constant] * len(numbers.penalties)
 
 
 def constant_fakes(model: Model, arrays: Tensors, batch: DiscriminatorFeed, key: Number) -> tuple[Tensor, Tensors]:
@@ -111,13 +119,14 @@ def make_fakes(model: Model, arrays: Tensors, batch: DiscriminatorFeed | Generat
 
 
 def discriminator_loss_and_gradients(
-    model: Model, arrays: Tensors, batch: DiscriminatorFeed, fakes: Tensor, key: Number
+    model: Model, arrays: Tensors, batch: DiscriminatorFeed, fakes: Tensor, key: Number, penalty_weight: Number
 ) -> UpdateResult:
     """One update of the discriminator; fakes are constants."""
     gan, runtime, ops = model.gan, model.runtime, model.runtime.ops
     weights, labels = model.views["discriminator"].arrays(arrays), batch.labels
     real = pixels(batch.images, gan, ops, real=batch.real_targets, like=batch.latents)
-    targets, augment = Targets(batch.real_targets, batch.fake_targets), augmentation_of(gan, ops, arrays)
+    targets = Targets(batch.real_targets, batch.fake_targets, _named(model, labels, batch.real_targets))
+    augment = augmentation_of(gan, ops, arrays)
     shown = Both(augment(real, batch.real_draws), augment(fakes, batch.fake_draws))
 
     def loss(learned: Tensors) -> tuple[Tensor, tuple[Tensors, Tensors]]:
@@ -155,16 +164,15 @@ def discriminator_loss_and_gradients(
             "d_real": ops.mean(gan.loss.realness(real_logits)),
             "d_fake": ops.mean(gan.loss.realness(fake_logits)),
         }
-        if gan.penalty is not None and gan.protocol.penalty is not None:
-            assert batch.interpolation is not None, "a penalty was given no places to look at"
+        if gan.penalty is not None and batch.interpolation is not None:
             scalars["d_penalty"] = gan.penalty.penalty(
                 ops,
-                lambda images: judge(augment(images, batch.real_draws), labels, PENALTY_PASS),
+                lambda images: judge(augment(images, batch.real_draws), labels, PENALTY_PASS)[:, : gan.loss.outputs],
                 ops.like(real, batch.real_targets),
                 ops.like(fakes, batch.real_targets),
                 batch.interpolation,
             )
-            value = value + gan.protocol.penalty.weight * scalars["d_penalty"]
+            value = value + penalty_weight * scalars["d_penalty"]
         for name, term in regularization(model, arrays, batch, shown, logits, judge).items():
             scalars[name], value = term.value, value + term.weight * term.value
         scalars = {"d_loss": value, **scalars, **probability_used(gan, ops, arrays)}
@@ -183,6 +191,7 @@ def generator_loss_and_gradients(
     """One update of the generator; the discriminator's arrays are constants."""
     gan, runtime, ops = model.gan, model.runtime, model.runtime.ops
     judges, labels = model.views["discriminator"].arrays(arrays), batch.labels
+    targets = Targets(batch.targets, batch.targets, _named(model, labels, batch.targets))
     augment = augmentation_of(gan, ops, arrays)
 
     def judge(images: Tensor, number: int, moved: Tensors) -> tuple[Tensor, Tensors]:
@@ -204,7 +213,7 @@ def generator_loss_and_gradients(
 
     def loss(images: Tensor) -> tuple[Tensor, Tensors]:
         fake_logits, moved = judge(augment(images, batch.fake_draws), FAKE_PASS, seen)
-        return gan.loss.generator(ops, real_logits, fake_logits, Targets(batch.targets, batch.targets)), moved
+        return gan.loss.generator(ops, real_logits, fake_logits, targets), moved
 
     found = fakes.then(loss)
     own, other = model.views["generator"], model.views["discriminator"]
@@ -217,6 +226,11 @@ def _with_one_hot(model: Model, batch: F) -> F:
     if batch.labels is None:
         return batch
     return batch._replace(labels=model.runtime.ops.one_hot(batch.labels, model.gan.classes, batch.latents))
+
+
+def _named(model: Model, labels: Tensor | None, like: Tensor) -> Tensor | None:
+    """The labels as the targets of a loss that names classes."""
+    return model.runtime.ops.like(labels, like) if model.gan.loss.classifies else None
 
 
 def _everyone(model: Model, network: NetworkName, weights: Tensors, found: Tensors) -> Tensors:

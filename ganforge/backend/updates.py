@@ -1,11 +1,13 @@
 """What an update does to the arrays of a network: the optimizer's formula, state that moved, the average."""
 
 from collections.abc import Mapping
+from functools import reduce
+from operator import add
 
 from ganforge.backend.network_views import View
 from ganforge.backend.runtime import Runtime, Tensors, UpdatedList
 from ganforge.spec.gan import Gan
-from ganforge.spec.ops import Number
+from ganforge.spec.ops import Number, Ops
 from ganforge.spec.optimizers import Optimizer, Scale
 
 
@@ -22,7 +24,10 @@ def apply_update(
 
     moved: arrays that no optimizer touches, by their names in a state.
     """
-    optimizer: Optimizer = gan.protocol.player(view.prefix).optimizer
+    player = gan.protocol.player(view.prefix)
+    optimizer: Optimizer = player.optimizer
+    if player.clip_norm is not None:
+        gradients = clipped_by_norm(runtime.ops, gradients, player.clip_norm)
     weights = {name: arrays[view.names[name]] for name in gradients}
     slots = {slot: {name: arrays[names[name]] for name in gradients} for slot, names in view.slots.items()}
     form = runtime.fast.optimizers.get(type(optimizer))
@@ -36,6 +41,14 @@ def apply_update(
     for slot, kept in found.slots.items():
         changed |= {view.slots[slot][name]: each for name, each in kept.items()}
     return changed
+
+
+def clipped_by_norm(ops: Ops, gradients: Tensors, limit: float) -> Tensors:
+    """All gradients times limit / max(norm, limit), the norm being that of all their elements together."""
+    squares = [ops.sum_over(ops.square(each), tuple(range(len(each.shape)))) for each in gradients.values()]
+    norm = ops.sqrt(reduce(add, squares))
+    factor = limit / ops.where(norm > limit, norm, limit)
+    return {name: factor * each for name, each in gradients.items()}
 
 
 def _one_by_one(

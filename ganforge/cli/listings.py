@@ -15,14 +15,18 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 @click.command()
+@click.option("--compare", nargs=2, metavar="A B", help="Show what differs between two recipes.")
 @as_json
-def recipes(as_json: bool) -> None:
+def recipes(compare: tuple[str, str] | None, as_json: bool) -> None:
     """List the recipes."""
     from ganforge.plugins.host import default_host
     from ganforge.recipes.reading import load_table
     from ganforge.recipes.schema import RecipeEntry
 
     host = default_host()
+    if compare is not None:
+        listing(_differences(*compare), as_json=as_json, empty="nothing differs")
+        return
     rows = []
     for name, provided in sorted(host.entries("ganforge_recipes", RecipeEntry).items()):
         table = load_table(name, host)
@@ -172,6 +176,23 @@ def plugins(ctx: click.Context, as_json: bool) -> None:
 
 
 plugins.add_command(new)
+
+
+def _differences(first: str, second: str) -> list[dict[str, Any]]:
+    """Rows of the settings in which two recipes differ, but for what they say of themselves."""
+    from ganforge.plugins.host import default_host
+    from ganforge.plugins.kinds import known_kinds
+    from ganforge.recipes.differences import compare
+    from ganforge.recipes.reading import read
+    from ganforge.recipes.tables import to_table
+
+    host = default_host()
+    ours, theirs = (to_table(read(each, host, known_kinds(host))) for each in (first, second))
+    return [
+        {"setting": each.setting, first: each.ours, second: each.theirs}
+        for each in compare(ours, theirs)
+        if each.setting not in ("name", "summary")
+    ]
 
 
 def _settings(kind: Any) -> list[str]:

@@ -2,6 +2,7 @@
 
 import errno
 import sys
+import traceback
 import warnings
 from functools import cache
 from typing import Any
@@ -22,7 +23,7 @@ from ganforge.cli.runs import runs
 from ganforge.cli.sample import sample
 from ganforge.cli.train import train
 from ganforge.cli.traverse import traverse
-from ganforge.errors import GanforgeError, PluginError
+from ganforge.errors import GanforgeError, PluginError, strict
 
 
 class Cli(click.Group):
@@ -93,12 +94,22 @@ def _run() -> None:
         cli.main(prog_name="ganforge", standalone_mode=False)
     except click.ClickException as error:
         error.show()
+        _show_traceback(error)
         sys.exit(error.exit_code)
     except GanforgeError as error:
         click.echo(f"Error: {error}", err=True)
+        _show_traceback(error)
         sys.exit(1)
     except (click.Abort, KeyboardInterrupt):
         sys.exit(130)
+
+
+def _show_traceback(error: BaseException) -> None:
+    """With GANFORGE_STRICT=1 the traceback of what a plugin raised, for its author."""
+    while error.__cause__ is not None:
+        error, wrapper = error.__cause__, error
+        if isinstance(wrapper, PluginError) and not isinstance(error, GanforgeError) and strict():
+            traceback.print_exception(error)
 
 
 if __name__ == "__main__":

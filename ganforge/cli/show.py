@@ -41,7 +41,7 @@ def _cell(value: object) -> str:
         case int():
             return f"{value:,}"
         case list():
-            return " ".join(map(str, value))
+            return " ".join(f"[{_cell(each)}]" if isinstance(each, dict) else str(each) for each in value)
         case dict():
             return ", ".join(f"{name} {_cell(each)}".rstrip() for name, each in value.items())
     return str(value)

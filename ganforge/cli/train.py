@@ -11,7 +11,7 @@ from ganforge.cli.show import plan, plan_facts, preparing, tell_json
 
 
 @click.command()
-@click.option("--recipe", help="Recipe name or path of a TOML file. [default: digits, or dcgan with --data]")
+@click.option("--recipe", help="Recipe name or TOML file. [default: that of --from, dcgan with --data, or digits]")
 @click.option("--backend", help="Backend to train with. [default: the first installed]")
 @click.option("--dataset", help="Use this data set instead of the recipe's.")
 @click.option("--data", "path", help="Path of the images.")
@@ -31,6 +31,13 @@ from ganforge.cli.show import plan, plan_facts, preparing, tell_json
     type=click.Choice(["kid", "frechet", "mind"]),
     help="Keep the checkpoint that is best by this measure. Evaluates every checkpoint, or every --evaluate-every.",
 )
+@click.option(
+    "--from",
+    "weights_from",
+    type=click.Path(path_type=Path),
+    metavar="RUN",
+    help="Begin with the weights of another run, or of a model's file, as far as they fit.",
+)
 @click.option("--out", type=click.Path(path_type=Path), help="The run's folder. [default: runs/NNNNN-recipe-backend]")
 @click.option("--set", "assignments", multiple=True, metavar="KEY.PATH=VALUE", help="Set any value of the recipe.")
 @click.option("--dry-run", is_flag=True, help="Show the resolved recipe, the layers and the cost, then exit.")
@@ -41,6 +48,7 @@ def train(
     path: str | None,
     evaluate_every: int | None,
     keep_best: str | None,
+    weights_from: Path | None,
     out: Path | None,
     assignments: tuple[str, ...],
     dry_run: bool,
@@ -58,15 +66,17 @@ def train(
     from ganforge.recipes.reading import DEFAULT_RECIPE, RecipeLike, read
     from ganforge.training import starting
     from ganforge.training.looking import FOLDER, look, open_at
+    from ganforge.training.weights_from import read_earlier
 
     if settings["steps"] and settings["epochs"]:
         raise click.UsageError("give either --steps or --epochs")
     asked = {"evaluation.every": evaluate_every, "evaluation.keep_best": keep_best}
     measured = {key: value for key, value in asked.items() if value is not None}
     host = default_host()
-    chosen: RecipeLike = recipe or DEFAULT_RECIPE
+    earlier = None if weights_from is None else read_earlier(weights_from, host)
+    chosen: RecipeLike = recipe or (DEFAULT_RECIPE if earlier is None else earlier.recipe)
     found = None
-    if recipe is None and path is not None:
+    if recipe is None and earlier is None and path is not None:
         found = look(open_at(path, dataset, parse_assignments(assignments), host), dataset or FOLDER)
         chosen, dataset = found.table, found.dataset
     given = read(
@@ -85,7 +95,9 @@ def train(
         answer.say(plan(experiment), plan_facts(experiment))
         return
     with preparing(answer.words) as tell:
-        run = starting.train_experiment(experiment, host, out=out, quiet=not answer.words, on_progress=tell)
+        run = starting.train_experiment(
+            experiment, host, earlier=earlier, out=out, quiet=not answer.words, on_progress=tell
+        )
     tell_json(answer, run)
     if run.interrupted:
         raise KeyboardInterrupt

@@ -3,6 +3,7 @@
 from ganforge.plugins.host import Failure, Host, Loaded, Named, Provided, default_host, new_host
 from ganforge.plugins.kinds import known_kinds
 from ganforge.plugins.markers import hookimpl, hookspec
+from ganforge.plugins.run_view import RunView
 
 __all__ = [
     "Failure",
@@ -10,6 +11,7 @@ __all__ = [
     "Loaded",
     "Named",
     "Provided",
+    "RunView",
     "default_host",
     "hookimpl",
     "hookspec",

@@ -17,7 +17,8 @@ from typing import Any, Generic, Protocol, TypeVar
 import pluggy
 
 from ganforge._io.files import redirect_to_devnull
-from ganforge.errors import GanforgeError, PluginError, near_names
+from ganforge._io.origins import described
+from ganforge.errors import GanforgeError, PluginError, near_names, strict
 from ganforge.plugins import discovery, hookspecs
 from ganforge.plugins.discovery import VARIABLE, Choice
 from ganforge.plugins.entry_checks import check_entry, kinds_of
@@ -118,7 +119,7 @@ class Host:
             self.warn(f"ganforge: stopped at the import of {_named(name, distribution)}; {_without(name)}")
             raise
         except BaseException as error:  # a plugin may call sys.exit() at import
-            self.fail(name, distribution, _worded(error), error)
+            self.fail(name, distribution, described(error), error)
         else:
             self.loaded.append(Loaded(name=name, distribution=distribution, hooks=hooks))
 
@@ -204,7 +205,7 @@ class Host:
             except KeyboardInterrupt:
                 raise
             except BaseException as error:
-                self._drop(implementation.plugin, name, f"its {hook} raised {_worded(error)}", error)
+                self._drop(implementation.plugin, name, f"its {hook} raised {described(error)}", error)
         return found
 
     def event(self, hook: str, **arguments: Any) -> None:
@@ -229,7 +230,7 @@ class Host:
                 except stopping:
                     raise
                 except BaseException as error:
-                    self._drop(implementation.plugin, name, f"its {hook} raised {_worded(error)}", error)
+                    self._drop(implementation.plugin, name, f"its {hook} raised {described(error)}", error)
 
     def _warn_slow(self, work: str, name: str, seconds: float, distribution: str = "") -> None:
         plugin = _named(name, distribution or self._distribution(name))
@@ -274,7 +275,7 @@ def _installed(host: Host) -> list[EntryPoint]:
 @cache
 def default_host() -> Host:
     """The host of this process, made when first asked for."""
-    return new_host(strict=os.environ.get("GANFORGE_STRICT") == "1")
+    return new_host(strict=strict())
 
 
 def _named(plugin: str, distribution: str) -> str:
@@ -283,11 +284,3 @@ def _named(plugin: str, distribution: str) -> str:
 
 def _without(plugin: str) -> str:
     return f"{VARIABLE}=-{plugin} leaves it out"
-
-
-def _worded(error: BaseException) -> str:
-    try:
-        text = str(error)
-    except Exception:  # its own __str__ is broken too
-        text = ""
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -16,7 +16,7 @@ from ganforge.recipes.schema import (
     Table,
 )
 from ganforge.recipes.shipped import shipped_recipes
-from ganforge.recipes.tables import to_table
+from ganforge.recipes.tables import flat_settings, to_table
 from ganforge.recipes.templates import Layers, Measures
 
 __all__ = [
@@ -32,6 +32,7 @@ __all__ = [
     "RecipeLike",
     "RunSettings",
     "Table",
+    "flat_settings",
     "load_table",
     "merge",
     "override",

@@ -1,5 +1,6 @@
 """A recipe as plain data."""
 
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -14,6 +15,24 @@ def to_table(recipe: Recipe) -> Table:
         if section in table:
             table[section] |= table[section].pop("options")
     return table
+
+
+def flat_settings(recipe: Recipe) -> dict[str, str | float | bool]:
+    """The settings by dotted key, `training.batch_size`, for programs that log them.
+
+    Lists become text. The layers are left out: they are no hyper-parameters.
+    """
+    return dict(_flat(to_table(recipe)))
+
+
+def _flat(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str | float | bool]]:
+    for key, value in table.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{key}.")
+        elif isinstance(value, str | float | bool | int):
+            yield f"{prefix}{key}", value
+        elif prefix or key not in ("generator", "discriminator"):
+            yield f"{prefix}{key}", ", ".join(map(str, value))
 
 
 def plain(value: Any) -> Any:

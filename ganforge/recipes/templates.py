@@ -4,22 +4,30 @@
 
 `fill` puts in the numbers, so that one recipe makes networks for images of any size, any number of channels and of
 labels. A share is rounded up, as a convolution with padding 'same' does: halving again and again comes to the same
-sizes, odd ones too. docs/write-a-recipe.md tells the notation from the writer's side.
+sizes, odd ones too. Stages are layers that are there once for every halving or doubling:
+
+    { stages = ["1/reduction", "1/1"], layers = [{ kind = "upsample", size = "1/after" }, ...] }
+
+docs/write-a-recipe.md tells the notation from the writer's side.
 """
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from math import prod
 from typing import Any, TypeAlias
 
 from ganforge.errors import RecipeError, near_names
 from ganforge.recipes.kinds import inner_fields, read_kind, without_labels
+from ganforge.spec.architecture_library import halvings
 from ganforge.spec.kind_library import SHIPPED_KINDS
 from ganforge.spec.layers.contract import Layer
 
 Written: TypeAlias = dict[str, Any]
-"""One layer as it stands in a recipe."""
+"""One layer, or stages, as it stands in a recipe."""
+
+_LARGEST_REDUCTION = 1024
+"""Of a stand-in: so large that there is a stage between any two shares that a recipe may name."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,13 +45,19 @@ class Measures:
     image: tuple[int, int]
     """(height, width)."""
     numbers: Mapping[str, int]
-    """By name: `channels`, `classes` (0: unconditional), `latent`, `logits`, and `width` where the recipe has one."""
+    """By name: `channels`, `classes` (0: unconditional), `latent`, `logits`, `reduction`, and `width` where the recipe
+    has one."""
+
+
+def reduction(height: int, width: int) -> int:
+    """How many times smaller than the image an architecture's smallest maps are; see `halvings`."""
+    return 1 << (len(halvings(height, width)) - 1)
 
 
 def stand_in(*, width: bool) -> Measures:
     """Measures to read a recipe with before its own are known; no number is right, but every mistake is seen."""
     names = ("channels", "classes", "latent", "logits", *(("width",) if width else ()))
-    return Measures(image=(1, 1), numbers=dict.fromkeys(names, 1))
+    return Measures(image=(1, 1), numbers=dict.fromkeys(names, 1) | {"reduction": _LARGEST_REDUCTION})
 
 
 def fill(
@@ -85,7 +99,33 @@ class _Filler:
     where: str
 
     def chain(self, tables: Sequence[Any], place: str) -> tuple[Layer, ...]:
-        return tuple(self.layer(table, f"{place}[{number}]") for number, table in enumerate(tables))
+        found: list[Layer] = []
+        for number, table in enumerate(tables):
+            at = f"{place}[{number}]"
+            if isinstance(table, Mapping) and "stages" in table and "kind" not in table:
+                found += self.stages(table, at)
+            else:
+                found.append(self.layer(table, at))
+        return tuple(found)
+
+    def stages(self, table: Mapping[str, Any], place: str) -> Iterator[Layer]:
+        """The layers of a stage, once for each halving or doubling between two shares; none where these are equal."""
+        remedy = "stages take two shares of the image, as ['1/reduction', '1/1'], and the layers of one stage"
+        match dict(table):
+            case {"stages": [str() as start, str() as end], "layers": list() | tuple() as layers, **others} if (
+                not others
+            ):
+                before, last = (self.times(share, f"{place}.stages") for share in (start, end))
+            case _:
+                raise self.error(place, dict(table), remedy)
+        if (max(before, last) // min(before, last)).bit_count() != 1 or max(before, last) % min(before, last):
+            raise self.error(f"{place}.stages", table["stages"], "a stage halves or doubles, so as '1/8' and '1/2'")
+        while before != last:
+            after = before // 2 if before > last else before * 2
+            numbers = {**self.measures.numbers, "before": before, "after": after}
+            inner = replace(self, measures=replace(self.measures, numbers=numbers))
+            yield from inner.chain(layers, f"{place}.layers")
+            before = after
 
     def layer(self, table: Any, place: str) -> Layer:
         if isinstance(table, Mapping):
@@ -101,7 +141,7 @@ class _Filler:
             match key, value:
                 case _, list() | tuple() if key in inner:
                     filled[key] = self.chain(value, at)
-                case (("filters" | "units" | "channels"), str()):
+                case (("filters" | "units" | "channels" | "groups"), str()):
                     filled[key] = self.number(value, at)
                 case (("kernel" | "size"), str()):
                     filled[key] = self.share(value, at)
@@ -128,11 +168,19 @@ class _Filler:
 
     def share(self, text: str, place: str) -> tuple[int, int]:
         """'1/8' as (height, width), rounded up."""
-        found = re.fullmatch(r"1 */ *([1-9]\d{0,3})", text.strip())
+        times = self.times(text, place)
+        height, width = (-(-side // times) for side in self.measures.image)
+        return height, width
+
+    def times(self, text: str, place: str) -> int:
+        """How many times smaller than the image a share is: 8 of '1/8', half of `reduction` of '2/reduction'."""
+        found = re.fullmatch(r"([1-9]\d{0,3}) */ *(?:([1-9]\d{0,3})|([a-z]+))", text.strip())
         if found is None:
             raise self.error(place, text, "a size is a number, [height, width], or a share of the image, as '1/8'")
-        height, width = (-(-side // int(found[1])) for side in self.measures.image)
-        return height, width
+        parts, whole = int(found[1]), int(found[2]) if found[2] else self.factor(found[3], text, place)
+        if whole < 1 or whole % parts:
+            raise self.error(place, text, f"{parts} is no divisor of {whole}")
+        return whole // parts
 
     def number(self, text: str, place: str) -> int:
         """'8 * width', 'channels + classes': a sum of products of whole numbers and names."""
@@ -145,6 +193,8 @@ class _Filler:
         numbers = self.measures.numbers
         if word in numbers:
             return numbers[word]
+        if word in ("before", "after"):
+            raise self.error(place, text, f"{word!r} has a meaning in the layers of stages alone")
         if word == "width":
             raise self.error(place, text, "the recipe has no width; give it one at its top, as width = 64")
         raise self.error(place, text, f"{word!r} is neither a whole number nor a name; {near_names(word, numbers)}")

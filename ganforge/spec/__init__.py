@@ -82,8 +82,6 @@ from ganforge.spec.optimizers import (
     OPTIMIZERS,
     SGD,
     Adam,
-    Fraction,
-    NotNegative,
     Optimizer,
     OptimizerSettings,
     RMSprop,
@@ -99,9 +97,9 @@ from ganforge.spec.protocol import (
     Proportion,
     Protocol,
     TargetChoice,
-    average_weight,
 )
 from ganforge.spec.random_streams import dropout_mask, dropped_below, hash32
+from ganforge.spec.schedules import Decay, Fraction, NotNegative, Rate, Schedule, check_decay, value_at
 
 __all__ = [
     "ARCHITECTURES",
@@ -131,6 +129,7 @@ __all__ = [
     "ConvTranspose",
     "Count",
     "DcganOptions",
+    "Decay",
     "Dense",
     "Dropout",
     "Elu",
@@ -187,12 +186,14 @@ __all__ = [
     "Proportion",
     "Protocol",
     "RMSprop",
+    "Rate",
     "Relu",
     "Resample",
     "Reshape",
     "Residual",
     "Resolved",
     "Scale",
+    "Schedule",
     "Shape",
     "Side",
     "Sides",
@@ -206,10 +207,10 @@ __all__ = [
     "TruncatedNormal",
     "Updated",
     "Upsample",
-    "average_weight",
     "bilinear_shares",
     "branches",
     "build_dcgan",
+    "check_decay",
     "dropout_mask",
     "dropped_below",
     "groups_of",
@@ -225,5 +226,6 @@ __all__ = [
     "resolve_node",
     "same_padding",
     "step_operations",
+    "value_at",
     "walk",
 ]

@@ -27,7 +27,7 @@ from ganforge.spec.layers import (
 from ganforge.spec.layers.contract import Count, Layer
 from ganforge.spec.layers.initializers import Normal, Positive
 from ganforge.spec.network import Network
-from ganforge.spec.optimizers import Fraction
+from ganforge.spec.schedules import Fraction
 
 
 def halvings(height: int, width: int) -> list[tuple[int, int]]:

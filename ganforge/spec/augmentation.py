@@ -15,7 +15,7 @@ from msgspec import Meta
 from ganforge.errors import SpecError
 from ganforge.spec.arrays import Array
 from ganforge.spec.layers.contract import Count
-from ganforge.spec.optimizers import NotNegative
+from ganforge.spec.schedules import NotNegative
 
 
 class Adaptive(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

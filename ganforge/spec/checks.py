@@ -9,7 +9,8 @@ from dataclasses import replace
 from functools import cache
 from typing import Any
 
-from ganforge.errors import GanforgeError, PluginError
+from ganforge._io.origins import described
+from ganforge.errors import STRICT, GanforgeError, PluginError
 from ganforge.spec.losses import LossEntry, PenaltyEntry
 from ganforge.spec.network import Network
 from ganforge.spec.ops import Tensor
@@ -29,7 +30,7 @@ def blamed(who: str) -> Iterator[None]:
     except (GanforgeError, OSError, MemoryError):
         raise
     except Exception as error:
-        raise PluginError(f"{who} raised {type(error).__name__}: {error}. {TELL}") from error
+        raise PluginError(f"{who} raised {described(error)}. {TELL}; {STRICT}=1 shows the traceback") from error
 
 
 def check_networks(built: Any, who: str) -> tuple[Network, Network]:

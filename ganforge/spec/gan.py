@@ -54,10 +54,16 @@ class Gan:
             )
         if self.generator_network.classes != self.discriminator_network.classes:
             raise SpecError("generator and discriminator must have the same number of classes")
-        if self.discriminator[-1].output != (self.loss.outputs,):
+        if self.loss.classifies and not self.classes:
+            raise SpecError(
+                f"the loss {self.loss.name!r} names classes, but there are none; set conditional = true, with data "
+                "that has labels, or take another loss"
+            )
+        logits = self.loss.logits(self.classes)
+        if self.discriminator[-1].output != (logits,):
             raise SpecError(
                 f"the discriminator ends in {self.discriminator[-1].output}, but the loss {self.loss.name!r} takes "
-                f"({self.loss.outputs},) logits"
+                f"({logits},) logits"
             )
         self._check_augmentation()
         self._check_images()
@@ -156,7 +162,7 @@ class Gan:
 
     @cached_property
     def _parameters(self) -> dict[NetworkName, tuple[Parameter, ...]]:
-        shifted = self.loss.shift_invariant and self.loss.outputs == 1
+        shifted = self.loss.shift_invariant and self.loss.logits(self.classes) == 1
         return {
             "generator": parameters(self.generator),
             "discriminator": parameters(self.discriminator, zero_last_bias=shifted),

@@ -89,11 +89,11 @@ _LAYER_EXAMPLES: tuple[Layer, ...] = (
 )
 _OPTIMIZER_EXAMPLES: tuple[Optimizer, ...] = (
     Adam(learning_rate=1e-3, epsilon=1e-3, clip=0.05),
-    Adam(learning_rate=1e-3, epsilon=1e-3, epsilon_hat=True),
+    Adam(learning_rate=1e-3, epsilon=1e-3, epsilon_hat=True, weight_decay=0.1),
     RMSprop(learning_rate=1e-3, epsilon=1e-4, rate_decay=0.1),
-    RMSprop(learning_rate=1e-3, epsilon=1e-4, epsilon_inside_sqrt=True),
+    RMSprop(learning_rate=1e-3, epsilon=1e-4, epsilon_inside_sqrt=True, weight_decay=0.1),
     SGD(learning_rate=0.02, clip=0.03),
-    SGD(learning_rate=0.02, momentum=0.9),
+    SGD(learning_rate=0.02, momentum=0.9, weight_decay=0.1),
 )
 
 

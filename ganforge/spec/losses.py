@@ -1,7 +1,8 @@
 """Losses and penalties, each written once over a small `Ops` namespace and run by every backend.
 
 All of them take logits, never probabilities: log(sigmoid(x)) is exact where log(p) is not. All of them are means over
-the batch. A third party's loss is a `LossEntry` from the hook `ganforge_losses()`; docs/write-a-loss.md shows one.
+the batch. The logits of a loss with `classifies` go on, behind its `outputs`, with one for each class. A third party's
+loss is a `LossEntry` from the hook `ganforge_losses()`; docs/write-a-loss.md shows one.
 """
 
 from collections.abc import Callable
@@ -16,6 +17,8 @@ class Targets(NamedTuple):
 
     real: Tensor
     fake: Tensor
+    labels: Tensor | None = None
+    """(batch, classes), one-hot: of the real image and of the fake in each row. None unless the loss `classifies`."""
 
 
 def _the_logit(logits: Tensor) -> Tensor:
@@ -39,11 +42,16 @@ class LossEntry:
     The real logits are None unless `generator_sees_real`.
     """
     outputs: int = 1
-    """Logits per image."""
+    """Logits per image, those of classes not counted."""
     realness: Callable[[Tensor], Tensor] = _the_logit
     """`logits (batch, outputs) -> (batch, 1)`: how real each image is taken to be, by + - * / and slices alone.
 
     For people, who are shown its means and histograms; nothing is trained by it. By default the one logit there is.
+    """
+    classifies: bool = False
+    """The discriminator also has a logit for each class, behind the `outputs`, and the targets have the labels.
+
+    A penalty's critic gives the `outputs` alone.
     """
     uses_targets: bool = False
     generator_sees_real: bool = False
@@ -52,6 +60,10 @@ class LossEntry:
 
     The bias of a single logit then has no gradient but rounding noise, and is left where it is.
     """
+
+    def logits(self, classes: int) -> int:
+        """Logits per image of a discriminator of images of so many classes."""
+        return self.outputs + classes if self.classifies else self.outputs
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,6 +16,7 @@ from ganforge.spec.layers import (
     AvgPool,
     BatchNorm,
     ConditionalBatchNorm,
+    Conv,
     EmbedLabel,
     Flatten,
     GlobalPool,
@@ -27,10 +28,11 @@ from ganforge.spec.layers import (
     Upsample,
 )
 from ganforge.spec.layers.chain import walk
-from ganforge.spec.layers.contract import Node, Parameter
+from ganforge.spec.layers.contract import UNPADDED, Node, Parameter
+from ganforge.spec.layers.convolution import pair
 from ganforge.spec.layers.example_norms import groups_of
 from ganforge.spec.layers.initializers import Constant, GlorotUniform, HeNormal, Normal, TruncatedNormal
-from ganforge.spec.layers.residual import branches, chains
+from ganforge.spec.layers.residual import branches
 
 
 def parameters(nodes: tuple[Node, ...], *, zero_last_bias: bool = False) -> tuple[Parameter, ...]:
@@ -38,7 +40,7 @@ def parameters(nodes: tuple[Node, ...], *, zero_last_bias: bool = False) -> tupl
 
     `zero_last_bias`: the loss does not see a shift of the logits, so that the output's bias is cancelled too.
     """
-    cancelled = _cancelled(nodes) | (_tail(nodes) if zero_last_bias else set())
+    _, cancelled = _cancelled(nodes, zero_last_bias)
     return tuple(
         replace(parameter, zero_gradient=True) if parameter.name in cancelled else parameter
         for node in walk(nodes)
@@ -56,13 +58,26 @@ def initial(parameters: tuple[Parameter, ...], *, seed: int, network: str) -> St
     }
 
 
-def _cancelled(nodes: tuple[Node, ...]) -> set[str]:
-    """Names of the biases that a batch or instance norm behind them subtracts again."""
+def _cancelled(nodes: tuple[Node, ...], unseen: bool) -> tuple[bool, set[str]]:
+    """Names of the biases that a batch or instance norm behind them subtracts again.
+
+    unseen: whether a number added to every value of a channel of the output is cancelled by what follows `nodes`.
+
+    Returns the same of their input beside the names. Of a residual block it holds where both branches cancel the
+    number, or hand it on as a number that is cancelled behind the block.
+    """
     found: set[str] = set()
-    for place, node in enumerate(nodes):
-        if _cancels(node):
-            found |= _tail(nodes[:place])
-    return found.union(*(_cancelled(chain) for node in nodes for chain in chains(node)))
+    for node in reversed(nodes):
+        if isinstance(node.layer, Residual):
+            inner = [_cancelled(branch, unseen) for branch in branches(node)]
+            unseen = all(own for own, _ in inner)
+        else:
+            if unseen and (bias := node.layer.last_bias(node)) is not None:
+                found.add(bias)
+            inner = [_cancelled(node.body, False)]
+            unseen = _cancels(node) or (unseen and _hands_on(node))
+        found = found.union(*(names for _, names in inner))
+    return unseen, found
 
 
 def _cancels(node: Node) -> bool:
@@ -76,23 +91,19 @@ def _cancels(node: Node) -> bool:
             return False
 
 
-def _tail(nodes: tuple[Node, ...]) -> set[str]:
-    """The biases added last by `nodes`: of a residual block, those of the last layers of its branches: x + (y + b).
+def _hands_on(node: Node) -> bool:
+    """Whether a number added to a channel of the input is one that is added to each channel of the output.
 
     Flatten only moves it, and a joined label only stands beside it: every element that it was added to stays a feature,
-    or a channel, of its own. Pools and upsampling make a shift of a shift.
+    or a channel, of its own. Pools, upsampling and 1x1 convolutions make a shift of a shift.
     """
-    if not nodes:
-        return set()
-    last = nodes[-1]
-    match last.layer:
-        case Residual():
-            return set().union(*map(_tail, branches(last)))
+    match node.layer:
         case Flatten() | JoinLabel() | EmbedLabel() | AvgPool() | MaxPool() | GlobalPool() | Upsample():
-            return _tail(nodes[:-1])
-        case layer:
-            bias = layer.last_bias(last)
-            return set() if bias is None else {bias}
+            return True
+        case Conv(kernel=kernel):
+            return pair(kernel) == (1, 1) and node.padding == UNPADDED
+        case _:
+            return False
 
 
 def _draw(parameter: Parameter, stream: np.random.Generator) -> Array:

@@ -12,8 +12,9 @@ from msgspec import Meta
 from ganforge.spec.augmentation import Augmentation
 from ganforge.spec.layers.contract import Count
 from ganforge.spec.layers.initializers import Positive
-from ganforge.spec.optimizers import Adam, Fraction, NotNegative, Optimizer
+from ganforge.spec.optimizers import Adam, Optimizer, Scale
 from ganforge.spec.regularization import Consistency, LeCam
+from ganforge.spec.schedules import Decay, NotNegative, Rate, Schedule, check_decay, value_at
 
 Proportion: TypeAlias = Annotated[float, Meta(ge=0, le=1)]
 
@@ -47,7 +48,28 @@ class PenaltyChoice(_Fields, frozen=True, kw_only=True):
     """A penalty on the discriminator by its name."""
 
     name: str
-    weight: Positive
+    weight: Rate
+    every: Count = 1
+    """It is part of the discriminator's first update and of every so many-th from there on: a lazy penalty (Karras et
+    al. 2020, StyleGAN2, section 3.1 and appendix B)."""
+    scaled: bool = True
+    """Whether the weight is then multiplied by `every`, so that the penalty is as strong as in every update."""
+
+    def weight_in(self, done: int, updates: int) -> float | None:
+        """Of the discriminator's update after `done` earlier ones, `updates` in a step; None: one without it."""
+        if done % self.every:
+            return None
+        weight = self.weight.in_updates(updates).at(done) if isinstance(self.weight, Schedule) else self.weight
+        return weight * self._factor
+
+    @property
+    def constant(self) -> float | None:
+        """Its weight in every update that has it; None: it changes."""
+        return None if isinstance(self.weight, Schedule) else self.weight * self._factor
+
+    @property
+    def _factor(self) -> int:
+        return self.every if self.scaled else 1
 
 
 class TargetChoice(_Fields, frozen=True, kw_only=True):
@@ -69,14 +91,49 @@ class Player(_Fields, frozen=True, kw_only=True):
     updates: Annotated[int, Meta(ge=1, le=1000)] = 1
     """Updates in one step, which takes memory for all their batches at once; the discriminator's come first."""
     optimizer: Optimizer = msgspec.field(default_factory=Adam)
+    clip_norm: Positive | None = None
+    """The gradients of an update, all elements of all arrays taken as one vector, are scaled down to this length where
+    they are longer (Pascanu et al. 2013, algorithm 1); the optimizer's own `clip` comes after it."""
+
+    def scale(self, done: int) -> Scale:
+        """The optimizer's numbers in the network's update after `done` earlier ones; its schedules count steps."""
+        return _in_updates(self.optimizer, self.updates).scale(done)
+
+
+_DECAY = 0.999
 
 
 class Average(_Fields, frozen=True, kw_only=True):
     """Exponential moving average (EMA) of the generator's trained parameters; running statistics are copied."""
 
-    decay: Fraction = 0.999
+    decay: Decay = _DECAY
     warmup: bool = True
     """Start with (1 + step) / (10 + step) while that is smaller, so that early samples are not those of step 0."""
+    half_life: Rate | None = None
+    """In place of `decay` and `warmup`: the images after which weights count half. The average keeps 0.5^(batch_size /
+    half_life) of itself in a step, so that it means the same for every batch size (Karras et al. 2020, ADA)."""
+    ramp_up: Positive | None = None
+    """With `half_life`: it is at most this fraction of the images before, 0.05 in StyleGAN2-ADA.
+
+    A step is `batch_size` images, however many updates it has.
+    """
+
+    def __post_init__(self) -> None:
+        check_decay("decay", self.decay)
+        if self.half_life is not None and (self.decay != _DECAY or not self.warmup):
+            raise ValueError("half_life takes the place of decay and warmup; give one or the other")
+        if self.half_life is None and self.ramp_up is not None:
+            raise ValueError("ramp_up limits half_life, which is not given")
+
+    def kept(self, done: int, batch_size: int) -> float:
+        """The fraction of itself that it keeps in the step after `done` earlier ones."""
+        if self.half_life is None:
+            decay = value_at(self.decay, done)
+            return min(decay, (1 + done) / (10 + done)) if self.warmup else decay
+        images = value_at(self.half_life, done)
+        if self.ramp_up is not None:
+            images = min(images, self.ramp_up * done * batch_size)
+        return 0.5 ** (batch_size / images) if images else 0.0
 
 
 class Protocol(_Fields, frozen=True, kw_only=True):
@@ -122,11 +179,12 @@ class Protocol(_Fields, frozen=True, kw_only=True):
         return self.generator if network == "generator" else self.discriminator
 
 
-def average_weight(average: Average | None, done: int) -> float:
-    """Fraction of the average that the step after `done` earlier ones keeps; 0 without an average."""
-    if average is None:
-        return 0.0
-    return min(average.decay, (1 + done) / (10 + done)) if average.warmup else average.decay
+def _in_updates(optimizer: Optimizer, updates: int) -> Optimizer:
+    """The optimizer, a plugin's too, with its schedules over the network's updates instead of steps."""
+    given = {name: getattr(optimizer, name) for name in optimizer.__struct_fields__}
+    changed = {name: each.in_updates(updates) for name, each in given.items() if isinstance(each, Schedule)}
+    found: Optimizer = msgspec.structs.replace(optimizer, **changed) if changed else optimizer  # type: ignore[type-var]
+    return found
 
 
 def fields(value: Any) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from msgspec import Meta
 
 from ganforge.spec.augmentation import Augmentation
 from ganforge.spec.layers.initializers import Positive
-from ganforge.spec.optimizers import NotNegative
+from ganforge.spec.schedules import NotNegative
 
 ANCHORS = ("lecam/real", "lecam/fake")
 """Arrays of a state, (1,): averages of the discriminator's means for real and for fake images."""

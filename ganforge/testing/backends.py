@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
+from ganforge._io.origins import described
 from ganforge.backend.contract import BackendEntry, Precision, Session
 from ganforge.errors import PluginError
 from ganforge.parity.comparison import compare
@@ -65,7 +66,7 @@ def check_gan(entry: BackendEntry, name: str, gan: Gan, precision: Precision) ->
             ]
         found += _numbers(entry, gan, precision, where)
     except Exception as error:  # whatever a stranger's backend raises is the finding
-        found.append(Finding(what=f"it raised {type(error).__name__}: {error}", where=where))
+        found.append(Finding(what=f"it raised {described(error)}", where=where))
     return found
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from ganforge._io.origins import described
 from ganforge.backend.contract import BackendEntry, Precision
 from ganforge.errors import RecipeError
 from ganforge.parity.comparison import compare
@@ -34,12 +35,12 @@ def chosen_backends(names: Sequence[str] | None) -> list[BackendEntry]:
     return [entry for entry in entries if entry.name != REFERENCE.name and not missing_modules(entry)]
 
 
-def guarded(stage: Callable[[], Iterator[Finding]], where: str) -> Iterator[Finding]:
+def guarded(stage: Callable[[], Iterator[Finding]], where: str, advice: str = ADVICE) -> Iterator[Finding]:
     """The findings of a stage; whatever a stranger's code raises there is one more."""
     try:
         yield from stage()
     except Exception as error:
-        yield Finding(what=f"it raised {type(error).__name__}: {error}", where=where, trap=ADVICE)
+        yield Finding(what=f"it raised {described(error)}", where=where, trap=advice)
 
 
 def differing(

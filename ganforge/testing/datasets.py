@@ -4,6 +4,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,12 @@ import msgspec
 import numpy as np
 
 from ganforge._io.convert import convert
+from ganforge._io.origins import described
 from ganforge.data.contract import DatasetEntry, ImageSet, Pixels
-from ganforge.errors import DataError
+from ganforge.errors import DataError, GanforgeError
 from ganforge.plugins.host import default_host
 from ganforge.testing.backends import NAME
+from ganforge.testing.comparing import guarded
 from ganforge.testing.findings import ConformanceError, Finding
 
 _LABELS, _IMAGES = 2000, 64
@@ -42,10 +45,16 @@ def check_dataset(
     )
     given = options if isinstance(options, msgspec.Struct) else convert(dict(options or {}), entry.options, entry.name)
     place = None if path is None else Path(path)
-    opened = entry.open(place, given)
-    findings = [*_entry(entry), *_light(entry), *_set(opened, entry.open(place, given))]
-    if len(opened):
-        findings += [*_labels(opened), *_images(opened, entry.open(place, given))]
+    findings = [*_entry(entry), *_light(entry)]
+    try:
+        opened, again = entry.open(place, given), entry.open(place, given)
+    except (GanforgeError, OSError):
+        raise
+    except Exception as error:  # whatever a stranger's function raises is the finding
+        findings.append(Finding(what=f"opening it raised {described(error)}"))
+    else:
+        for stage, where in ((_set, "its members"), (_labels, "label()"), (_images, "its images")):
+            findings += guarded(partial(stage, opened, again), where, advice="")
     if findings:
         raise ConformanceError(f"data set {entry.name!r}", findings)
 
@@ -104,7 +113,7 @@ def _set(image_set: ImageSet, again: ImageSet) -> Iterator[Finding]:
         yield Finding(what=f"opened twice it has {len(image_set)} and {len(again)} images")
 
 
-def _labels(image_set: ImageSet) -> Iterator[Finding]:
+def _labels(image_set: ImageSet, _: ImageSet) -> Iterator[Finding]:
     classes = len(image_set.class_names)
     if not classes:
         return
@@ -125,8 +134,14 @@ def _images(image_set: ImageSet, again: ImageSet) -> Iterator[Finding]:
         if not isinstance(place, str) or not place:
             yield Finding(what="where() gives no text, so that a bad image cannot be named", where=f"image {index}")
             return
-    images = [_read(image_set, index) for index in chosen]
-    if all(image is None for image in images):
+    images = []
+    for index in chosen:
+        try:
+            images.append(_read(image_set, index))
+        except Exception as error:  # as above
+            yield Finding(what=f"reading an image raised {described(error)}", where=image_set.where(index))
+            return
+    if images and all(image is None for image in images):
         yield Finding(what="none of its images can be read", where=image_set.where(0))
     for index, image in zip(chosen, images, strict=True):
         if image is not None and (fault := _fault(image)):

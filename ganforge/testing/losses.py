@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 
 import msgspec
 import numpy as np
 
+from ganforge._io.origins import described
 from ganforge.backend.contract import BackendEntry
 from ganforge.backend.observations import Seen, difference, observe
 from ganforge.errors import PluginError, near_names
@@ -16,16 +18,19 @@ from ganforge.spec.layers import Dense
 from ganforge.spec.losses import LossEntry, PenaltyEntry, Targets
 from ganforge.spec.ops import Tensor
 from ganforge.spec.protocol import LossChoice, PenaltyChoice
-from ganforge.testing.comparing import chosen_backends
+from ganforge.testing.comparing import ADVICE, chosen_backends, guarded
 from ganforge.testing.findings import ConformanceError, Finding
 from ganforge.testing.ops import NUMPY_OPS
 from ganforge.testing.plugin import REFERENCE
 from ganforge.testing.tiny_gans import TINY, inputs
 
 _BATCH = 6
+_CLASSES = 3
 _SHIFT = 0.75
 _CLOSE = 1e-12
-_ADVICE = "does it use anything but its ops, + - * / and slices?"
+_RAISED = "it raised"
+_OVER_NUMPY = ("discriminator", "generator", f"a step of backend {REFERENCE.name!r}")
+"""Where a loss that raises may be one that only a framework can compute."""
 
 
 def check_loss(loss: str | LossEntry | PenaltyEntry, *, backends: Sequence[str] | None = None) -> None:
@@ -45,9 +50,12 @@ def check_loss(loss: str | LossEntry | PenaltyEntry, *, backends: Sequence[str] 
     """
     entry = _found(loss) if isinstance(loss, str) else loss
     chosen = chosen_backends(backends)
-    findings = list(_declared(entry)) if isinstance(entry, LossEntry) else []
+    gan = _gan(entry)
+    findings = list(guarded(partial(_declared, entry), "its functions")) if isinstance(entry, LossEntry) else []
     # A step would only repeat in many words what is wrong with a single call.
-    findings = findings or list(_differing(_gan(entry), chosen))
+    findings = findings or list(_differing(gan, chosen))
+    if any(finding.what.startswith(_RAISED) and finding.where in _OVER_NUMPY for finding in findings):
+        findings += _of_one_framework(gan, chosen)
     if findings:
         raise ConformanceError(f"{'loss' if isinstance(entry, LossEntry) else 'penalty'} {entry.name!r}", findings)
 
@@ -65,9 +73,11 @@ def _found(name: str) -> LossEntry | PenaltyEntry:
 def _declared(entry: LossEntry) -> Iterator[Finding]:
     """What a loss's entry says of it, against what it does to some logits, by the reference's `Ops`."""
     draw = np.random.default_rng(0)
-    real, fake = draw.normal(0.0, 2.0, (2, _BATCH, entry.outputs))
+    real, fake = draw.normal(0.0, 2.0, (2, _BATCH, entry.logits(_CLASSES)))
     targets = Targets(draw.uniform(0.7, 1.0, (_BATCH, 1)), draw.uniform(0.0, 0.3, (_BATCH, 1)))
-    other = Targets(targets.fake, targets.real)
+    if entry.classifies:
+        targets = targets._replace(labels=np.eye(_CLASSES)[np.arange(_BATCH) % _CLASSES])
+    other = targets._replace(real=targets.fake, fake=targets.real)
 
     def judge(real: Array, fake: Array, targets: Targets) -> list[Tensor]:
         return list(entry.discriminator(NUMPY_OPS, real, fake, targets))
@@ -75,12 +85,12 @@ def _declared(entry: LossEntry) -> Iterator[Finding]:
     def make(real: Array, fake: Array, targets: Targets) -> list[Tensor]:
         return [entry.generator(NUMPY_OPS, real if entry.generator_sees_real else None, fake, targets)]
 
-    twice = Targets(*(np.concatenate([each, each]) for each in targets))
+    twice = Targets(*(None if each is None else np.concatenate([each, each]) for each in targets))
     for name, terms in (("discriminator", judge), ("generator", make)):
         try:
             values = terms(real, fake, targets)
         except Exception as error:  # whatever a stranger's function raises is the finding
-            yield Finding(what=f"it raised {type(error).__name__}: {error}", where=name, trap=_unseen(entry, name))
+            yield Finding(what=f"{_RAISED} {described(error)}", where=name, trap=_unseen(entry, name))
             return
         shapes = [np.shape(each) for each in values]
         if shapes != [()] * (2 if name == "discriminator" else 1):
@@ -102,7 +112,7 @@ def _realness(entry: LossEntry, logits: Array) -> Iterator[Finding]:
     try:
         shape = np.shape(entry.realness(logits))
     except Exception as error:  # whatever a stranger's function raises is the finding
-        yield Finding(what=f"it raised {type(error).__name__}: {error}", where="realness", trap=_ADVICE)
+        yield Finding(what=f"{_RAISED} {described(error)}", where="realness", trap=ADVICE)
         return
     if shape != (len(logits), 1):
         what = f"of logits {logits.shape} it makes {shape}: one number for each image is needed, (batch, 1)"
@@ -117,7 +127,11 @@ def _flags(
     if depends != entry.uses_targets:
         word = "depends" if depends else "does not depend"
         yield Finding(what=f"it {word} on the targets; say uses_targets={depends}", where="discriminator")
-    shift = _SHIFT * np.arange(1, entry.outputs + 1)  # as the biases of the outputs would, each on its own
+    if entry.classifies:
+        assert targets.labels is not None
+        if _same(judge(real, fake, targets), judge(real, fake, targets._replace(labels=targets.labels[::-1]))):
+            yield Finding(what="it does not depend on the labels; say classifies=False", where="discriminator")
+    shift = _SHIFT * np.arange(1, real.shape[1] + 1)  # as the biases of the outputs would, each on its own
     change = abs(sum(judge(real + shift, fake + shift, targets)) - sum(judge(real, fake, targets)))
     still = bool(change < _CLOSE)
     if still != entry.shift_invariant:
@@ -126,9 +140,12 @@ def _flags(
 
 
 def _unseen(entry: LossEntry, name: str) -> str:
+    hints = []
     if name == "generator" and not entry.generator_sees_real:
-        return "it gets None for the real logits unless the entry says generator_sees_real=True"
-    return ""
+        hints.append("it gets None for the real logits unless the entry says generator_sees_real=True")
+    if not entry.classifies:
+        hints.append("targets.labels is None unless the entry says classifies=True")
+    return "; ".join(hints)
 
 
 def _same(some: list[Tensor], others: list[Tensor]) -> bool:
@@ -141,11 +158,11 @@ def _gan(entry: LossEntry | PenaltyEntry) -> Gan:
         base = TINY["wasserstein-gradient"]
         penalty = PenaltyChoice(name=entry.name, weight=3.0)
         return replace(base, penalty=entry, protocol=msgspec.structs.replace(base.protocol, penalty=penalty))
-    base = TINY["relativistic"]
+    base = TINY["auxiliary-classifier" if entry.classifies else "relativistic"]
     network = base.discriminator_network
     last = network.layers[-1]
     assert isinstance(last, Dense)
-    layers = (*network.layers[:-1], msgspec.structs.replace(last, units=entry.outputs))
+    layers = (*network.layers[:-1], msgspec.structs.replace(last, units=entry.logits(network.classes)))
     return replace(
         base,
         loss=entry,
@@ -154,21 +171,31 @@ def _gan(entry: LossEntry | PenaltyEntry) -> Gan:
     )
 
 
+def _step(gan: Gan, entry: BackendEntry) -> list[Seen]:
+    session = entry.open(gan, gan.initial_state(0), "float64", "cpu")
+    return list(observe(session, gan, lambda step: inputs(gan, 0, step), "float64", steps=1))
+
+
+def _of_one_framework(gan: Gan, backends: Sequence[BackendEntry]) -> Iterator[Finding]:
+    """What raises over the reference's arrays but trains in a framework uses that framework's own functions."""
+    for entry in backends:
+        try:
+            _step(gan, entry)
+        except Exception:  # as the findings before this one say
+            continue
+        what = f"it works on backend {entry.name!r}, so it uses functions of that framework or methods of its tensors"
+        yield Finding(what=what, trap="write it over the functions of ops, so that every backend can run it")
+
+
 def _differing(gan: Gan, backends: Sequence[BackendEntry]) -> Iterator[Finding]:
     """For each backend the first array in which a step differs from the reference's."""
-    state = gan.initial_state(0)
-
-    def seen(entry: BackendEntry) -> list[Seen]:
-        session = entry.open(gan, state, "float64", "cpu")
-        return list(observe(session, gan, lambda step: inputs(gan, 0, step), "float64", steps=1))
-
     expected: list[Seen] = []
     for entry in (REFERENCE, *backends):
         where = f"backend {entry.name!r}"
         try:
-            found = seen(entry)
+            found = _step(gan, entry)
         except Exception as error:  # whatever a stranger's function raises is the finding
-            yield Finding(what=f"a step raised {type(error).__name__}: {error}", where=where, trap=_ADVICE)
+            yield Finding(what=f"{_RAISED} {described(error)}", where=f"a step of {where}", trap=ADVICE)
             continue
         if entry is REFERENCE:
             expected = found
@@ -176,5 +203,5 @@ def _differing(gan: Gan, backends: Sequence[BackendEntry]) -> Iterator[Finding]:
             apart, _ = difference(x, y)
             if apart > x.tolerance:
                 what = f"{x.row}: {apart:.2g} from the reference, where rounding explains {x.tolerance:.0e}"
-                yield Finding(what=what, where=f"{where}, {x.name}", trap=_ADVICE)
+                yield Finding(what=what, where=f"{where}, {x.name}", trap=ADVICE)
                 break

@@ -111,7 +111,10 @@ class ReferenceSession:
         }
 
     def _apply(self, network: NetworkName, gradients: State, scale: Scale, outcome: Outcome) -> None:
-        optimizer = self._semantics.protocol(self._gan.protocol).player(network).optimizer
+        player = self._semantics.protocol(self._gan.protocol).player(network)
+        optimizer = player.optimizer
+        if player.clip_norm is not None:
+            gradients = self._semantics.clip_norm(gradients, player.clip_norm)
         for name, gradient in gradients.items():
             place, prefix = f"{network}/{name}", f"optimizer/{network}/"
             slots = {

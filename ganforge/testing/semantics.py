@@ -73,6 +73,17 @@ def average(averaged: Array, weights: Array, fraction: float) -> Array:
     return fraction * averaged + (1.0 - fraction) * weights
 
 
+def clip_norm(gradients: State, limit: float) -> State:
+    """The gradients of a network, no longer than `limit` as one vector."""
+    norm = float(numpy.sqrt(sum(float((each.astype(float) ** 2).sum()) for each in gradients.values())))
+    return {name: each * min(1.0, limit / norm) if norm else each for name, each in gradients.items()}
+
+
+def penalty_weight(protocol: Protocol, given: float) -> float:
+    """What the penalty is multiplied by."""
+    return given
+
+
 @dataclass(frozen=True, kw_only=True)
 class Semantics:
     """What the reference computes, in pieces."""
@@ -114,6 +125,8 @@ class Semantics:
     moved_by_looking: bool = False
     """Whether a pass in which nothing is trained moves what layers keep."""
     gradient: Callable[[Parameter, Array], Array] = gradient
+    clip_norm: Callable[[State, float], State] = clip_norm
+    penalty_weight: Callable[[Protocol, float], float] = penalty_weight
     update: Callable[[Optimizer, Array, Array, State, Scale], tuple[Array, State]] = optimizers.update
     average: Callable[[Array, Array, float], Array] = average
     average_running: bool = False

@@ -69,22 +69,22 @@ class Updates:
         else:
             real_logits = run("discriminator", REAL_PASS, arrays, inputs.labels, shown_real)
             fake_logits = run("discriminator", FAKE_PASS, arrays, inputs.labels, shown_fake)
-        targets = Targets(self.cast(inputs.real_targets), self.cast(inputs.fake_targets))
+        targets = self._targets(inputs.real_targets, inputs.fake_targets, inputs.labels)
         seen = self.semantics.logits(real_logits), self.semantics.logits(fake_logits)
         real_term, fake_term = self.gan.loss.discriminator(self._ops, *seen, targets)
         loss = protocol.loss.discriminator_scale * (real_term + fake_term)
         scalars = {"d_loss_real": real_term, "d_loss_fake": fake_term}
         realness = self.gan.loss.realness
         scalars |= {"d_real": np.mean(realness(real_logits)), "d_fake": np.mean(realness(fake_logits))}
-        if self.gan.penalty and protocol.penalty:
-            assert inputs.interpolation is not None, "a penalty was given no places to look at"
+        if self.gan.penalty and inputs.interpolation is not None:
+            assert inputs.penalty_weight is not None, "a penalty was given no weight"
 
             def critic(x: Tensor) -> Tensor:
                 shown = self.augmented(state, x, inputs.real_draws) if self.semantics.penalty_augmented else x
-                return run("discriminator", PENALTY_PASS, arrays, inputs.labels, shown)
+                return run("discriminator", PENALTY_PASS, arrays, inputs.labels, shown)[:, : self.gan.loss.outputs]
 
             penalty = self.gan.penalty.penalty(self._ops, critic, real, fake, self.cast(inputs.interpolation))
-            loss = loss + protocol.penalty.weight * penalty
+            loss = loss + self.semantics.penalty_weight(protocol, inputs.penalty_weight) * penalty
             scalars["d_penalty"] = penalty
         shown, logits = (shown_real, shown_fake), (realness(real_logits), realness(fake_logits))
         for name, weight, term in self.regularization(state, inputs, shown, logits, run, arrays):
@@ -108,8 +108,8 @@ class Updates:
             real_logits = self.semantics.logits(run("discriminator", REAL_PASS, judge, inputs.labels, pictures))
         shown = self.augmented(state, fake, inputs.fake_draws)
         fake_logits = self.semantics.logits(run("discriminator", FAKE_PASS, judge, inputs.labels, shown))
-        targets = self.cast(inputs.targets)
-        loss = self.gan.loss.generator(self._ops, real_logits, fake_logits, Targets(targets, targets))
+        targets = self._targets(inputs.targets, inputs.targets, inputs.labels)
+        loss = self.gan.loss.generator(self._ops, real_logits, fake_logits, targets)
         return Outcome(loss=loss, scalars={"g_loss": loss}, statistics=tuple(run.found), moved=run.moved)
 
     def augmented(self, state: State, images: Tensor, draws: Array | None) -> Tensor:
@@ -174,6 +174,11 @@ class Updates:
     def pictures(self, images: Images) -> Array:
         """uint8 in the GAN's pixel range."""
         return self.semantics.pixels(images, self.gan.pixel_range[0], self.dtype)
+
+    def _targets(self, real: Array, fake: Array, labels: Labels | None) -> Targets:
+        """With the labels, one-hot, where the loss names classes."""
+        named = self.cast(numpy.eye(self.gan.classes)[labels]) if self.gan.loss.classifies else None
+        return Targets(self.cast(real), self.cast(fake), named)
 
     @property
     def _ops(self) -> NumpyOps:

@@ -15,7 +15,7 @@ from ganforge.spec.arrays import Array, Images, Labels
 from ganforge.spec.gan import NETWORKS, Gan
 from ganforge.spec.layers import BatchNorm
 from ganforge.spec.layers.chain import walk
-from ganforge.spec.protocol import Latent, Player, TargetChoice, average_weight
+from ganforge.spec.protocol import Latent, Player, TargetChoice
 from ganforge.training.augmentation_draws import discriminator_draws, generator_draws
 from ganforge.training.varying import varied
 
@@ -61,9 +61,11 @@ def draw_step(batches: Batches, step: int) -> StepInputs:
     """All inputs of step `step`, counted from 0: one worker's shard of them."""
     gan, images, labels, seed = batches.gan, batches.images, batches.labels, batches.seed
     protocol, batch = gan.protocol, gan.protocol.batch_size
+    penalty, average = protocol.penalty, protocol.average
     discriminator: list[DiscriminatorInputs] = []
     for number in _updates(protocol.discriminator, step):
         chosen, rows = _chosen(batches, number), _rows(batches, number)
+        weight = penalty.weight_in(number, protocol.discriminator.updates) if penalty else None
         real_targets, fake_targets = _targets(protocol.targets, batch, seed=seed, number=number)
         discriminator.append(
             DiscriminatorInputs(
@@ -72,9 +74,10 @@ def draw_step(batches: Batches, step: int) -> StepInputs:
                 latents=draw_latents(protocol.latent, rows, seed, "latent/discriminator", number),
                 real_targets=real_targets[rows],
                 fake_targets=fake_targets[rows],
-                interpolation=_mix(batch, seed=seed, number=number)[rows] if protocol.penalty else None,
+                interpolation=None if weight is None else _mix(batch, seed=seed, number=number)[rows],
                 key=random_streams.key(seed, "dropout/discriminator", number),
-                scale=protocol.discriminator.optimizer.scale(number),
+                scale=protocol.discriminator.scale(number),
+                penalty_weight=weight,
                 **discriminator_draws(gan, rows, seed=seed, number=number),
             )
         )
@@ -88,13 +91,13 @@ def draw_step(batches: Batches, step: int) -> StepInputs:
             else draw_latents(protocol.latent, rows, seed, "latent/generator", number),
             targets=np.full((len(last.images), 1), protocol.targets.real),
             key=random_streams.key(seed, "dropout/generator", number),
-            scale=protocol.generator.optimizer.scale(number),
+            scale=protocol.generator.scale(number),
             **generator_draws(gan, rows, seed=seed, number=number),
         )
         for number in _updates(protocol.generator, step)
     )
     return StepInputs(
-        discriminator=tuple(discriminator), generator=generator, average=average_weight(protocol.average, step)
+        discriminator=tuple(discriminator), generator=generator, average=average.kept(step, batch) if average else 0.0
     )
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import isfinite
-from typing import Protocol
+from typing import Protocol, SupportsFloat
 
 from ganforge.backend.contract import Scalars, Session
 from ganforge.errors import RunError
@@ -48,6 +48,8 @@ class _Means:
 
     unread: list[Scalars] = field(default_factory=list)
     sums: dict[str, float] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
+    """Of the steps that have each: of a lazy penalty not every one has."""
     steps: int = 0
 
     def add(self, scalars: Scalars) -> None:
@@ -59,14 +61,15 @@ class _Means:
     def take(self) -> tuple[dict[str, float], int]:
         """Means of the steps added since the last time, and how many they are."""
         self._read(len(self.unread))
-        means, steps = {name: value / self.steps for name, value in self.sums.items()}, self.steps
-        self.sums, self.steps = {}, 0
+        means, steps = {name: value / self.counts[name] for name, value in self.sums.items()}, self.steps
+        self.sums, self.counts, self.steps = {}, {}, 0
         return means, steps
 
     def _read(self, count: int) -> None:
         for scalars in self.unread[:count]:
             for name, value in scalars.items():
                 self.sums[name] = self.sums.get(name, 0.0) + float(value)
+                self.counts[name] = self.counts.get(name, 0) + 1
         del self.unread[:count]
 
 
@@ -90,18 +93,19 @@ def train_steps(session: Session, batches: Batches, schedule: Schedule, events: 
     """
     gan = batches.gan
     updates, batches_of_epoch = gan.protocol.discriminator.updates, gan.protocol.batches_of_epoch(len(batches.images))
-    done, means = schedule.start, _Means()
+    done, means, latest = schedule.start, _Means(), dict[str, SupportsFloat]()
     for inputs in draw_steps(batches, range(schedule.start, schedule.stop)):
         scalars = session.step(inputs)
+        latest |= scalars  # which of a lazy penalty keeps the last value that there was
         done += 1
         finished, asked = done == schedule.stop, events.stop_asked()
         logs = done % schedule.log_every == 0 or finished
         saves = done % schedule.checkpoint_every == 0 or finished or asked
         # Reading a scalar waits for the device, so of a step just begun it is done on these alone.
-        values = {name: float(value) for name, value in scalars.items()} if logs or saves else None
+        values = {name: float(value) for name, value in latest.items()} if logs or saves else None
         if values is not None:
             _refuse_unbounded(values, done, gan.loss.name)
-        means.add(scalars if values is None else values)
+        means.add(scalars if values is None else {name: values[name] for name in scalars})
         events.step_finished(done, values if logs else None)
         epoch, into_epoch = divmod(done * updates, batches_of_epoch)
         if into_epoch < updates:  # the step took the epoch's last batch

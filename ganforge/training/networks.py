@@ -3,7 +3,7 @@
 from ganforge.errors import RecipeError, SpecError
 from ganforge.recipes.kinds import reads_labels
 from ganforge.recipes.schema import Recipe
-from ganforge.recipes.templates import Measures, fill
+from ganforge.recipes.templates import Measures, fill, reduction
 from ganforge.spec.architectures import ArchitectureEntry, ArchitectureRequest
 from ganforge.spec.checks import blamed, check_networks
 from ganforge.spec.gan import Gan
@@ -29,10 +29,10 @@ def build_gan(recipe: Recipe, parts: Parts) -> Gan:
         image_shape=(*recipe.size, recipe.channels),
         classes=len(recipe.class_names),
         latent=training.latent.size,
-        logits=loss.outputs,
+        logits=loss.logits(len(recipe.class_names)),
     )
     if parts.architecture is None:
-        generator, discriminator = _written_networks(recipe, request, parts.kinds)
+        generator, discriminator = _written_networks(recipe, request, parts.kinds, named=loss.classifies)
     else:
         generator, discriminator = _built_networks(request, parts.architecture)
     gan = Gan(
@@ -57,9 +57,18 @@ def _built_networks(request: ArchitectureRequest, architecture: Part[Architectur
     return check_networks(built, who)
 
 
-def _written_networks(recipe: Recipe, request: ArchitectureRequest, kinds: Kinds) -> tuple[Network, Network]:
+def _written_networks(
+    recipe: Recipe, request: ArchitectureRequest, kinds: Kinds, *, named: bool
+) -> tuple[Network, Network]:
+    """named: whether the discriminator names the label, so that it need not read it."""
     height, width, channels = request.image_shape
-    numbers = {"channels": channels, "classes": request.classes, "latent": request.latent, "logits": request.logits}
+    numbers = {
+        "channels": channels,
+        "classes": request.classes,
+        "latent": request.latent,
+        "logits": request.logits,
+        "reduction": reduction(height, width),
+    }
     if recipe.width is not None:
         numbers["width"] = recipe.width
     measures = Measures(image=(height, width), numbers=numbers)
@@ -67,7 +76,8 @@ def _written_networks(recipe: Recipe, request: ArchitectureRequest, kinds: Kinds
     generator = Network(input=(request.latent,), layers=layers.generator, classes=request.classes)
     discriminator = Network(input=request.image_shape, layers=layers.discriminator, classes=request.classes)
     for name, network in (("generator", generator), ("discriminator", discriminator)):
-        if request.classes and not reads_labels(network.layers):
+        told = named and network is discriminator
+        if request.classes and not told and not reads_labels(network.layers):
             raise RecipeError(
                 f"recipe {recipe.name!r} is conditional, but its {name} has no layer of kind 'join_label'; "
                 "add one, or take --set conditional=false"

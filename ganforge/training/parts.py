@@ -96,22 +96,25 @@ def find_parts(recipe: Recipe, host: Host, *, data_set: bool = True, logits: int
     return Parts(
         data_set=found_set,
         architecture=found_architecture,
-        loss=_loss(loss, loss_name, logits),
+        loss=_loss(loss, recipe, logits),
         penalty=None if choice is None else _penalty(penalty, choice.name),
         kinds=known_kinds(host),
     )
 
 
-def _loss(found: Provided[LossEntry] | None, name: str, logits: int | None) -> LossEntry:
+def _loss(found: Provided[LossEntry] | None, recipe: Recipe, logits: int | None) -> LossEntry:
+    name, classes = recipe.training.loss.name, len(recipe.class_names)
     if found is not None:
         return checked_loss(found.entry, f"loss {name!r} of plugin {found.plugin!r}")
-    raising = _raising(f"loss {name!r}")
+    raising, outputs = _raising(f"loss {name!r}"), logits or 1
+    classifies = 0 < classes < outputs
     return LossEntry(
         name=name,
         summary="not installed",
         discriminator=raising,
         generator=raising,
-        outputs=logits or 1,
+        outputs=outputs - classes if classifies else outputs,
+        classifies=classifies,
         uses_targets=True,
     )
 

@@ -33,6 +33,7 @@ def resume(
     *,
     backend: str | None = None,
     steps: int | None = None,
+    epochs: int | None = None,
     data: Any = None,
     device: str | None = None,
     callbacks: Sequence[object] = (),
@@ -45,6 +46,7 @@ def resume(
         folder: the run's.
         backend: by default the one that it ran on last.
         steps: another number of steps in all.
+        epochs: another number of passes over the data set in all, instead of `steps`.
         data: where its images lie now, if they have moved; or the images, where they were handed over before.
         device: by default "auto", the best on this machine, wherever the run was before.
         callbacks, quiet, on_progress: see `train`.
@@ -62,6 +64,7 @@ def resume(
         data=data if image_set is None else None,
         backend=backend,
         steps=steps,
+        epochs=epochs,
         device=device or AUTO,
     )
     chosen = choose_backend(recipe, host)
@@ -76,7 +79,9 @@ def resume(
             check_same_recipe(folder, experiment.recipe, about, kinds)
         start = about.step if about is not None else 0
         if start >= experiment.steps:
-            raise RunError(f"run {folder} has done its {start} steps; to continue, give a larger number of --steps")
+            raise RunError(
+                f"run {folder} has done its {start} steps; to continue, give a larger number of --steps or --epochs"
+            )
         if about is None:
             host.warn(f"run {folder} was stopped before its first checkpoint; it begins anew")
         experiment = decoded(experiment, on_progress)

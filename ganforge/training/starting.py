@@ -26,6 +26,7 @@ from ganforge.training.run import Run
 from ganforge.training.run_events import ask_plugins
 from ganforge.training.run_folder import check_folder_free, held, new_folder, write_recipe
 from ganforge.training.train_run import train_run
+from ganforge.training.weights_from import EarlierModel, begin_with, read_earlier
 
 
 def train(
@@ -41,6 +42,7 @@ def train(
     precision: str | None = None,
     device: str | None = None,
     overrides: Mapping[str, Any] | None = None,
+    weights_from: str | Path | None = None,
     out: str | Path | None = None,
     callbacks: Sequence[object] = (),
     quiet: bool | None = None,
@@ -53,7 +55,8 @@ def train(
 
     Args:
         recipe: a name, the path of a TOML file, a recipe's table as a dict, or what `load_recipe` returns. By default
-            "digits", or for `data` a DCGAN at a size that fits them, by class where there are classes.
+            that of `weights_from`, or "digits", or for `data` a DCGAN at a size that fits them, by class where there
+            are classes.
         data: where the data set's images lie, or the images: an array (N, height, width, channels), `(images, labels)`,
             or a data set of PyTorch, TensorFlow or Hugging Face; see `ganforge.data.as_image_set`.
         dataset: another data set; the recipe's options for its own are then dropped.
@@ -66,6 +69,9 @@ def train(
         device: "cpu", "cuda", "cuda:1", "mps" or "auto", the best on this machine (default).
         overrides: further values of the recipe: `{"training.latent.size": 64}`, or tables,
             `{"training": {"latent": {"size": 64}}}`. They are laid on after the arguments above.
+        weights_from: a run's folder, or a file that `Model.save` wrote: every array whose name and shape fit is its
+            array instead of a random one. The optimizers begin anew. What was taken and what not is in the run's
+            `provenance.jsonl`.
         out: the run's folder, which must not exist; by default the next number under `runs`.
         callbacks: functions of `(run, step, scalars)`, called after every step, with `scalars` None where the step
             is not logged; or objects with any of the methods `run_started(run)`, `step_finished(run, step, scalars)`,
@@ -81,7 +87,10 @@ def train(
     image_set = handed_over(data)
     if image_set is not None:
         data, dataset = None, NAME
+    earlier = None if weights_from is None else read_earlier(weights_from, host)
     found = None
+    if earlier is not None:
+        recipe = recipe or earlier.recipe
     if recipe is None and (data is not None or image_set is not None):
         opened = open_at(data, dataset, overrides or {}, host) if image_set is None else image_set
         found = look(opened, dataset or FOLDER)
@@ -106,6 +115,7 @@ def train(
     return train_experiment(
         plan(given, host, image_set=image_set),
         host,
+        earlier=earlier,
         out=out,
         callbacks=told,
         quiet=shows_nothing,
@@ -130,23 +140,30 @@ def train_experiment(
     experiment: Experiment,
     host: Host,
     *,
+    earlier: EarlierModel | None = None,
     out: str | Path | None = None,
     callbacks: Listeners | None = None,
     quiet: bool = True,
     on_progress: OnProgress | None = None,
 ) -> Run:
-    """Train a planned experiment. Nothing is written before all is checked, on all workers. See `train`."""
+    """Train a planned experiment. Nothing is written before all is checked, on all workers. See `train`.
+
+    earlier: a model whose weights it begins with.
+    """
     workers, asked = experiment.workers, None if out is None else Path(out)
     if asked is not None:
         check_folder_free(asked)  # again below, but a full folder should not cost the time that decoding takes
     assert experiment.image_set is not None, "resolve it with its data set"
+    seed = experiment.recipe.run.seed
+    begun = None if earlier is None else begin_with(earlier, experiment.gan, seed)
     account, lines = account_of(experiment.recipe, experiment.image_set)
     if not quiet and workers.shard.rank == 0:
         print("".join(f"data: {line}\n" for line in lines), end="", file=sys.stderr)
+        print(f"{begun.told()}\n" if begun is not None else "", end="", file=sys.stderr)
     experiment = decoded(experiment, on_progress)
     check_last_batch(experiment.batches, experiment.steps)
     recipe = experiment.recipe
-    model = open_model(experiment, experiment.gan.initial_state(recipe.run.seed))
+    model = open_model(experiment, experiment.gan.initial_state(seed) if begun is None else begun.state)
     check_same_inputs(workers, recipe, experiment.images_hash, start=0)
     ask_plugins(experiment, host)
     folder = Path(from_first(workers, lambda: str(new_folder(recipe, asked))))
@@ -156,7 +173,7 @@ def train_experiment(
             sweep(folder)
             check_folder_free(folder)  # another process may have trained in it between that look and this lock
             write_recipe(folder, recipe)
-            record(folder, made_with(experiment))
+            record(folder, made_with(experiment) | ({} if begun is None else {"weights_from": begun.record}))
             record_account(folder, account)
         train_run(run)
     return run

@@ -34,6 +34,8 @@ from ganforge.spec.layers.contract import Layer, Node
 from ganforge.spec.network import Network, resolve
 from ganforge.spec.optimizers import OPTIMIZERS, SGD, Adam, Optimizer, RMSprop, Scale
 from ganforge.spec.parameters import parameters
+from ganforge.spec.protocol import Player
+from ganforge.spec.schedules import Schedule
 from ganforge.testing import optimizers as reference
 from ganforge.testing.reference import open_reference
 from ganforge.testing.tiny_gans import TINY, inputs
@@ -241,6 +243,9 @@ SETTINGS: list[Optimizer] = [
     RMSprop(learning_rate=1e-2, epsilon=1e-4, epsilon_inside_sqrt=True, clip=0.5),
     SGD(learning_rate=1e-2, momentum=0.9, clip=0.5),
     SGD(learning_rate=1e-2),
+    Adam(learning_rate=1e-2, beta2=Schedule(kind="linear", start=0.5, end=0.9, steps=2), weight_decay=0.5),
+    RMSprop(learning_rate=1e-2, epsilon=1e-4, weight_decay=0.5),
+    SGD(learning_rate=1e-2, momentum=0.9, weight_decay=0.5),
 ]
 FORMS = [
     *(pytest.param(name, "plain", id=f"{name}-plain") for name in FRAMEWORKS),
@@ -279,7 +284,7 @@ def test_every_form_of_an_optimizer_moves_arrays_as_the_reference_does(
     need(name)
     runtime = runtime_in(name, form, precision, monkeypatch)
     stream, gan = np.random.default_rng(5), SimpleNamespace()
-    gan.protocol = SimpleNamespace(player=lambda network: SimpleNamespace(optimizer=optimizer))
+    gan.protocol = SimpleNamespace(player=lambda network: Player(optimizer=optimizer))
     state = {f"generator/{each}": stream.normal(size=shape) for each, shape in SHAPES.items()}
     for slot in optimizer.slots():
         state |= {f"optimizer/generator/{slot}/{each}": stream.normal(size=SHAPES[each]) ** 2 for each in SHAPES}

@@ -30,6 +30,14 @@ def test_a_step_is_traced_once_whatever_its_numbers(name: str) -> None:
     assert session._step.experimental_get_tracing_count() == 1
 
 
+@pytest.mark.parametrize(("name", "traces"), [("schedules", 1), ("lazy-penalty", 2)])
+def test_schedules_need_one_trace_and_a_lazy_penalty_two(name: str, traces: int) -> None:
+    session = open_session("tensorflow", TINY[name])
+    for number in range(5):
+        session.step(inputs(TINY[name], SEED, number))
+    assert session._step.experimental_get_tracing_count() == traces
+
+
 def test_sessions_are_not_told_that_they_trace_too_often(caplog: pytest.LogCaptureFixture) -> None:
     gan = TINY["adam"]
     for _ in range(6):  # TensorFlow counts by the place of a function in its file and warns from the fifth on

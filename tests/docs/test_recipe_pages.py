@@ -39,12 +39,34 @@ def test_the_table_of_figures_is_up_to_date() -> None:
     assert up_to_date, f"the table in docs/quality.md is not what docs/quality.json says; run: {generator['COMMAND']}"
 
 
-@pytest.mark.parametrize("name", ["small", "strokes", "duel"])
+@pytest.mark.parametrize("name", ["small", "strokes", "stages", "duel"])
 def test_the_recipes_of_the_guide_train(name: str, examples: Path, tmp_path: Path) -> None:
     need("torch")
     small = {"training": {"batch_size": 4}, "run": {"steps": 2, "epochs": None}}
     run = ganforge.train(str(examples / f"{name}.toml"), backend="torch", out=tmp_path / "run", overrides=small)
     assert run.step == 2
+
+
+def test_the_recipes_of_published_techniques_make_networks(tmp_path: Path) -> None:
+    page = (DOCS / "published-tricks.md").read_text(encoding="utf-8")
+    texts = re.findall(r"^```toml\n# ([a-z0-9-]+)\.toml\n(.*?)^```$", page, flags=re.MULTILINE | re.DOTALL)
+    assert len(texts) >= 7
+    for name, text in texts:
+        (tmp_path / f"{name}.toml").write_text(text, encoding="utf-8")
+        for size in (16, 48):
+            given: dict[str, Any] = {"channels": 3, "image_size": size, "data.set": "digits"}
+            recipe = ganforge.load_recipe(str(tmp_path / f"{name}.toml"), overrides=given)
+            given["class_names"] = ["cat", "dog"] if recipe.conditional else []
+            full = ganforge.load_recipe(str(tmp_path / f"{name}.toml"), overrides=given)
+            assert resolve_networks(full, default_host()).gan.image_shape == (size, size, 3), name
+
+
+def test_the_page_of_published_techniques_names_recipes_and_settings_that_there_are() -> None:
+    page = (DOCS / "published-tricks.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| [^|]+ \| [^|]+ \d{4}[^|]* \| ([^|]*)\| [^|]+ \|$", page, re.MULTILINE)
+    assert len(rows) >= 12
+    for name in re.findall(r"`([a-z0-9-]+)`", " ".join(rows)):
+        assert ganforge.load_recipe(name).name == name
 
 
 @pytest.mark.parametrize(

@@ -198,9 +198,8 @@ TRAIN = "import sys, json, ganforge; ganforge.train(json.loads(sys.argv[1]), bac
 RESUME = "import sys, ganforge; ganforge.resume(sys.argv[1])"
 
 
-@pytest.mark.parametrize(
-    "backend", [name if name == "torch" else pytest.param(name, marks=pytest.mark.slow) for name in FRAMEWORKS]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", FRAMEWORKS)
 def test_a_killed_run_goes_on_to_the_same_bits(backend: str, tmp_path: Path) -> None:
     """Killed after step 20 is measured and before it is saved: it is measured again."""
     install(tmp_path / "site", "killer", KILLER)

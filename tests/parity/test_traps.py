@@ -32,6 +32,7 @@ PLACES = {
     "clip-forgotten": "rmsprop",
     "momentum-includes-rate": "momentum",
     "probabilities-clipped": "large-logits",
+    "source-logit-last": "auxiliary-classifier",
     "softplus-threshold": "large-logits",
     "moved-by-penalty": "hinge-r1",
     "penalty-by-running-values": "hinge-r1",
@@ -43,6 +44,11 @@ PLACES = {
     "running-values-averaged": "shared-average",
 }
 PLACES |= {
+    "clip-norm-of-each-array": "clip-norm",
+    "clip-norm-epsilon": "clip-norm",
+    "weight-decay-in-gradient": "weight-decay",
+    "weight-decay-without-rate": "weight-decay",
+    "lazy-penalty-unscaled": "lazy-penalty",
     "pool-counts-padding": "pooling",
     "corners-aligned": "pooling",
     "sigma-constant": "spectral-norm",
@@ -79,7 +85,14 @@ def test_a_generator_s_update_that_moves_the_discriminator_s_u_is_caught():
 
 
 UNSEEN_IN_FLOAT32 = frozenset(
-    {"adam-powers-float32", "pixels-float32", "scale-float32", "slope-float32", "softplus-threshold"}
+    {
+        "adam-powers-float32",
+        "clip-norm-epsilon",
+        "pixels-float32",
+        "scale-float32",
+        "slope-float32",
+        "softplus-threshold",
+    }
 )
 """Those that change no number by more than the rounding of float32 does."""
 
@@ -113,6 +126,7 @@ def test_the_right_form_is_no_trap(name):
     assert found[0].traps == ()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["products-short", "padding-shifted", "epsilon-1e-3", "adam-epsilon-hat"])
 def test_traps_are_named_in_float32_too(name):
     gan = TINY[ANYWHERE]

@@ -36,10 +36,11 @@ def test_a_plugin_that_raises_in_an_event_is_named_and_switched_off(error: BaseE
     for step in (1, 2):
         host.event("ganforge_step_finished", run=None, step=step, scalars=None)
     assert sorted(log) == [("one", 1), ("one", 2), ("sad", 1), ("two", 1), ("two", 2)]
-    assert lines == [
+    (line,) = lines
+    assert line.startswith(
         "ganforge: plugin 'sad' (sad-dist 1.0) is left out: "
-        f"its ganforge_step_finished raised {type(error).__name__}: {error}"
-    ]
+        f"its ganforge_step_finished raised {type(error).__name__}: {error} ("
+    )
     assert {each.name for each in host.loaded} == {"one", "two"}
 
 
@@ -59,9 +60,10 @@ def test_a_plugin_cannot_stop_the_tool_while_commands_are_added() -> None:
     )
     host.extend("ganforge_commands", cli=added)
     assert added == ["mine"]
-    assert lines == [
-        "ganforge: plugin 'sad' (sad-dist 1.0) is left out: its ganforge_commands raised DataError: no luck"
-    ]
+    (line,) = lines
+    assert line.startswith(
+        "ganforge: plugin 'sad' (sad-dist 1.0) is left out: its ganforge_commands raised DataError: no luck ("
+    )
 
 
 def fail(error: BaseException) -> None:

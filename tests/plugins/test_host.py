@@ -177,7 +177,7 @@ def test_an_interruption_is_the_users_and_names_who_was_at_work(
 
 def test_an_error_that_cannot_be_printed(installed: Any, capsys: pytest.CaptureFixture[str]) -> None:
     source = "class Sad(Exception):\n    def __str__(self):\n        raise ValueError\nraise Sad"
-    assert new_host(installed(alpha=source)).failures[0].reason == "Sad"
+    assert new_host(installed(alpha=source)).failures[0].reason.startswith("Sad (")
 
 
 def test_the_same_module_twice(installed: Any, capsys: pytest.CaptureFixture[str]) -> None:
@@ -331,10 +331,11 @@ def test_a_registration_hook_that_raises_drops_its_plugin(error: BaseException) 
         module("sad", ganforge_datasets=raising(error), ganforge_backends=lambda: ()), fakes_plugin()
     )
     assert set(host.entries("ganforge_datasets", DatasetEntry)) == {"stripes"}
-    assert lines == [
+    (line,) = lines
+    assert line.startswith(
         "ganforge: plugin 'sad' (sad-dist 1.0) is left out: "
-        f"its ganforge_datasets raised {type(error).__name__}: {error}"
-    ]
+        f"its ganforge_datasets raised {type(error).__name__}: {error} ("
+    )
     assert [each.name for each in host.loaded] == ["fakes_plugin"]
     host.entries("ganforge_backends", BackendEntry)
     host.entries("ganforge_datasets", DatasetEntry)

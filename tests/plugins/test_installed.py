@@ -50,7 +50,8 @@ def test_one_that_raises_in_the_middle_of_a_run(site: Path, command: Command) ->
     code, _, err = command(*TRAIN, plugins="stand-ins,sad")
     assert code == 0
     assert err.splitlines() == [
-        "ganforge: plugin 'sad' (dist-sad 1.0) is left out: its ganforge_step_finished raised ValueError: it is Monday"
+        "ganforge: plugin 'sad' (dist-sad 1.0) is left out: its ganforge_step_finished raised ValueError: it is Monday "
+        f"({site / 'plug_sad.py'}:7)"
     ]
     assert steps() == [2, 4, 6, 8, 10]
     assert Path("mine/checkpoints/step-00000010").is_dir()
@@ -70,10 +71,30 @@ def test_listed_with_the_reason(site: Path, command: Command) -> None:
     assert code == 0
     states = {each["plugin"]: each["state"] for each in json.loads(out)}
     assert states["stand-ins"] == "ok"
-    assert states["sad"] == "left out: ModuleNotFoundError: No module named 'nowhere_to_be_found'"
-    assert states["gone"] == "left out: SystemExit: goodbye"
+    assert states["sad"] == (
+        f"left out: ModuleNotFoundError: No module named 'nowhere_to_be_found' ({site / 'plug_sad.py'}:1)"
+    )
+    assert states["gone"] == f"left out: SystemExit: goodbye ({site / 'plug_gone.py'}:2)"
     assert "there is a command 'train' already" in states["taker"]
     assert [line.split()[2] for line in err.splitlines()] == ["'gone'", "'sad'", "'taker'"]
+
+
+def test_a_typing_error_names_its_line(site: Path, command: Command) -> None:
+    install(site, "sad", "import ganforge\ndef (")
+    _, out, _ = command("-m", "ganforge", "plugins", "--json", plugins="stand-ins,sad")
+    (state,) = [each["state"] for each in json.loads(out) if each["plugin"] == "sad"]
+    assert state.startswith("left out: SyntaxError: ") and state.endswith(f" ({site / 'plug_sad.py'}:2)")
+
+
+@pytest.mark.parametrize("strict", ["0", "1"])
+def test_strict_shows_the_traceback(strict: str, site: Path) -> None:
+    install(site, "sad", "def load():\n    raise ValueError('it is Monday')\nload()")
+    environment = {"GANFORGE_PLUGINS": f"stand-ins,sad,{WITHOUT}", "GANFORGE_STRICT": strict}
+    code, _, err = ended(python("-m", "ganforge", "plugins", site=site, **environment))
+    assert code == int(strict)
+    assert f"ValueError: it is Monday ({site / 'plug_sad.py'}:2)" in err
+    assert ("line 3, in <module>" in err) == (strict == "1")
+    assert err.count("Traceback") == int(strict)
 
 
 COMMAND = """

@@ -10,6 +10,7 @@ from frameworks import need
 from processes import as_installed
 from tiers import few
 
+from ganforge.cli import scaffold as scaffold_command
 from ganforge.cli.main import cli
 from ganforge.errors import PluginError
 from ganforge.plugins import scaffold
@@ -25,9 +26,15 @@ def new(*arguments: str | Path, code: int = 0) -> Result:
     return result
 
 
-@pytest.mark.parametrize("kind", few(KINDS, set(KINDS) - {"backend"}))
+def test_the_command_offers_every_kind() -> None:
+    assert set(scaffold.KINDS) == set(scaffold_command.KINDS)
+    for kind in KINDS:
+        assert (Path(scaffold.__file__).parent / kind / "pyproject.toml.template").is_file()
+
+
+@pytest.mark.parametrize("kind", few(KINDS, set(KINDS) - {"backend", "architecture", "recipe"}))
 def test_the_tests_of_a_new_project_pass_as_generated(kind: str, tmp_path: Path) -> None:
-    if kind in ("layer", "loss", "optimizer"):
+    if kind not in ("backend", "dataset"):
         need("autograd")
     project, site = tmp_path / "project", tmp_path / "site"
     site.mkdir()
@@ -35,7 +42,7 @@ def test_the_tests_of_a_new_project_pass_as_generated(kind: str, tmp_path: Path)
     command = [sys.executable, "-m", "pytest", "-q", "-W", "error", "-p", "no:cacheprovider", "--rootdir", project]
     done = subprocess.run(
         [*command, project / "tests"],
-        env=as_installed(project, site, "torch"),  # the quickest is enough
+        env=as_installed(project, site, "torch", "digits", "folder"),  # of the frameworks the quickest is enough
         cwd=tmp_path,
         capture_output=True,
         text=True,
@@ -87,6 +94,9 @@ def test_nothing_is_left_to_fill_in(kind: str, tmp_path: Path) -> None:
         (["optimizer", "adam"], ["the name 'adam' is taken, by plugin 'ganforge.plugins.builtin'"]),
         (["layer", "batch_norm"], ["did you mean 'batch-norm'?"]),
         (["loss", "hinge"], ["the name 'hinge' is taken, by plugin 'ganforge.plugins.builtin'"]),
+        (["architecture", "dcgan"], ["the name 'dcgan' is taken, by plugin 'ganforge.plugins.builtin'"]),
+        (["recipe", "digits"], ["the name 'digits' is taken, by plugin"]),
+        (["command", "train"], ["there is a command 'train' already; take another name"]),
         (["dataset", "torch"], ["module ganforge_torch is installed"]),
         (["dataset", "fine", "--out", "no/such"], ["no/such cannot be written"]),
     ],

@@ -17,7 +17,23 @@ from ganforge.recipes.reading import load_table, read
 from ganforge.recipes.schema import DataSettings, Recipe, RecipeEntry
 from ganforge.recipes.tables import to_table
 
-SHIPPED = ("anime", "carpedm20", "celeba", "cgan-mnist", "dcgan", "digits", "faces", "frogs")
+SHIPPED = (
+    "acgan",
+    "anime",
+    "carpedm20",
+    "celeba",
+    "cgan-mnist",
+    "dcgan",
+    "digits",
+    "faces",
+    "frogs",
+    "lsgan",
+    "projection",
+    "sagan",
+    "sngan-resnet",
+    "sngan",
+    "wgan-gp",
+)
 
 
 @pytest.fixture
@@ -342,7 +358,7 @@ def test_a_recipe_whose_file_has_gone(tmp_path: Path) -> None:
     ("name", "said"),
     [
         ("digts", r"unknown recipe 'digts' \(a file .* as ./digts.toml\); did you mean 'digits'\?$"),
-        ("qqqqq", r"known: anime, carpedm20, [a-z0-9, -]*frogs$"),
+        ("qqqqq", r"known: acgan, anime, [a-z0-9, -]*sagan \.\.\.$"),
         ("folder/none", "no recipe file folder/none"),
         ("none.toml", "no recipe file none.toml"),
     ],

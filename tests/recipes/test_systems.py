@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from frameworks import need
 from msgspec.structs import replace
-from tiers import few
+from tiers import few, slow
 
 import ganforge
 from ganforge.data import Resizing
@@ -236,7 +236,13 @@ UNPADDED = ("frogs", 8)
 
 
 @pytest.mark.parametrize(
-    ("name", "size"), [(name, size) for name in SYSTEMS for size in SIZES if (name, size) != UNPADDED]
+    ("name", "size"),
+    [
+        (name, size) if size in (8, 31) else slow(name, size)
+        for name in SYSTEMS
+        for size in SIZES
+        if (name, size) != UNPADDED
+    ],
 )
 def test_any_size(name: str, size: int | str) -> None:
     height, width = (size, size) if isinstance(size, int) else map(int, size.split("x"))

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from ganforge.errors import RecipeError
 from ganforge.recipes.kinds import reads_labels
-from ganforge.recipes.templates import Measures, fill, stand_in
-from ganforge.spec.layers import BatchNorm, Conv, ConvTranspose, Dense, Flatten, JoinLabel, Relu, Residual
+from ganforge.recipes.templates import Measures, fill, reduction, stand_in
+from ganforge.spec.layers import BatchNorm, Conv, ConvTranspose, Dense, Flatten, JoinLabel, Relu, Residual, Upsample
 from ganforge.spec.layers.contract import Layer
 from ganforge.spec.network import Network, resolve
 
@@ -103,6 +103,80 @@ def test_the_written_layers_are_left_alone() -> None:
     assert repr(written) == before
 
 
+# Stages --------------------------------------------------------------------------------------------------------------
+
+UP = {"stages": ["1/reduction", "1/1"], "layers": [{"kind": "upsample", "size": "1/after"}]}
+SMALL = Measures(image=(33, 20), numbers={**MEASURES.numbers, "reduction": 4})
+
+
+def staged(table: dict[str, Any], measures: Measures = SMALL) -> tuple[Layer, ...]:
+    return fill({"generator": [table]}, {}, measures, "recipe 'x'").generator
+
+
+def test_the_reduction_leaves_4_pixels_or_more() -> None:
+    sizes = {(8, 8): 2, (7, 99): 1, (16, 16): 4, (33, 20): 4, (32, 32): 8, (64, 64): 16, (31, 31): 8, (112, 112): 16}
+    assert {size: reduction(*size) for size in sizes} == sizes
+
+
+def test_a_stage_is_there_for_every_doubling() -> None:
+    assert staged(UP) == (Upsample(size=(17, 10)), Upsample(size=(33, 20)))
+
+
+def test_a_stage_is_there_for_every_halving() -> None:
+    conv = {"kind": "conv", "filters": "width * before + after", "kernel": 3, "groups": "before"}
+    down = {"stages": ["1/1", "1/reduction"], "layers": [conv, {"kind": "relu"}]}
+    convs = Conv(filters=64 + 2, kernel=3), Conv(filters=128 + 4, kernel=3, groups=2)
+    assert staged(down) == (convs[0], Relu(), convs[1], Relu())
+
+
+def test_stages_may_go_part_of_the_way_or_nowhere() -> None:
+    assert staged(UP | {"stages": ["1/2", "1/1"]}) == (Upsample(size=(33, 20)),)
+    assert staged(UP | {"stages": ["2/reduction", "1/2"]}) == ()
+
+
+def test_stages_within_a_block_and_layers_within_stages() -> None:
+    inner = {"stages": ["1/2", "1/1"], "layers": [{"kind": "dense", "units": "after"}]}
+    assert staged({"kind": "residual", "layers": [inner]}) == (Residual(layers=(Dense(units=1),)),)
+    block = {
+        "stages": ["1/2", "1/1"],
+        "layers": [{"kind": "residual", "layers": [{"kind": "dense", "units": "before"}]}],
+    }
+    assert staged(block) == (Residual(layers=(Dense(units=2),)),)
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        ({"stages": "1/2"}, r"generator\[0\] = .*stages take two shares of the image, as"),
+        ({"stages": ["1/2", "1/1", "1/4"]}, "stages take two shares"),
+        ({"stages": [2, 1]}, "stages take two shares"),
+        ({"layers": "relu"}, "stages take two shares"),
+        ({"size": 3}, "stages take two shares"),
+        ({"stages": ["1/6", "1/2"]}, r"generator\[0\].stages = .*a stage halves or doubles"),
+        ({"stages": ["1/3", "1/2"]}, "a stage halves or doubles"),
+        ({"stages": ["1/4", "width"]}, r"generator\[0\].stages = 'width': a size is a number"),
+        ({"stages": ["1/4", "1/hight"]}, r"stages = '1/hight': 'hight' is neither"),
+        ({"stages": ["8/reduction", "1/1"]}, "8 is no divisor of 4"),
+        ({"layers": [{"kind": "dense", "units": "befor"}]}, r"generator\[0\].layers\[0\].units = 'befor': .*'before'"),
+        ({"layers": [{"kind": "upsample", "sise": 3}]}, r"unknown key .sise. in \[generator\[0\].layers\[0\]\]"),
+    ],
+    ids=str,
+)
+def test_stages_refused_with_their_place(table: dict[str, Any], said: str) -> None:
+    with pytest.raises(RecipeError, match=f"^recipe 'x': .*{said}"):
+        staged(UP | table)
+
+
+def test_what_stages_alone_know() -> None:
+    with pytest.raises(RecipeError, match=r"units = 'after': 'after' has a meaning in the layers of stages alone"):
+        one({"kind": "dense", "units": "after"})
+
+
+def test_a_mistake_in_stages_is_seen_before_the_size_is_known() -> None:
+    with pytest.raises(RecipeError, match="'widht' is neither"):
+        staged(UP | {"layers": [{"kind": "dense", "units": "widht"}]}, stand_in(width=True))
+
+
 # Labels --------------------------------------------------------------------------------------------------------------
 
 LABELLED = [
@@ -145,7 +219,7 @@ def test_whether_a_network_joins_the_label() -> None:
         ({"units": "0 * width"}, r"generator\[0\].units must be a whole number >= 1"),
         ({"units": ["1/16", 1.5]}, r"generator\[0\].units = .*may hold whole numbers"),
         ({"units": 1.5}, r"generator\[0\].units must be a whole number, not a decimal number"),
-        ({"kind": "conv", "filters": "width", "kernel": "2/8"}, r"generator\[0\].kernel = '2/8': a size is a number"),
+        ({"kind": "conv", "filters": "width", "kernel": "3/8"}, r"generator\[0\].kernel = '3/8': 3 is no divisor of 8"),
         ({"kind": "conv", "filters": "width", "kernel": "1/0"}, "a size is a number"),
         ({"kind": "conv", "filters": "width", "kernel": "width"}, "a size is a number"),
         ({"kind": "reshape", "shape": [["1/16"], 3]}, r"generator\[0\].shape = .*may hold whole numbers"),

@@ -52,9 +52,12 @@ class TinyOps:
 OPS = TinyOps()
 LOSSES = tuple(each for each in SHIPPED if isinstance(each, LossEntry))
 PENALTIES = tuple(each for each in SHIPPED if isinstance(each, PenaltyEntry))
-ENDS = Targets(np.ones((5, 1)), np.zeros((5, 1)))
-GOAL = Targets(np.ones((5, 1)), np.ones((5, 1)))
+LABELS = np.eye(3)[[0, 1, 2, 2, 0]]
+ENDS = Targets(np.ones((5, 1)), np.zeros((5, 1)), LABELS)
+GOAL = Targets(np.ones((5, 1)), np.ones((5, 1)), LABELS)
 STREAM = np.random.default_rng(4)
+SCORES = STREAM.normal(0.0, 2, (5, 3))
+"""Logits of three classes."""
 REAL, FAKE = STREAM.normal(0.5, 2, (5, 1)), STREAM.normal(-0.5, 2, (5, 1))
 
 
@@ -63,9 +66,11 @@ def by_name(entry: LossEntry | PenaltyEntry) -> str:
 
 
 def logits(entry: LossEntry) -> tuple[Array, Array]:
-    """Some for a loss of one logit or of two."""
-    if entry.outputs == 1:
+    """Some for a loss of one logit, of two, or of one and three classes."""
+    if entry.outputs == 1 and not entry.classifies:
         return REAL, FAKE
+    if entry.classifies:
+        return np.hstack([REAL, SCORES]), np.hstack([FAKE, SCORES[::-1]])
     return np.hstack([np.zeros_like(REAL), REAL]), np.hstack([np.zeros_like(FAKE), FAKE])
 
 
@@ -77,12 +82,14 @@ def test_the_shipped_losses() -> None:
     assert [each.name for each in LOSSES] == [
         "bce",
         "softmax",
+        "auxiliary-classifier",
         "least-squares",
         "hinge",
         "wasserstein",
         "relativistic",
+        "relativistic-paired",
     ]
-    assert [each.name for each in PENALTIES] == ["gradient", "r1"]
+    assert [each.name for each in PENALTIES] == ["gradient", "zero-centered", "r1", "r2", "r1-r2"]
 
 
 def discriminator(entry: LossEntry, targets: Targets = ENDS) -> tuple[float, float]:
@@ -133,6 +140,19 @@ def test_of_two_logits_the_log_odds_say_how_real_a_image_is() -> None:
     np.testing.assert_array_equal(loss("bce").realness(REAL), REAL)
 
 
+def test_an_auxiliary_classifier_adds_the_cross_entropy_of_the_class() -> None:
+    def of_class(scores: Array) -> float:
+        p = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
+        return float(-np.log(p[np.arange(5), LABELS.argmax(axis=1)]).mean())
+
+    source = discriminator(loss("bce"))
+    expected = source[0] + of_class(SCORES), source[1] + of_class(SCORES[::-1])
+    assert discriminator(loss("auxiliary-classifier")) == pytest.approx(expected)
+    assert generator(loss("auxiliary-classifier")) == pytest.approx(generator(loss("bce")) + of_class(SCORES[::-1]))
+    assert loss("auxiliary-classifier").logits(3) == 4
+    assert loss("softmax").logits(3) == 2
+
+
 def test_least_squares() -> None:
     expected = 0.5 * ((REAL - 1) ** 2).mean(), 0.5 * (FAKE**2).mean()
     assert discriminator(loss("least-squares")) == pytest.approx(expected)
@@ -158,9 +178,14 @@ def test_relativistic_average() -> None:
     assert generator(loss("relativistic")) == pytest.approx(wanted)
 
 
+def test_relativistic_pairs() -> None:
+    assert sum(discriminator(loss("relativistic-paired"))) == pytest.approx(-np.log(sigmoid(REAL - FAKE)).mean())
+    assert generator(loss("relativistic-paired")) == pytest.approx(-np.log(sigmoid(FAKE - REAL)).mean())
+
+
 @pytest.mark.parametrize("entry", LOSSES, ids=by_name)
 def test_uses_targets_is_true_where_targets_matter(entry: LossEntry) -> None:
-    other = Targets(np.full((5, 1), 0.7), np.full((5, 1), 0.4))
+    other = Targets(np.full((5, 1), 0.7), np.full((5, 1), 0.4), LABELS)
     assert (discriminator(entry) != discriminator(entry, other)) is entry.uses_targets
     assert (generator(entry) != generator(entry, other)) is entry.uses_targets
 
@@ -168,7 +193,7 @@ def test_uses_targets_is_true_where_targets_matter(entry: LossEntry) -> None:
 @pytest.mark.parametrize("entry", LOSSES, ids=by_name)
 def test_shift_invariant_is_true_where_a_shift_does_not_matter(entry: LossEntry) -> None:
     real, fake = logits(entry)
-    shift = np.array([0.0, 0.9])[-entry.outputs :]  # of one logit, as a bias would
+    shift = np.eye(real.shape[1])[entry.outputs - 1] * 0.9  # of one logit, as a bias would
     before = sum(entry.discriminator(OPS, real, fake, ENDS))
     after = sum(entry.discriminator(OPS, real + shift, fake + shift, ENDS))
     assert bool(np.isclose(before, after, rtol=1e-12)) is entry.shift_invariant
@@ -189,8 +214,9 @@ def test_each_network_pulls_its_own_way(entry: LossEntry) -> None:
 
     From a logit of 0.5, which lies between the targets of least squares.
     """
-    real = fake = np.full((5, 2), [0.0, 0.5])[:, -entry.outputs :]
-    up = np.array([0.0, 1e-4])[-entry.outputs :]
+    width = entry.logits(3)
+    real = fake = np.full((5, width), 0.5 * np.eye(width)[entry.outputs - 1])
+    up = np.eye(width)[entry.outputs - 1] * 1e-4
 
     def judged(real: Array, fake: Array) -> float:
         return float(sum(entry.discriminator(OPS, real, fake, ENDS)))
@@ -201,10 +227,10 @@ def test_each_network_pulls_its_own_way(entry: LossEntry) -> None:
 
 
 @pytest.mark.parametrize("entry", LOSSES, ids=by_name)
-@given(values=hnp.arrays(np.float64, (2, 3, 2), elements=st.floats(-1e6, 1e6)))
+@given(values=hnp.arrays(np.float64, (2, 3, 4), elements=st.floats(-1e6, 1e6)))
 def test_finite_for_any_logits(entry: LossEntry, values: Array) -> None:
-    real, fake = values[0, :, : entry.outputs], values[1, :, : entry.outputs]
-    ends, goal = Targets(*np.array([1.0, 0.0])[:, None, None]), Targets(*np.ones((2, 1, 1)))
+    real, fake = values[0, :, : entry.logits(3)], values[1, :, : entry.logits(3)]
+    ends, goal = Targets(*np.array([1.0, 0.0])[:, None, None], np.eye(3)), Targets(*np.ones((2, 1, 1)), np.eye(3))
     terms = [*entry.discriminator(OPS, real, fake, ends)]
     terms.append(entry.generator(OPS, real if entry.generator_sees_real else None, fake, goal))
     assert np.isfinite(terms).all()
@@ -256,6 +282,19 @@ def test_r1_looks_at_real_images() -> None:
     expected = 0.5 * (IMAGES**2).sum(axis=(1, 2, 3)).mean()
     assert penalty("r1").penalty(OPS, bowl, IMAGES, FAKES, MIX) == pytest.approx(expected, rel=1e-6)
     assert penalty("r1").penalty(OPS, critic, IMAGES, FAKES, MIX) == pytest.approx(0.5 * (WEIGHTS**2).sum())
+
+
+@pytest.mark.parametrize(
+    ("name", "places"),
+    [
+        ("zero-centered", [2.0**0.5 * (IMAGES * MIX + FAKES * (1 - MIX))]),
+        ("r2", [FAKES]),
+        ("r1-r2", [IMAGES, FAKES]),
+    ],
+)
+def test_squared_slopes_at_other_places(name: str, places: list[Array]) -> None:
+    expected = sum(0.5 * (each**2).sum(axis=(1, 2, 3)).mean() for each in places)
+    assert penalty(name).penalty(OPS, bowl, IMAGES, FAKES, MIX) == pytest.approx(expected, rel=1e-6)
 
 
 def test_entries_are_frozen() -> None:

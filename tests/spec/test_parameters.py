@@ -18,6 +18,7 @@ from ganforge.spec.layers import (
     Relu,
     Reshape,
     Residual,
+    Upsample,
     initializers,
 )
 from ganforge.spec.layers.contract import Layer, Parameter, Shape
@@ -113,6 +114,29 @@ IMAGE = Reshape(shape=(1, 2, 3))
         ((Residual(layers=(Dense(units=6), NORM, Dense(units=6))), Relu()), {"00_residual/00_dense/bias"}),
         # What goes in is added to what comes out, so that the batch norm inside does not cancel it.
         ((Dense(units=6), Residual(layers=(NORM,))), set()),
+        # Behind the block it is: the norm inside cancels one way, the shortcut hands the other on.
+        ((Dense(units=6), Residual(layers=(NORM,)), NORM), {"00_dense/bias", "01_residual/00_batch_norm/offset"}),
+        ((Dense(units=6), Residual(layers=(NORM, Relu())), NORM), {"00_dense/bias"}),
+        ((Dense(units=6), Residual(layers=(Relu(), NORM)), NORM), {"01_residual/01_batch_norm/offset"}),
+        (
+            (
+                IMAGE,
+                Conv(filters=2, kernel=3),
+                Residual(layers=(NORM, Relu()), shortcut=(Upsample(factor=1), Conv(filters=2, kernel=1))),
+                NORM,
+            ),
+            {"01_conv/bias", "02_residual/shortcut/01_conv/bias"},
+        ),
+        # With zeros around it a convolution makes less of the number at the border.
+        (
+            (
+                IMAGE,
+                Conv(filters=2, kernel=3),
+                Residual(layers=(NORM, Relu()), shortcut=(Conv(filters=2, kernel=3),)),
+                NORM,
+            ),
+            {"02_residual/shortcut/00_conv/bias"},
+        ),
         ((Residual(layers=(Relu(),)), NORM), set()),
         ((Residual(layers=()), NORM), set()),
     ],

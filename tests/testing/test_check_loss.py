@@ -35,6 +35,11 @@ def sums(ops: Any, real: Any, fake: Any, targets: Any) -> Any:
     return ops.mean(ops.sum_each(real)) * len(real), ops.mean(fake)
 
 
+def first(terms: Callable[..., Any]) -> Callable[..., Any]:
+    """A loss of the first logit alone, whatever stands behind it."""
+    return lambda ops, real, fake, targets: terms(ops, real[:, :1], fake[:, :1], targets)
+
+
 WRONG: dict[str, tuple[LossEntry, str]] = {
     "says no shift": (replace(PAIRED, shift_invariant=False), "shift_invariant=True"),
     "says shift": (replace(HINGE, shift_invariant=True), "shift_invariant=False"),
@@ -49,6 +54,11 @@ WRONG: dict[str, tuple[LossEntry, str]] = {
     "infinite": (replace(HINGE, generator=lambda ops, real, fake, targets: ops.mean(fake) * np.inf), "inf"),
     "two logits, no reading": (replace(SHIPPED["softmax"], realness=HINGE.realness), r"\(6, 2\).*one number for each"),
     "a reading by an op": (replace(HINGE, realness=lambda logits: logits.sigmoid()), "sigmoid"),
+    "names no class": (
+        replace(SHIPPED["auxiliary-classifier"], discriminator=first(BCE.discriminator)),
+        "classifies=F",
+    ),
+    "hides classes": (replace(SHIPPED["auxiliary-classifier"], classifies=False), r"labels is None unless .*=True"),
     "unknown op": (replace(HINGE, generator=lambda ops, real, fake, targets: ops.cos(fake)), "cos"),
 }
 
@@ -64,6 +74,27 @@ def test_what_only_the_reference_can_do_is_named() -> None:
     entry = replace(HINGE, generator=lambda ops, real, fake, targets: np.mean(np.asarray(fake)))
     with pytest.raises(ConformanceError, match=r"backend 'numpy'[^$]*anything but its ops"):
         check_loss(entry, backends=[])
+
+
+def test_what_only_one_framework_can_do_names_it() -> None:
+    need("torch")
+    need("tensorflow")
+    entry = replace(HINGE, generator=lambda ops, real, fake, targets: -fake.sigmoid().mean())
+    with pytest.raises(ConformanceError) as caught:
+        check_loss(entry, backends=["torch", "tensorflow"])
+    assert f"has no attribute 'sigmoid' ({__file__}:" in str(caught.value)
+    assert "it works on backend 'torch', so it uses functions of that framework" in str(caught.value)
+    assert "'tensorflow'" not in str(caught.value)
+
+
+def test_what_is_raised_for_other_values_is_named() -> None:
+    def moody(ops: Any, real: Any, fake: Any, targets: Any) -> Any:
+        if len(real) > 6:
+            raise ValueError("Monday")
+        return HINGE.discriminator(ops, real, fake, targets)
+
+    with pytest.raises(ConformanceError, match=r"it raised ValueError: Monday \("):
+        check_loss(replace(HINGE, discriminator=moody), backends=[])
 
 
 def differing(harmless: Callable[[Any], bool]) -> Any:

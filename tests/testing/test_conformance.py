@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from frameworks import need
 from image_sets import Images, data_set
+from tiers import slow
 
 from ganforge.data.contract import NoOptions
 from ganforge.errors import DataError, PluginError, RecipeError, StateError
@@ -59,7 +60,7 @@ def test_the_reference_keeps_its_own_contract():
         ("transposed-kernel-flipped", "kernel-5-even", "conv_transpose"),
     ],
 )
-@pytest.mark.parametrize("precision", ["float64", "float32"])
+@pytest.mark.parametrize("precision", ["float64", slow("float32")])
 def test_a_wrong_backend_is_caught_and_named(trap, gan, where, precision):
     entry = trapped(next(each for each in TRAPS if each.name == trap))
     message = findings(entry, gans={gan: TINY[gan]}, precisions=[precision])
@@ -301,6 +302,35 @@ def test_a_set_that_breaks_its_contract_is_told(kind, said):
         check_dataset(data_set(kind))
     assert said in str(caught.value)
     assert "data set 'shades' does not keep its contract" in str(caught.value)
+
+
+def monday(self, *_):
+    raise ValueError("Monday")
+
+
+@pytest.mark.parametrize(
+    ("members", "where"),
+    [
+        ({"__len__": monday}, "its members"),
+        ({"class_names": property(monday)}, "its members"),
+        ({"label": monday}, "label()"),
+        ({"where": monday}, "its images"),
+        ({"read": monday}, "shade 0"),
+    ],
+    ids=lambda value: str(next(iter(value)) if isinstance(value, dict) else value),
+)
+def test_what_a_set_raises_is_a_finding(members, where):
+    with pytest.raises(ConformanceError) as caught:
+        check_dataset(data_set(broken(**members)))
+    assert f"raised ValueError: Monday ({__file__}:" in str(caught.value)
+    assert f"({where})" in str(caught.value)
+
+
+def test_what_is_raised_while_a_set_is_opened_is_a_finding():
+    with pytest.raises(ConformanceError, match="opening it raised ValueError: Monday"):
+        check_dataset(data_set(open=partial(monday)))
+    with pytest.raises(DataError, match="torn"):
+        check_dataset(data_set(open=unreadable))
 
 
 def test_a_set_of_which_some_images_are_torn_is_fine():

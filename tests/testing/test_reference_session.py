@@ -49,7 +49,7 @@ def test_a_step_keeps_names_shapes_and_precision(name, precision):
     assert all(np.isfinite(each).all() for each in state.values())
     assert set(scalars) >= {"d_loss", "d_loss_real", "d_loss_fake", "g_loss", "d_real", "d_fake"}
     assert ("d_penalty" in scalars) == (gan.penalty is not None)
-    scale, weight = gan.protocol.loss.discriminator_scale, gan.protocol.penalty.weight if gan.protocol.penalty else 0
+    scale, weight = gan.protocol.loss.discriminator_scale, inputs(gan, 0, 0).discriminator[-1].penalty_weight or 0
     terms = scale * (scalars["d_loss_real"] + scalars["d_loss_fake"]) + weight * scalars.get("d_penalty", 0)
     assert scalars["d_loss"] == pytest.approx(terms, rel=1e-6)
 

@@ -202,6 +202,16 @@ def test_average_weight_comes_from_the_step() -> None:
     assert [step_of(number, average=Average(decay=0.5)).average for number in (0, 1, 30)] == [0.1, 2 / 11, 0.5]
 
 
+def test_a_lazy_penalty_is_fed_in_its_own_updates_alone() -> None:
+    lazy = PenaltyChoice(name="gradient", weight=2.0, every=3)
+    steps = [step_of(number, penalty=lazy, discriminator=Player(updates=2)) for number in range(3)]
+    fed = [each for step in steps for each in step.discriminator]
+    assert [each.penalty_weight for each in fed] == [6.0, None, None, 6.0, None, None]
+    assert [each.interpolation is None for each in fed] == [False, True, True] * 2
+    always = step_of(1, penalty=PENALTY, discriminator=Player(updates=2)).discriminator[1]
+    assert np.array_equal(fed[3].interpolation, always.interpolation)
+
+
 def test_uniform_latents_stay_in_their_range() -> None:
     latent = Latent(size=200, distribution="uniform", low=-2.0, high=3.0)
     values = draw_latents(latent, slice(0, 50), 0, "x")

@@ -189,6 +189,7 @@ def writer(start: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> "subp
     return process
 
 
+@pytest.mark.slow
 def test_readers_beside_a_writer(writer: Any, start: Any, tmp_path: Path) -> None:
     """Checkpoints vanish under their hands all the time; what they see is always one whole step."""
     answers = [ended(each) for each in [start("-c", READ, "mine") for _ in range(2)]]

@@ -1,5 +1,6 @@
 """The loop against a session that shows what it was fed: order, schedule, stopping, divergence, going on."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -167,6 +168,27 @@ def test_means_are_of_every_step_of_an_epoch(size: tuple[int, int], start: int, 
             first = done
     found = [(epoch, means["d_loss"], means["g_loss"], steps) for epoch, means, steps in told.epochs()]
     assert found == [pytest.approx(each, rel=1e-12) for each in expected]
+
+
+class Lazy(FakeSession):
+    """A penalty in the first step and every third from there on."""
+
+    def step(self, inputs: Any) -> Any:
+        step = len(self.fed)
+        return {**super().step(inputs)} | ({"d_penalty": float(step)} if step % 3 == 0 else {})
+
+
+def test_a_lazy_penalty_is_logged_as_it_was_last_computed_and_its_mean_is_of_the_steps_that_have_it() -> None:
+    class Penalties(Told):
+        def step_finished(self, step: int, scalars: Mapping[str, float] | None) -> None:
+            super().step_finished(step, scalars)
+            logged.extend([] if scalars is None else [scalars["d_penalty"]])
+
+    logged: list[float] = []
+    told, session = Penalties(), Lazy(tiny_gan(), dict(tiny_gan().initial_state(0)))
+    train_steps(session, fed_from(tiny_gan(), IMAGES), schedule(6, log=2), told)
+    assert logged == [0.0, 3.0, 3.0]
+    assert [means["d_penalty"] for _, means, _ in told.epochs()] == [0.0, 3.0]  # of steps 1 to 3 and 4 to 6
 
 
 def test_epochs_that_are_never_logged_have_means_too() -> None:

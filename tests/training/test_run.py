@@ -187,9 +187,10 @@ def test_a_plugin_that_breaks_does_not_end_the_run(tmp_path: Path) -> None:
     run = run_in(tmp_path, host)
     train_run(run)
     assert run.step == 6
-    assert lines == [
-        "ganforge: plugin 'sad' (sad-dist 1.0) is left out: its ganforge_run_started raised ValueError: Monday"
-    ]
+    (line,) = lines
+    assert line.startswith(
+        "ganforge: plugin 'sad' (sad-dist 1.0) is left out: its ganforge_run_started raised ValueError: Monday ("
+    )
 
 
 @pytest.mark.parametrize("hook", ["ganforge_run_started", "ganforge_step_finished", "ganforge_checkpoint_saved"])

@@ -204,6 +204,7 @@ def test_a_discriminator_that_wins_is_not_to_be_fed(
     assert ("training.discriminator.updates" in last) is advised
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("recipe", ["dcgan", "faces", "frogs", "celeba", "anime", "carpedm20", "cgan-mnist"])
 def test_every_remedy_is_one_that_the_recipe_takes(recipe: str, run: Run) -> None:
     """And changes the training."""

@@ -158,6 +158,7 @@ def wait_for(worker: subprocess.Popen[str], words: str) -> None:
     assert any(words in line for line in worker.stdout)
 
 
+@pytest.mark.slow
 def test_torchrun_and_then_alone(place: Path) -> None:
     """Four steps by two workers and two more by one process end where six steps of one process do."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
@@ -176,6 +177,7 @@ def test_torchrun_and_then_alone(place: Path) -> None:
     assert farthest(state, expected) < 1e-10
 
 
+@pytest.mark.slow
 def test_a_signal_to_one_stops_all_and_loses_nothing(place: Path) -> None:
     with ExitStack() as stack:
         first, second = workers = start(stack, "torch", *COMMAND, "torch", "--steps", "100000")
@@ -202,6 +204,7 @@ def test_a_worker_that_is_killed_ends_the_others(backend: str, place: Path) -> N
     assert "Traceback" not in complaint
 
 
+@pytest.mark.slow
 def test_a_batch_that_cannot_be_shared(place: Path) -> None:
     with ExitStack() as stack:
         ended = said(start(stack, "torch", *COMMAND, "torch", "--batch-size", "15"))

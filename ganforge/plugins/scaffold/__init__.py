@@ -5,6 +5,7 @@ path becomes the module's name.
 """
 
 import re
+from collections.abc import Container
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,7 +17,9 @@ from ganforge._io.paths import expanded
 from ganforge.errors import PluginError
 from ganforge.plugins.host import Host
 
-KindName: TypeAlias = Literal["dataset", "layer", "loss", "optimizer", "backend"]
+KindName: TypeAlias = Literal[
+    "dataset", "architecture", "layer", "loss", "optimizer", "recipe", "backend", "command", "events"
+]
 
 _NAME = re.compile(r"(?!ganforge)[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _LONGEST = 40
@@ -30,8 +33,9 @@ class Kind:
     word: str
     """As people say it."""
     distribution: str
-    """What its distribution is called, with the name in place of NAME."""
-    hook: str
+    """The name of its distribution, with the plugin's in place of NAME."""
+    hook: str | None
+    """Whose entries have names that are taken; None: it registers none."""
     underscored: bool = False
     """Whether recipes write its hyphens as underscores, as the kinds of layers are."""
 
@@ -42,16 +46,20 @@ class Kind:
 
 KINDS: dict[KindName, Kind] = {
     "dataset": Kind(word="data set", distribution="ganforge-NAME", hook="ganforge_datasets"),
+    "architecture": Kind(word="architecture", distribution="ganforge-architecture-NAME", hook="ganforge_architectures"),
     "layer": Kind(word="layer", distribution="ganforge-layer-NAME", hook="ganforge_layers", underscored=True),
     "loss": Kind(word="loss", distribution="ganforge-loss-NAME", hook="ganforge_losses"),
     "optimizer": Kind(
         word="optimizer", distribution="ganforge-optimizer-NAME", hook="ganforge_optimizers", underscored=True
     ),
+    "recipe": Kind(word="recipe", distribution="ganforge-recipe-NAME", hook="ganforge_recipes"),
     "backend": Kind(word="backend", distribution="ganforge-NAME", hook="ganforge_backends"),
+    "command": Kind(word="command", distribution="ganforge-command-NAME", hook=None),
+    "events": Kind(word="plugin", distribution="ganforge-events-NAME", hook=None),
 }
 
 
-def write_project(kind: KindName, name: str, out: Path | None, host: Host) -> Path:
+def write_project(kind: KindName, name: str, out: Path | None, host: Host, *, commands: Container[str] = ()) -> Path:
     """Write the project of a new plugin, whole or not at all; returns its folder.
 
     Args:
@@ -59,12 +67,15 @@ def write_project(kind: KindName, name: str, out: Path | None, host: Host) -> Pa
         name: what recipes and the command line will call it: lower case, digits and hyphens.
         out: the project's folder, which must not exist; by default the distribution's name, here.
         host: the plugins that are there already.
+        commands: the commands that are there already, for a plugin that adds one.
 
     Raises:
         PluginError: a name that cannot be used or is taken, a folder that exists, or one that cannot be written.
     """
     chosen = KINDS[kind]
     _check_name(name, chosen, host)
+    if kind == "command" and name in commands:
+        raise PluginError(f"there is a command {name!r} already; take another name")
     distribution = chosen.distribution.replace("NAME", name)
     module = distribution.replace("-", "_")
     if find_spec(module) is not None:
@@ -88,7 +99,8 @@ def _check_name(name: str, kind: Kind, host: Host) -> None:
             f"{name!r} cannot be the name of a {kind.word}: lower case letters, digits and single hyphens, a letter "
             f"first, at most {_LONGEST}, and no 'ganforge' in front{f'; did you mean {near!r}?' if near else ''}"
         )
-    taken = next((each for each in host.given(kind.hook) if each.entry.name == kind.called(name)), None)
+    given = host.given(kind.hook) if kind.hook else []
+    taken = next((each for each in given if each.entry.name == kind.called(name)), None)
     if taken is not None:
         raise PluginError(f"the name {name!r} is taken, by plugin {taken.plugin!r}; take another")
 

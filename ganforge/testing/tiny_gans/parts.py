@@ -28,7 +28,7 @@ def gan(
     /,
     *,
     loss: str = "bce",
-    penalty: str | None = None,
+    penalty: str | PenaltyChoice | None = None,
     classes: int = 0,
     discriminator_scale: float = 1.0,
     **protocol: Any,
@@ -36,7 +36,8 @@ def gan(
     """A GAN with 4 latents and, unless said otherwise, batches of 4."""
     settings: dict[str, Any] = {"batch_size": 4, "latent": Latent(size=4)} | protocol
     entries = {entry.name: entry for entry in LOSSES}
-    loss_entry, penalty_entry = entries[loss], entries[penalty] if penalty else None
+    choice = PenaltyChoice(name=penalty, weight=3.0) if isinstance(penalty, str) else penalty
+    loss_entry, penalty_entry = entries[loss], entries[choice.name] if choice else None
     assert isinstance(loss_entry, LossEntry)
     assert penalty_entry is None or isinstance(penalty_entry, PenaltyEntry)
     return Gan(
@@ -45,7 +46,7 @@ def gan(
         protocol=Protocol(
             **settings,
             loss=LossChoice(name=loss, discriminator_scale=discriminator_scale),
-            penalty=PenaltyChoice(name=penalty, weight=3.0) if penalty else None,
+            penalty=choice,
         ),
         loss=loss_entry,
         penalty=penalty_entry,

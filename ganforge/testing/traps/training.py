@@ -13,6 +13,7 @@ from ganforge.backend.contract import FAKE_PASS, GENERATOR_PASS, PENALTY_PASS, S
 from ganforge.spec.arrays import Array, Images, State
 from ganforge.spec.optimizers import SGD, Adam, Optimizer, RMSprop, Scale
 from ganforge.spec.protocol import Protocol
+from ganforge.spec.schedules import value_at
 from ganforge.testing import optimizers
 from ganforge.testing.differentiable import Tensor, np
 from ganforge.testing.semantics import Semantics
@@ -38,8 +39,12 @@ def _softplus_threshold(x: Tensor) -> Tensor:
     return np.where(x > 20.0, x, np.logaddexp(np.zeros_like(x), np.where(x > 20.0, 0.0 * x, x)))
 
 
-def _formula(kind: type, change: Callable[..., tuple[Array, State]]) -> Semantics:
-    """Another formula for one kind of optimizer, from the gradient as it comes."""
+def _source_last(logits: Tensor) -> Tensor:
+    return np.concatenate([logits[:, -1:], logits[:, :-1]], axis=1)
+
+
+def _formula(kind: type | tuple[type, ...], change: Callable[..., tuple[Array, State]]) -> Semantics:
+    """Another formula for some kinds of optimizers, from the gradient as it comes."""
 
     def update(optimizer: Optimizer, weights: Array, g: Array, slots: State, scale: Scale) -> tuple[Array, State]:
         form = change if isinstance(optimizer, kind) else _TRUE.update
@@ -65,15 +70,16 @@ def _adam_epsilon_corrected(
 
 def _adam_powers_float32(optimizer: Any, weights: Array, g: Array, slots: State, scale: Scale) -> tuple[Array, State]:
     power = float(numpy.float32(1.0 - scale.root**2))
-    return optimizers.update(optimizer, weights, g, slots, Scale(scale.rate, sqrt(1.0 - power)))
+    return optimizers.update(optimizer, weights, g, slots, scale._replace(root=sqrt(1.0 - power)))
 
 
 def _adam_uncorrected(optimizer: Any, weights: Array, g: Array, slots: State, scale: Scale) -> tuple[Array, State]:
-    return optimizers.update(optimizer, weights, g, slots, Scale(optimizer.learning_rate, 1.0))
+    uncorrected = scale._replace(rate=value_at(optimizer.learning_rate, 0), root=1.0)
+    return optimizers.update(optimizer, weights, g, slots, uncorrected)
 
 
 def _scale_float32(optimizer: Any, weights: Array, g: Array, slots: State, scale: Scale) -> tuple[Array, State]:
-    rounded = Scale(float(numpy.float32(scale.rate)), float(numpy.float32(scale.root)))
+    rounded = Scale(*(float(numpy.float32(each)) for each in scale))
     return optimizers.update(optimizer, weights, g, slots, rounded)
 
 
@@ -100,6 +106,24 @@ def _no_clip(optimizer: Any, weights: Array, g: Array, slots: State, scale: Scal
     return optimizers.update(msgspec.structs.replace(optimizer, clip=None), weights, g, slots, scale)
 
 
+def _norm_of_each(gradients: State, limit: float) -> State:
+    return {name: _TRUE.clip_norm({name: each}, limit)[name] for name, each in gradients.items()}
+
+
+def _norm_with_epsilon(gradients: State, limit: float) -> State:
+    norm = float(numpy.sqrt(sum((each**2).sum() for each in gradients.values())))
+    return {name: each * min(1.0, limit / (norm + 1e-6)) for name, each in gradients.items()}
+
+
+def _decay_in_gradient(optimizer: Any, weights: Array, g: Array, slots: State, scale: Scale) -> tuple[Array, State]:
+    coupled = msgspec.structs.replace(optimizer, weight_decay=0.0)
+    return optimizers.update(coupled, weights, g + optimizer.weight_decay * weights, slots, scale)
+
+
+def _decay_without_rate(optimizer: Any, weights: Array, g: Array, slots: State, scale: Scale) -> tuple[Array, State]:
+    return optimizers.update(optimizer, weights, g, slots, scale._replace(shrink=optimizer.weight_decay))
+
+
 def _batches_exchanged(protocol: Protocol) -> Protocol:
     return msgspec.structs.replace(protocol, batches="joint" if protocol.batches == "separate" else "separate")
 
@@ -108,11 +132,12 @@ def _scale_forgotten(protocol: Protocol) -> Protocol:
     return msgspec.structs.replace(protocol, loss=msgspec.structs.replace(protocol.loss, discriminator_scale=1.0))
 
 
-def _penalty_scaled(protocol: Protocol) -> Protocol:
-    if protocol.penalty is None:
-        return protocol
-    weight = protocol.penalty.weight * protocol.loss.discriminator_scale
-    return msgspec.structs.replace(protocol, penalty=msgspec.structs.replace(protocol.penalty, weight=weight))
+def _penalty_scaled(protocol: Protocol, weight: float) -> float:
+    return weight * protocol.loss.discriminator_scale
+
+
+def _penalty_unscaled(protocol: Protocol, weight: float) -> float:
+    return weight if protocol.penalty is None else weight / protocol.penalty.every
 
 
 def _moved_in_own_updates(protocol: Protocol) -> Protocol:
@@ -189,6 +214,13 @@ TRAINING_TRAPS = (
         what="cross-entropy is taken of probabilities clipped to [1e-7, 1 - 1e-7], as in Keras",
         remedy="take losses of logits",
         semantics=Semantics(logits=_clipped_probability),
+    ),
+    Trap(
+        name="source-logit-last",
+        number=48,
+        what="of a loss that names classes the logit of real or fake stands behind those of the classes",
+        remedy="take the loss's own outputs first, then one logit for each class",
+        semantics=Semantics(logits=_source_last),
     ),
     Trap(
         name="softplus-threshold",
@@ -305,6 +337,41 @@ TRAINING_TRAPS = (
         semantics=_formula(object, _no_clip),
     ),
     Trap(
+        name="clip-norm-of-each-array",
+        number=38,
+        what="clip_norm limits the norm of each array",
+        remedy="limit the norm of all gradients of the network together",
+        semantics=Semantics(clip_norm=_norm_of_each),
+    ),
+    Trap(
+        name="clip-norm-epsilon",
+        number=38,
+        what="clip_norm divides by the norm plus 1e-6, as torch.nn.utils.clip_grad_norm_ does",
+        remedy="multiply by clip_norm / max(norm, clip_norm)",
+        semantics=Semantics(clip_norm=_norm_with_epsilon),
+    ),
+    Trap(
+        name="weight-decay-in-gradient",
+        number=39,
+        what="weight decay is added to the gradient, as in PyTorch's Adam",
+        remedy="take Scale.shrink times the weight from it before the step",
+        semantics=_formula((Adam, RMSprop, SGD), _decay_in_gradient),
+    ),
+    Trap(
+        name="weight-decay-without-rate",
+        number=39,
+        what="weight decay is not multiplied by the learning rate",
+        remedy="take Scale.shrink times the weight from it",
+        semantics=_formula((Adam, RMSprop, SGD), _decay_without_rate),
+    ),
+    Trap(
+        name="lazy-penalty-unscaled",
+        number=40,
+        what="the weight of a lazy penalty is not multiplied by `every`",
+        remedy="use DiscriminatorInputs.penalty_weight",
+        semantics=Semantics(penalty_weight=_penalty_unscaled),
+    ),
+    Trap(
         name="last-batch-padded",
         number=31,
         what="an epoch's last batch, smaller than the others, is filled up to their size",
@@ -323,6 +390,6 @@ TRAINING_TRAPS = (
         number=29,
         what="discriminator_scale multiplies the penalty too",
         remedy="discriminator_scale * (real term + fake term) + weight * penalty",
-        semantics=Semantics(protocol=_penalty_scaled),
+        semantics=Semantics(penalty_weight=_penalty_scaled),
     ),
 )

@@ -10,7 +10,7 @@ import socket
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -34,12 +34,12 @@ class _TensorBoard:
     @hookimpl
     def ganforge_run_started(self, run: RunView) -> None:
         """Begin a file; steps that a killed process did after its last checkpoint, and that are done again, go."""
-        from ganforge.recipes.tables import to_table
+        from ganforge.recipes.tables import flat_settings
 
         name = f"events.out.tfevents.{time.time_ns():020d}.{socket.gethostname()}.{os.getpid()}"
         self.path = run.folder / name
         event_file.begin(self.path, run.start + 1)
-        event_file.write(self.path, run.start, [event_file.hyperparameters(dict(_flat(to_table(run.recipe))))])
+        event_file.write(self.path, run.start, [event_file.hyperparameters(flat_settings(run.recipe))])
 
     @hookimpl
     def ganforge_step_finished(self, run: RunView, step: int, scalars: Mapping[str, float] | None) -> None:
@@ -94,17 +94,6 @@ def _logits(run: RunView, images: "Array", labels: "Labels | None") -> "Array":
         outputs = run.model.session.trace("discriminator", images[part], None if labels is None else labels[part])
         found.append(list(outputs.values())[-1])
     return np.asarray(run.model.gan.loss.realness(np.concatenate(found)))
-
-
-def _flat(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str | float | bool]]:
-    """`training.batch_size` and so on; lists as text, and without the layers, which are no hyper-parameters."""
-    for key, value in table.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{prefix}{key}.")
-        elif isinstance(value, str | float | bool | int):
-            yield f"{prefix}{key}", value
-        elif prefix or key not in ("generator", "discriminator"):
-            yield f"{prefix}{key}", ", ".join(map(str, value))
 
 
 _tensorboard = _TensorBoard()

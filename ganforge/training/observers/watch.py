@@ -13,11 +13,12 @@ from ganforge.errors import GanforgeError
 from ganforge.plugins.markers import hookimpl
 from ganforge.spec.layers import Dropout
 from ganforge.spec.layers.chain import walk
+from ganforge.spec.schedules import Schedule
 from ganforge.training.observers.snapshots import real_images
 
 if TYPE_CHECKING:
     from ganforge.spec.arrays import Images
-    from ganforge.spec.gan import Gan
+    from ganforge.spec.gan import Gan, NetworkName
     from ganforge.training.run import Run
 
 WINDOW = 10
@@ -97,10 +98,9 @@ def distance(groups: Sequence["Images"]) -> float:
 def for_a_winning_discriminator(gan: "Gan") -> list[Assignments]:
     """What may help when the discriminator wins: the remedies of the tutorials on GANs, in their order."""
     protocol = gan.protocol
-    rate = protocol.discriminator.optimizer.learning_rate / 2
     dropout = _more_dropout(gan)
     return [
-        (f"training.discriminator.optimizer.learning_rate={rate:.3g}",),
+        _half_the_rate(gan, "discriminator"),
         (f"layers.dropout.rate={dropout:g}",),
         (f"architecture.dropout={dropout:g}",),
         (f"training.generator.updates={protocol.generator.updates + 1}",),
@@ -111,14 +111,21 @@ def for_a_winning_discriminator(gan: "Gan") -> list[Assignments]:
 def for_alike_images(gan: "Gan") -> list[Assignments]:
     """What may help when the images are alike: a generator that runs ahead less far, a smoother discriminator."""
     protocol = gan.protocol
-    rate = protocol.generator.optimizer.learning_rate / 2
     behind = (
         "training.generator.updates=1"
         if protocol.generator.updates > 1
         else f"training.discriminator.updates={protocol.discriminator.updates + 1}"
     )
     penalty = [] if protocol.penalty else [("training.penalty.name=r1", "training.penalty.weight=5")]
-    return [(f"training.generator.optimizer.learning_rate={rate:.3g}",), (behind,), *penalty, _more_noise(gan)]
+    return [_half_the_rate(gan, "generator"), (behind,), *penalty, _more_noise(gan)]
+
+
+def _half_the_rate(gan: "Gan", network: "NetworkName") -> Assignments:
+    """Of a schedule both ends."""
+    place, rate = f"training.{network}.optimizer.learning_rate", gan.protocol.player(network).optimizer.learning_rate
+    if isinstance(rate, Schedule):
+        return (f"{place}.start={rate.start / 2:.3g}", f"{place}.end={rate.end / 2:.3g}")
+    return (f"{place}={rate / 2:.3g}",)
 
 
 def _more_dropout(gan: "Gan") -> float:

@@ -1,0 +1,141 @@
+"""Beginning with another run's weights: what fits is taken to the last bit, the rest is new, and both are told."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from frameworks import need, same_bits
+
+import ganforge
+from ganforge.cli.main import cli
+from ganforge.errors import RunError
+from ganforge.plugins.host import default_host
+from ganforge.spec.arrays import State
+from ganforge.training.run import Run
+from ganforge.training.weights_from import begin_with, read_earlier
+
+SMALL: dict[str, Any] = {"width": 2, "training.batch_size": 8}
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    need("torch")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def train(out: str, **settings: Any) -> Run:
+    overrides = SMALL | settings.pop("overrides", {})
+    return ganforge.train(backend="torch", out=out, steps=2, overrides=overrides, quiet=True, **settings)
+
+
+class First:
+    """Keeps the state before the first step."""
+
+    state: State
+
+    def run_started(self, run: Any) -> None:
+        self.state = run.model.session.state()
+
+
+def networks(state: State) -> State:
+    return {name: each for name, each in state.items() if not name.startswith("optimizer/")}
+
+
+def provenance(folder: str) -> Any:
+    return json.loads((Path(folder) / "provenance.jsonl").read_text().splitlines()[0])["weights_from"]
+
+
+def three_classes() -> tuple[np.ndarray, np.ndarray]:
+    images = np.random.default_rng(0).integers(0, 256, (24, 8, 8), dtype=np.uint8)
+    return images, np.arange(24) % 3
+
+
+@pytest.fixture
+def earlier(here: Path) -> Run:
+    return train("earlier")
+
+
+@pytest.mark.parametrize("saved", [False, True], ids=["run", "file"])
+def test_a_run_begins_with_the_weights_of_another_to_the_bit(earlier: Run, saved: bool) -> None:
+    source = earlier.model.save("model.safetensors") if saved else earlier.folder
+    first = First()
+    run = train("later", weights_from=source, callbacks=[first], overrides={"training.generator.updates": 2})
+    assert same_bits(networks(first.state), networks(earlier.model.session.state()))
+    assert not any(each.any() for name, each in first.state.items() if name.startswith("optimizer/"))
+    assert (run.start, run.recipe.name, run.recipe.training.generator.updates) == (0, "digits", 2)
+    noted = provenance("later")
+    assert (noted["path"], noted["step"]) == (str(Path(source).absolute()), 2)
+    assert (noted["new"], noted["unused"]) == ([], [])
+
+
+def test_of_other_classes_what_reads_them_is_new(earlier: Run) -> None:
+    first = First()
+    train("later", weights_from="earlier", callbacks=[first], data=three_classes())
+    noted, old = provenance("later"), earlier.model.session.state()
+    # The label is beside the latent, the pixels and the features.
+    read = ["generator/01_dense/kernel", "discriminator/01_conv/kernel", "discriminator/05_dense/kernel"]
+    assert sorted(noted["new"]) == sorted([*read, "averaged/01_dense/kernel"])
+    assert len(noted["taken"]) == len(networks(old)) - 4
+    taken = {name: old[name] for name in noted["taken"]}
+    assert same_bits({name: first.state[name] for name in taken}, taken)
+    assert all(first.state[name].shape != old[name].shape for name in noted["new"])
+
+
+def test_an_average_that_is_new_begins_as_the_generator(earlier: Run) -> None:
+    plain = train("plain", overrides={"training": {"average": None}})
+    gan = earlier.experiment.gan
+    begun = begin_with(read_earlier(plain.folder, default_host()), gan, seed=1)
+    averaged = [name for name in begun.state if name.startswith("averaged/")]
+    assert averaged
+    assert set(averaged) == set(begun.new)
+    weights = plain.model.session.state()
+    for name in averaged:
+        np.testing.assert_array_equal(begun.state[name], weights[f"generator/{name.removeprefix('averaged/')}"])
+
+
+def test_nothing_in_common_is_an_error_before_anything_is_written(earlier: Run) -> None:
+    layers = {
+        "generator": [{"kind": "join_label"}, {"kind": "dense", "units": 64}, {"kind": "reshape", "shape": [8, 8, 1]}],
+        "discriminator": [{"kind": "join_label"}, {"kind": "flatten"}, {"kind": "dense", "units": 1}],
+    }
+    other: dict[str, Any] = {"extends": "digits", **layers}
+    with pytest.raises(RunError, match=r"earlier has no array .* fit these networks; generator/01_dense/.* there \("):
+        train("later", recipe=other, weights_from="earlier")
+    assert not Path("later").exists()
+
+
+@pytest.mark.parametrize("given", ["nowhere", "empty"])
+def test_no_run_is_an_error(given: str, here: Path) -> None:
+    (here / "empty").mkdir()
+    with pytest.raises(RunError, match=f"{given}"):
+        train("later", weights_from=given)
+    assert not Path("later").exists()
+
+
+def command(*arguments: str, code: int = 0) -> str:
+    answer = CliRunner().invoke(cli, arguments, catch_exceptions=False)
+    assert answer.exit_code == code, answer.output
+    return answer.output
+
+
+def test_the_command_takes_the_recipe_too_and_says_what_it_took(earlier: Run) -> None:
+    images, labels = three_classes()
+    np.savez("three.npz", images=images, labels=labels)
+    said = command("train", "--from", "earlier", "--dataset", "folder", "--data", "three.npz", "--out", "later")
+    assert "arrays are those of earlier, step 2" in said
+    assert "new: generator/01_dense/kernel (35, 128), there (42, 128)" in said
+    assert ganforge.load("later").recipe.width == 2
+
+
+def test_resume_takes_a_number_of_epochs(earlier: Run) -> None:
+    images = len(earlier.data.images)
+    wanted = images // 8
+    run = ganforge.resume("earlier", epochs=1, quiet=True)
+    assert run.step == wanted
+    with pytest.raises(RunError, match="larger number of --steps or --epochs"):
+        ganforge.resume("earlier", epochs=1)
+    assert "either --steps or --epochs" in command("resume", "earlier", "--steps", "9", "--epochs", "2", code=2)
