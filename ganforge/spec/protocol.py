@@ -110,8 +110,11 @@ class Average(_Fields, frozen=True, kw_only=True):
     warmup: bool = True
     """Start with (1 + step) / (10 + step) while that is smaller, so that early samples are not those of step 0."""
     half_life: Rate | None = None
-    """In place of `decay` and `warmup`: the images after which weights count half. The average keeps 0.5^(batch_size /
-    half_life) of itself in a step, so that it means the same for every batch size (Karras et al. 2020, ADA)."""
+    """In place of `decay` and `warmup`: the images after which weights count half.
+
+    The average keeps 0.5^(batch_size / half_life) of itself in a step, so that it means the same for every batch size
+    (Karras et al. 2020, StyleGAN2-ADA).
+    """
     ramp_up: Positive | None = None
     """With `half_life`: it is at most this fraction of the images before, 0.05 in StyleGAN2-ADA.
 
