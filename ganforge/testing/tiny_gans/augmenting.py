@@ -19,7 +19,7 @@ AUGMENTING: dict[str, Gan] = {
         ),
     ),
     "augmented-adaptive": gan(
-        (dense(units=40), norm(), Relu(), dense(units=20), Sigmoid(), Reshape(shape=(5, 4, 1))),
+        (dense(units=40), Reshape(shape=(5, 4, 2)), norm(), Relu(), conv(filters=1, kernel=3), Sigmoid()),
         (conv(filters=2, kernel=3, stride=2), norm(), LEAKY, Flatten(), *ONE),
         (5, 4, 1),
         discriminator=Player(updates=3),
