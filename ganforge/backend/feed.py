@@ -21,6 +21,8 @@ class DiscriminatorFeed(NamedTuple):
     interpolation: Tensor | None
     real_draws: Tensor | None
     fake_draws: Tensor | None
+    real_consistency_draws: Tensor | None
+    fake_consistency_draws: Tensor | None
 
 
 class GeneratorFeed(NamedTuple):
@@ -97,6 +99,8 @@ def _discriminator(update: DiscriminatorInputs, runtime: Runtime) -> Discriminat
         interpolation=_real(update.interpolation, runtime),
         real_draws=_real(update.real_draws, runtime),
         fake_draws=_real(update.fake_draws, runtime),
+        real_consistency_draws=_real(update.real_consistency_draws, runtime),
+        fake_consistency_draws=_real(update.fake_consistency_draws, runtime),
     )
 
 

@@ -3,52 +3,18 @@
 Written once for all frameworks: functions from arrays to new arrays.
 """
 
-from dataclasses import dataclass, replace
-from functools import cached_property
-
-from ganforge.backend.accumulating import F, UpdateResult, divided, mean_of
+from ganforge.backend.accumulating import UpdateResult, mean_of
 from ganforge.backend.augmenting import adapted, augmentation_of, probability_used
 from ganforge.backend.contract import FAKE_PASS, GENERATOR_PASS, PENALTY_PASS, REAL_PASS
 from ganforge.backend.feed import DiscriminatorFeed, GeneratorFeed, Numbers, StepFeed, pixels
 from ganforge.backend.forward import forward
-from ganforge.backend.network_views import View
-from ganforge.backend.runtime import Runtime, Tensors, Vjp
+from ganforge.backend.model import Model
+from ganforge.backend.regularizing import Both, moved_anchors, regularization
+from ganforge.backend.runtime import Tensors, Vjp
 from ganforge.backend.updates import apply_update, move_average
-from ganforge.spec.gan import NETWORKS, Gan, NetworkName
+from ganforge.spec.gan import NetworkName
 from ganforge.spec.losses import Targets
 from ganforge.spec.ops import Number, Tensor
-
-
-@dataclass(frozen=True, kw_only=True)
-class Model:
-    """What a step works on."""
-
-    gan: Gan
-    runtime: Runtime
-    share: tuple[int, int] = (0, 1)
-    """Which of how many equal shares of a batch: several, where gradients accumulate."""
-
-    def divided(self, batch: F) -> list[tuple["Model", F]]:
-        """The shares of a batch, with one-hot labels, each with the model that knows which it is."""
-        shares = divided(self.runtime.ops, _with_one_hot(self, batch), self.gan.protocol.accumulate)
-        return list(zip(self._shares, shares, strict=True))
-
-    @cached_property
-    def _shares(self) -> tuple["Model", ...]:
-        count = self.gan.protocol.accumulate
-        return (self,) if count == 1 else tuple(replace(self, share=(number, count)) for number in range(count))
-
-    @cached_property
-    def views(self) -> dict[str, View]:
-        """The arrays of each network and the averaged ones, by `generator`, `discriminator` and `averaged`."""
-        return {network: View.of_network(self.gan, network) for network in NETWORKS} | {
-            "averaged": View.of_average(self.gan)
-        }
-
-    @cached_property
-    def every_pass_moves(self) -> bool:
-        """Whether running values move in every pass of an update, not only in those of the network's own."""
-        return self.gan.protocol.running_values == "every_pass"
 
 
 def step(model: Model, arrays: Tensors, feed: StepFeed) -> tuple[Tensors, Tensors]:
@@ -70,7 +36,7 @@ def step(model: Model, arrays: Tensors, feed: StepFeed) -> tuple[Tensors, Tensor
     count = len(feed.discriminator)
     for number, (given, key, scale) in enumerate(zip(feed.discriminator, keys, scales, strict=False), start=1):
         if number == count and gan.same_fakes_follow:
-            made = make_fakes(model, now, _with_one_hot(model, given), key)
+            made = make_fakes(model, now, model.with_one_hot(given), key)
         result = discriminator_result(model, now, given, key, weights[number - 1], made)
         put(apply_update(model.runtime, gan, model.views["discriminator"], now, result.gradients, result.moved, scale))
         scalars |= result.scalars
@@ -171,7 +137,7 @@ def discriminator_loss_and_gradients(
     real = pixels(batch.images, gan, ops, real=batch.real_targets, like=batch.latents)
     targets = Targets(batch.real_targets, batch.fake_targets, _named(model, labels, batch.real_targets))
     augment = augmentation_of(gan, ops, arrays)
-    shown_real, shown_fakes = augment(real, batch.real_draws), augment(fakes, batch.fake_draws)
+    shown = Both(augment(real, batch.real_draws), augment(fakes, batch.fake_draws))
 
     def loss(learned: Tensors) -> tuple[Tensor, tuple[Tensors, Tensors]]:
         own = weights | learned
@@ -185,7 +151,7 @@ def discriminator_loss_and_gradients(
                 images,
                 labels,
                 key=ops.fold_in(key, number),
-                moving=number != PENALTY_PASS,
+                moving=number in (REAL_PASS, FAKE_PASS),
                 second_order=number == PENALTY_PASS,
                 parts=parts,
                 share=model.share,
@@ -195,11 +161,12 @@ def discriminator_loss_and_gradients(
 
         if gan.protocol.batches == "joint":
             twice = None if labels is None else ops.concat([labels, labels], 0)
-            both = judge(ops.concat([shown_fakes, shown_real], 0), twice, REAL_PASS, parts=2)
+            both = judge(ops.concat([shown.fake, shown.real], 0), twice, REAL_PASS, parts=2)
             fake_logits, real_logits = ops.split(both, (fakes.shape[0], real.shape[0]), 0)
         else:
-            real_logits = judge(shown_real, labels, REAL_PASS)
-            fake_logits = judge(shown_fakes, labels, FAKE_PASS)
+            real_logits = judge(shown.real, labels, REAL_PASS)
+            fake_logits = judge(shown.fake, labels, FAKE_PASS)
+        logits = Both(real_logits, fake_logits)
         real_term, fake_term = gan.loss.discriminator(ops, real_logits, fake_logits, targets)
         value = gan.protocol.loss.discriminator_scale * (real_term + fake_term)
         scalars = {
@@ -217,8 +184,11 @@ def discriminator_loss_and_gradients(
                 batch.interpolation,
             )
             value = value + penalty_weight * scalars["d_penalty"]
+        for name, term in regularization(model, arrays, batch, shown, logits, judge).items():
+            scalars[name], value = term.value, value + term.weight * term.value
         scalars = {"d_loss": value, **scalars, **probability_used(gan, ops, arrays)}
-        after = model.views["discriminator"].in_state(moved) | adapted(runtime, gan, arrays, real_logits)
+        after = model.views["discriminator"].in_state(moved)
+        after |= adapted(runtime, gan, arrays, real_logits) | moved_anchors(model, arrays, logits)
         return value, ({name: ops.stop_gradient(each) for name, each in scalars.items()}, after)
 
     found = runtime.vjp(loss, model.views["discriminator"].learned(weights))
@@ -261,13 +231,6 @@ def generator_loss_and_gradients(
     own, other = model.views["generator"], model.views["discriminator"]
     moved = own.in_state(fakes.aux) | other.in_state(found.aux)
     return UpdateResult(_everyone(model, "generator", own.arrays(arrays), found.pull()), moved, {"g_loss": found.value})
-
-
-def _with_one_hot(model: Model, batch: F) -> F:
-    """The batch with its labels as the networks take them, (B, classes)."""
-    if batch.labels is None:
-        return batch
-    return batch._replace(labels=model.runtime.ops.one_hot(batch.labels, model.gan.classes, batch.latents))
 
 
 def _named(model: Model, labels: Tensor | None, like: Tensor) -> Tensor | None:

@@ -13,6 +13,7 @@ from ganforge.spec.augmentation import Augmentation
 from ganforge.spec.layers.contract import Count
 from ganforge.spec.layers.initializers import Positive
 from ganforge.spec.optimizers import Adam, Optimizer, Scale
+from ganforge.spec.regularization import Consistency, LeCam
 from ganforge.spec.schedules import Decay, NotNegative, Rate, Schedule, check_decay, value_at
 
 Proportion: TypeAlias = Annotated[float, Meta(ge=0, le=1)]
@@ -158,6 +159,12 @@ class Protocol(_Fields, frozen=True, kw_only=True):
     average: Average | None = None
     augment: Augmentation | None = None
     """What is done to all images, real and fake, that the discriminator is shown."""
+    consistency: Consistency | None = None
+    lecam: LeCam | None = None
+    mirror: bool = False
+    """Whether each real image is flipped left to right every other time, by draw."""
+    random_crop: Annotated[int, Meta(ge=0)] = 0
+    """Pixels by which each real image is moved at most, along both axes, by draw; what comes in is its mirror image."""
     order: Literal["shuffled", "sequential"] = "shuffled"
     """Order of the images in an epoch."""
     keep_last: bool = False

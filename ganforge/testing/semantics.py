@@ -17,7 +17,7 @@ from ganforge.spec.layers import Dropout
 from ganforge.spec.layers.contract import Layer, Node, Parameter
 from ganforge.spec.optimizers import Optimizer, Scale
 from ganforge.spec.protocol import Protocol
-from ganforge.testing import augmentations, optimizers
+from ganforge.testing import augmentations, optimizers, regularizers
 from ganforge.testing.definitions import dropout_mask, pass_key, softplus, spectral
 from ganforge.testing.differentiable import Tensor, np
 from ganforge.testing.ops import NumpyOps
@@ -119,6 +119,9 @@ class Semantics:
     penalty_augmented: bool = True
     """Whether a penalty looks at the discriminator with the augmentation in front of it."""
     adapted: Callable[..., tuple[Any, Any, Any]] = augmentations.adapted
+    inconsistency: Callable[[Tensor, Tensor], Tensor] = regularizers.inconsistency
+    lecam_term: Callable[..., Tensor] = regularizers.lecam_term
+    moved_anchors: Callable[..., tuple[Any, Any]] = regularizers.moved_anchors
     logits: Callable[[Tensor], Tensor] = same
     """The logits as the loss sees them."""
     softplus: Callable[[Tensor], Tensor] = softplus
