@@ -37,10 +37,12 @@ do 100 to 180 GFLOP a second, so that a pass of `dcgan` over 5,000 images takes 
 | any images, and little time | `dcgan` at 32x32 | the cheapest step; half the width takes a quarter of the time |
 | some thousand images, two cores | `sngan` | spectral norm limits the discriminator; a tenth of `sngan-resnet` a step |
 | the same, to compare losses | `lsgan` | least squares also moves images that already pass for real |
+| 50 to 2,000 images of one kind | `few-images` | all that the discriminator sees is augmented |
 | a GPU, or a night | `sngan-resnet`, `wgan-gp` | five updates of the discriminator a step: steady, and slow |
 | classes, to be drawn on request | `projection` | the label works in each batch norm and on the features |
 | the same, and little time | `acgan` | a twentieth of `projection` a step; less variety within a class |
 | the same, and a GPU | `sagan` | attention relates distant parts of an image |
+| a GPU and days | `r3gan`, wider | no norm, no label needed; the best published figure of these |
 | handwritten digits | `digits`, `cgan-mnist` | small, and measured: [quality.md](quality.md) |
 
 The others reproduce published programs. `ganforge recipes --compare A B` shows how two recipes differ;

@@ -17,7 +17,8 @@ Precision: TypeAlias = Literal["float32", "float64", "bfloat16"]
 """bfloat16: arrays as in float32; in a step, products and convolutions take and give numbers of 8 bits of fraction."""
 Scalars: TypeAlias = Mapping[str, SupportsFloat]
 """`d_loss`, `d_loss_real`, `d_loss_fake`, `g_loss`, `d_real` and `d_fake`, `d_penalty` if there is one,
-`augment_probability` if that is adaptive: the one of the update, before it is adjusted.
+`augment_probability` if that is adaptive: the one of the update, before it is adjusted; `d_consistency_real`,
+`d_consistency_fake` and `d_lecam` where the protocol has them, without weight.
 
 Of the step's last update of each network. `d_loss` is scaled and includes the weighted penalty; `d_loss_real`,
 `d_loss_fake` and `d_penalty` are without scale and weight. `d_penalty` is of the last update that has the penalty; a
@@ -28,6 +29,7 @@ and of other steps later, for the means of an epoch: up to 64 steps, in which th
 
 # Forward passes of one update, for the keys of their dropout masks: random_streams.hash32(key + pass).
 GENERATOR_PASS, REAL_PASS, FAKE_PASS, PENALTY_PASS = 0, 1, 2, 3
+CONSISTENCY_REAL_PASS, CONSISTENCY_FAKE_PASS = 4, 5
 """A joint pass of the discriminator counts as the real one."""
 
 
@@ -56,6 +58,9 @@ class DiscriminatorInputs:
     """(B, columns of `Draws`) for the augmentation of the real images. None: the protocol has no augmentation."""
     fake_draws: Array | None = None
     """The same for the fakes."""
+    real_consistency_draws: Array | None = None
+    """The same, for the augmentation of the consistency's term of the real images. None: there is none."""
+    fake_consistency_draws: Array | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

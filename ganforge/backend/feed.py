@@ -21,6 +21,8 @@ class DiscriminatorFeed(NamedTuple):
     interpolation: Tensor | None
     real_draws: Tensor | None
     fake_draws: Tensor | None
+    real_consistency_draws: Tensor | None
+    fake_consistency_draws: Tensor | None
 
 
 class GeneratorFeed(NamedTuple):
@@ -58,12 +60,14 @@ class Numbers(NamedTuple):
     """And 1 - kept, which float32 could not compute from it."""
 
     @classmethod
-    def of(cls, feed: StepFeed, ops: Ops) -> "Numbers":
-        """Those of a step that is fed `feed`."""
+    def of(cls, feed: StepFeed, gan: Gan, ops: Ops) -> "Numbers":
+        """Those of a step that is fed `feed`; a penalty's weight that never changes is a constant of the trace."""
         *found, kept, taken = ops.unstack(feed.numbers)
         width, updates = len(Scale._fields), len(feed.discriminator) + len(feed.generator)
         scales = [Scale(*found[width * update : width * (update + 1)]) for update in range(updates)]
-        return cls(scales, found[width * updates :], kept, taken)
+        constant = gan.protocol.penalty.constant if gan.protocol.penalty else None
+        penalties = [weight if constant is None else constant for weight in found[width * updates :]]
+        return cls(scales, penalties, kept, taken)
 
 
 def feed(inputs: StepInputs, gan: Gan, runtime: Runtime) -> StepFeed:
@@ -95,6 +99,8 @@ def _discriminator(update: DiscriminatorInputs, runtime: Runtime) -> Discriminat
         interpolation=_real(update.interpolation, runtime),
         real_draws=_real(update.real_draws, runtime),
         fake_draws=_real(update.fake_draws, runtime),
+        real_consistency_draws=_real(update.real_consistency_draws, runtime),
+        fake_consistency_draws=_real(update.fake_consistency_draws, runtime),
     )
 
 

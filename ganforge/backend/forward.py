@@ -22,6 +22,7 @@ def forward(
     moving: bool = False,
     second_order: bool = False,
     parts: int = 1,
+    share: tuple[int, int] = (0, 1),
     traced: bool = False,
 ) -> tuple[Tensor, Pass]:
     """Pass `x`, (B, ...), through a network; returns its output and what the pass left behind.
@@ -32,6 +33,7 @@ def forward(
         moving: whether a pass in training moves the running values (`Pass.moved`).
         second_order: whether the pass's gradient is differentiated in its turn.
         parts: how many batches of as many rows each `x` holds, one after another.
+        share: which of how many equal shares of the batch's rows `x` has.
         traced: whether every node's output is kept (`Pass.outputs`).
     """
     run = Pass(
@@ -43,6 +45,7 @@ def forward(
         replicas=runtime.replicas,
         chain=_traced if traced else _fast(runtime.fast),
         parts=parts,
+        share=share,
         second_order=second_order,
         outputs={} if traced else None,
     )

@@ -10,9 +10,9 @@ import numpy as np
 
 from ganforge.backend.contract import Precision, Session, StepInputs
 from ganforge.spec.arrays import Array, Labels, State
-from ganforge.spec.augmentation import PROBABILITY
 from ganforge.spec.gan import NETWORKS, Gan, NetworkName
 from ganforge.spec.layers.contract import Node
+from ganforge.spec.protocol import Protocol
 
 
 class Tolerances(NamedTuple):
@@ -102,11 +102,22 @@ def observe(
         yield from _after(session.state(), gan, number + 1, word, precision)
         names = ["d_loss", "d_loss_real", "d_loss_fake", "d_real", "d_fake", "g_loss"]
         penalised = any(update.penalty_weight is not None for update in fed.discriminator)
-        names += ["d_penalty"] * penalised + ["augment_probability"] * (PROBABILITY in gan.kept)
+        names += ["d_penalty"] * penalised + list(further_scalars(gan.protocol))
         for name in names:
             value = np.array(float(scalars[name])) if name in scalars else _ABSENT
             yield Seen(f"losses of {word}", name, number + 1, value, 1.0, tolerances.gradients)
         yield from _images(session, gan, inputs(0), precision, number + 1, f"images after {word}")
+
+
+def further_scalars(protocol: Protocol) -> Iterator[str]:
+    """Names of the scalars that come of an adaptive probability, of consistency and of LeCam."""
+    consistency = protocol.consistency
+    if protocol.augment is not None and protocol.augment.adaptive:
+        yield "augment_probability"
+    if consistency is not None:
+        yield from (f"d_consistency_{name}" for name in ("real", "fake") if getattr(consistency, name))
+    if protocol.lecam is not None:
+        yield "d_lecam"
 
 
 def observe_state(state: State, gan: Gan, step: int, tolerance: float) -> Iterator[Seen]:

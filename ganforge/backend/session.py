@@ -9,8 +9,9 @@ import numpy as np
 from ganforge.backend.contract import Scalars, StepInputs
 from ganforge.backend.feed import feed
 from ganforge.backend.forward import forward
+from ganforge.backend.model import Model
 from ganforge.backend.runtime import Runtime, Tensors
-from ganforge.backend.step import Model, gradients, step
+from ganforge.backend.step import gradients, step
 from ganforge.errors import PluginError, StateError
 from ganforge.spec.arrays import Array, Labels, State
 from ganforge.spec.gan import Gan, NetworkName

@@ -3,54 +3,18 @@
 Written once for all frameworks: functions from arrays to new arrays.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property
-from typing import NamedTuple, TypeVar
-
+from ganforge.backend.accumulating import UpdateResult, mean_of
 from ganforge.backend.augmenting import adapted, augmentation_of, probability_used
 from ganforge.backend.contract import FAKE_PASS, GENERATOR_PASS, PENALTY_PASS, REAL_PASS
 from ganforge.backend.feed import DiscriminatorFeed, GeneratorFeed, Numbers, StepFeed, pixels
 from ganforge.backend.forward import forward
-from ganforge.backend.network_views import View
-from ganforge.backend.runtime import Runtime, Tensors, Vjp
+from ganforge.backend.model import Model
+from ganforge.backend.regularizing import Both, moved_anchors, regularization
+from ganforge.backend.runtime import Tensors, Vjp
 from ganforge.backend.updates import apply_update, move_average
-from ganforge.spec.gan import NETWORKS, Gan, NetworkName
+from ganforge.spec.gan import NetworkName
 from ganforge.spec.losses import Targets
 from ganforge.spec.ops import Number, Tensor
-
-
-@dataclass(frozen=True, kw_only=True)
-class Model:
-    """What a step works on."""
-
-    gan: Gan
-    runtime: Runtime
-
-    @cached_property
-    def views(self) -> dict[str, View]:
-        """The arrays of each network and the averaged ones, by `generator`, `discriminator` and `averaged`."""
-        return {network: View.of_network(self.gan, network) for network in NETWORKS} | {
-            "averaged": View.of_average(self.gan)
-        }
-
-    @cached_property
-    def every_pass_moves(self) -> bool:
-        """Whether running values move in every pass of an update, not only in those of the network's own."""
-        return self.gan.protocol.running_values == "every_pass"
-
-
-F = TypeVar("F", DiscriminatorFeed, GeneratorFeed)
-
-
-class UpdateResult(NamedTuple):
-    """What an update computes before it changes anything."""
-
-    gradients: Tensors
-    """Of the network's trained arrays, by their names in it, not clipped."""
-    moved: Tensors
-    """New values of arrays that no optimizer touches, by their names in a state."""
-    scalars: Tensors
 
 
 def step(model: Model, arrays: Tensors, feed: StepFeed) -> tuple[Tensors, Tensors]:
@@ -60,8 +24,8 @@ def step(model: Model, arrays: Tensors, feed: StepFeed) -> tuple[Tensors, Tensor
         The arrays that changed, by their names in a state, and the scalars of the last update of each network.
     """
     gan, ops = model.gan, model.runtime.ops
-    keys, numbers = ops.unstack(feed.keys), Numbers.of(feed, ops)
-    scales, weights = numbers.scales, penalty_weights(gan, numbers)
+    keys, numbers = ops.unstack(feed.keys), Numbers.of(feed, gan, ops)
+    scales, weights = numbers.scales, numbers.penalties
     now, changed, scalars = dict(arrays), Tensors(), Tensors()
     made: Vjp | None = None
 
@@ -71,17 +35,13 @@ def step(model: Model, arrays: Tensors, feed: StepFeed) -> tuple[Tensors, Tensor
 
     count = len(feed.discriminator)
     for number, (given, key, scale) in enumerate(zip(feed.discriminator, keys, scales, strict=False), start=1):
-        batch = _with_one_hot(model, given)
         if number == count and gan.same_fakes_follow:
-            made = make_fakes(model, now, batch, key)
-        fakes, moved = constant_fakes(model, now, batch, key) if made is None else (made.value, Tensors())
-        result = discriminator_loss_and_gradients(model, now, batch, fakes, key, weights[number - 1])
-        result = result._replace(moved=moved | result.moved)
+            made = make_fakes(model, now, model.with_one_hot(given), key)
+        result = discriminator_result(model, now, given, key, weights[number - 1], made)
         put(apply_update(model.runtime, gan, model.views["discriminator"], now, result.gradients, result.moved, scale))
         scalars |= result.scalars
     for latest, key, scale in zip(feed.generator, keys[count:], scales[count:], strict=True):
-        then = _with_one_hot(model, latest)
-        result = generator_loss_and_gradients(model, now, then, made or make_fakes(model, now, then, key), key)
+        result = generator_result(model, now, latest, key, made)
         made = None
         put(apply_update(model.runtime, gan, model.views["generator"], now, result.gradients, result.moved, scale))
         scalars |= result.scalars
@@ -93,22 +53,42 @@ def step(model: Model, arrays: Tensors, feed: StepFeed) -> tuple[Tensors, Tensor
 def gradients(model: Model, arrays: Tensors, feed: StepFeed) -> tuple[Tensors, Tensors]:
     """Gradients of the first update of each network, both at the present weights, by their names in a state."""
     keys = model.runtime.ops.unstack(feed.keys)
-    batch, key = _with_one_hot(model, feed.discriminator[0]), keys[0]
-    fakes, _ = constant_fakes(model, arrays, batch, key)
-    weight = penalty_weights(model.gan, Numbers.of(feed, model.runtime.ops))[0]
-    discriminator = discriminator_loss_and_gradients(model, arrays, batch, fakes, key, weight)
-    then, key = _with_one_hot(model, feed.generator[0]), keys[len(feed.discriminator)]
-    generator = generator_loss_and_gradients(model, arrays, then, make_fakes(model, arrays, then, key), key)
+    weight = Numbers.of(feed, model.gan, model.runtime.ops).penalties[0]
+    discriminator = discriminator_result(model, arrays, feed.discriminator[0], keys[0], weight)
+    generator = generator_result(model, arrays, feed.generator[0], keys[len(feed.discriminator)])
     return {}, {f"generator/{name}": each for name, each in generator.gradients.items()} | {
         f"discriminator/{name}": each for name, each in discriminator.gradients.items()
     }
 
 
-def penalty_weights(gan: Gan, numbers: Numbers) -> Sequence[Number]:
-    """Of each update of the discriminator: one that never changes is a constant of a compiled step."""
-    choice = gan.protocol.penalty
-    constant = None if choice is None else choice.constant
-    return numbers.penalties if constant is None else [constant] * len(numbers.penalties)
+def discriminator_result(
+    model: Model,
+    arrays: Tensors,
+    given: DiscriminatorFeed,
+    key: Number,
+    penalty_weight: Number,
+    made: Vjp | None = None,
+) -> UpdateResult:
+    """An update of the discriminator, share by share; `made` are its fakes, if there are any yet."""
+    now, results = dict(arrays), list[UpdateResult]()
+    for share, batch in model.divided(given):
+        fakes, moved = constant_fakes(share, now, batch, key) if made is None else (made.value, Tensors())
+        result = discriminator_loss_and_gradients(share, now, batch, fakes, key, penalty_weight)
+        results.append(result._replace(moved=moved | result.moved))
+        now.update(results[-1].moved)
+    return mean_of(results)
+
+
+def generator_result(
+    model: Model, arrays: Tensors, given: GeneratorFeed, key: Number, made: Vjp | None = None
+) -> UpdateResult:
+    """An update of the generator, share by share; `made` as for the discriminator."""
+    now, results = dict(arrays), list[UpdateResult]()
+    for share, batch in model.divided(given):
+        fakes = made or make_fakes(share, now, batch, key)
+        results.append(generator_loss_and_gradients(share, now, batch, fakes, key))
+        now.update(results[-1].moved)
+    return mean_of(results)
 
 
 def constant_fakes(model: Model, arrays: Tensors, batch: DiscriminatorFeed, key: Number) -> tuple[Tensor, Tensors]:
@@ -122,6 +102,7 @@ def constant_fakes(model: Model, arrays: Tensors, batch: DiscriminatorFeed, key:
         batch.labels,
         key=runtime.ops.fold_in(key, GENERATOR_PASS),
         moving=model.every_pass_moves,
+        share=model.share,
     )
     return images, view.in_state(run.moved)
 
@@ -133,7 +114,14 @@ def make_fakes(model: Model, arrays: Tensors, batch: DiscriminatorFeed | Generat
 
     def generate(learned: Tensors) -> tuple[Tensor, Tensors]:
         images, run = forward(
-            runtime, model.gan.generator, weights | learned, batch.latents, batch.labels, key=own, moving=True
+            runtime,
+            model.gan.generator,
+            weights | learned,
+            batch.latents,
+            batch.labels,
+            key=own,
+            moving=True,
+            share=model.share,
         )
         return images, run.moved
 
@@ -149,7 +137,7 @@ def discriminator_loss_and_gradients(
     real = pixels(batch.images, gan, ops, real=batch.real_targets, like=batch.latents)
     targets = Targets(batch.real_targets, batch.fake_targets, _named(model, labels, batch.real_targets))
     augment = augmentation_of(gan, ops, arrays)
-    shown_real, shown_fakes = augment(real, batch.real_draws), augment(fakes, batch.fake_draws)
+    shown = Both(augment(real, batch.real_draws), augment(fakes, batch.fake_draws))
 
     def loss(learned: Tensors) -> tuple[Tensor, tuple[Tensors, Tensors]]:
         own = weights | learned
@@ -163,20 +151,22 @@ def discriminator_loss_and_gradients(
                 images,
                 labels,
                 key=ops.fold_in(key, number),
-                moving=number != PENALTY_PASS,
+                moving=number in (REAL_PASS, FAKE_PASS),
                 second_order=number == PENALTY_PASS,
                 parts=parts,
+                share=model.share,
             )
             moved.update(run.moved)
             return ops.like(logits, batch.real_targets)
 
         if gan.protocol.batches == "joint":
             twice = None if labels is None else ops.concat([labels, labels], 0)
-            both = judge(ops.concat([shown_fakes, shown_real], 0), twice, REAL_PASS, parts=2)
+            both = judge(ops.concat([shown.fake, shown.real], 0), twice, REAL_PASS, parts=2)
             fake_logits, real_logits = ops.split(both, (fakes.shape[0], real.shape[0]), 0)
         else:
-            real_logits = judge(shown_real, labels, REAL_PASS)
-            fake_logits = judge(shown_fakes, labels, FAKE_PASS)
+            real_logits = judge(shown.real, labels, REAL_PASS)
+            fake_logits = judge(shown.fake, labels, FAKE_PASS)
+        logits = Both(real_logits, fake_logits)
         real_term, fake_term = gan.loss.discriminator(ops, real_logits, fake_logits, targets)
         value = gan.protocol.loss.discriminator_scale * (real_term + fake_term)
         scalars = {
@@ -194,8 +184,11 @@ def discriminator_loss_and_gradients(
                 batch.interpolation,
             )
             value = value + penalty_weight * scalars["d_penalty"]
+        for name, term in regularization(model, arrays, batch, shown, logits, judge).items():
+            scalars[name], value = term.value, value + term.weight * term.value
         scalars = {"d_loss": value, **scalars, **probability_used(gan, ops, arrays)}
-        after = model.views["discriminator"].in_state(moved) | adapted(runtime, gan, arrays, real_logits)
+        after = model.views["discriminator"].in_state(moved)
+        after |= adapted(runtime, gan, arrays, real_logits) | moved_anchors(model, arrays, logits)
         return value, ({name: ops.stop_gradient(each) for name, each in scalars.items()}, after)
 
     found = runtime.vjp(loss, model.views["discriminator"].learned(weights))
@@ -221,6 +214,7 @@ def generator_loss_and_gradients(
             labels,
             key=ops.fold_in(key, number),
             moving=model.every_pass_moves,
+            share=model.share,
         )
         return ops.like(logits, batch.targets), moved | run.moved
 
@@ -237,13 +231,6 @@ def generator_loss_and_gradients(
     own, other = model.views["generator"], model.views["discriminator"]
     moved = own.in_state(fakes.aux) | other.in_state(found.aux)
     return UpdateResult(_everyone(model, "generator", own.arrays(arrays), found.pull()), moved, {"g_loss": found.value})
-
-
-def _with_one_hot(model: Model, batch: F) -> F:
-    """The batch with its labels as the networks take them, (B, classes)."""
-    if batch.labels is None:
-        return batch
-    return batch._replace(labels=model.runtime.ops.one_hot(batch.labels, model.gan.classes, batch.latents))
 
 
 def _named(model: Model, labels: Tensor | None, like: Tensor) -> Tensor | None:

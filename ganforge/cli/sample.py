@@ -36,6 +36,12 @@ if TYPE_CHECKING:
 @click.option("--show-seeds", is_flag=True, help="Print the seed below each image of the grid.")
 @click.option("--best", is_flag=True, help="Use the best checkpoint (see `train --keep-best`) instead of the newest.")
 @click.option("--checkpoint", type=click.IntRange(min=1), metavar="STEP", help="Use the checkpoint of this step.")
+@click.option(
+    "--statistics",
+    type=click.IntRange(min=1),
+    metavar="BATCHES",
+    help="Estimate the batch statistics of the averaged weights anew from this many generated batches.",
+)
 @click.option("--exact", is_flag=True, help="Make each image independent of the others bit for bit; slower.")
 @click.option("--backend", help="Backend to sample with. [default: the run's]")
 @device_option("Device to draw on.")
@@ -51,6 +57,7 @@ def sample(
     show_seeds: bool,
     best: bool,
     checkpoint: int | None,
+    statistics: int | None,
     exact: bool,
     backend: str | None,
     device: str | None,
@@ -63,6 +70,7 @@ def sample(
     """
     from ganforge.generation.grids import FORMATS
     from ganforge.generation.sampling import GridStyle, save_files, save_grid, save_npz
+    from ganforge.generation.statistics import estimate_statistics
     from ganforge.training.models import load
 
     if best and checkpoint is not None:
@@ -73,6 +81,8 @@ def sample(
             f"{out} must end in {', '.join(FORMATS)} or .npz, or name a folder", param_hint="--out"
         )
     model: Model = load(run, best=best, checkpoint=checkpoint, backend=backend, device=device)
+    if statistics is not None:
+        estimate_statistics(model.gan, model.session, statistics)
     numbers = chosen(labels, model.recipe.class_names, model.recipe.name)
     if out.suffix == ".npz":
         count = save_npz(model, seeds, numbers, out, exact=exact)

@@ -64,6 +64,7 @@ def plan(experiment: "Experiment") -> str:
     from ganforge.spec.costs import network_costs, step_operations
     from ganforge.spec.gan import NETWORKS
     from ganforge.training.data_sets import account_of
+    from ganforge.training.describing import shares_of_a_batch
 
     gan = experiment.gan
     parts = [tomli_w.dumps(to_table(experiment.recipe)).rstrip()]
@@ -87,6 +88,8 @@ def plan(experiment: "Experiment") -> str:
         parts += ["\n".join(f"data: {line}" for line in lines)] if lines else []
     operations = step_operations(gan)
     batch = gan.protocol.batch_size
+    if gan.protocol.accumulate > 1:
+        parts.append(f"{shares_of_a_batch(gan)}.")
     parts.append(
         f"A step of batch {batch} costs about {operations / 1e9:,.2f} GFLOP, {operations / batch / 1e9:,.3f} an image."
     )

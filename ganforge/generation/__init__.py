@@ -11,12 +11,14 @@ if TYPE_CHECKING:
     from ganforge.generation.loss_curves import draw
     from ganforge.generation.model import Model, latents_of
     from ganforge.generation.sampling import draw_grid, save_grid, save_npz
+    from ganforge.generation.statistics import estimate_statistics
 
 _HOMES = {
     "Model": "model",
     "Strip": "latent_walks",
     "draw": "loss_curves",
     "draw_grid": "sampling",
+    "estimate_statistics": "statistics",
     "frames": "latent_walks",
     "grid": "grids",
     "interpolate": "latent_walks",
@@ -38,6 +40,7 @@ __all__ = [
     "Strip",
     "draw",
     "draw_grid",
+    "estimate_statistics",
     "frames",
     "grid",
     "interpolate",

@@ -11,6 +11,8 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 
 from ganforge.backend.contract import (
+    CONSISTENCY_FAKE_PASS,
+    CONSISTENCY_REAL_PASS,
     FAKE_PASS,
     GENERATOR_PASS,
     PENALTY_PASS,
@@ -23,7 +25,7 @@ from ganforge.backend.contract import (
 from ganforge.backend.host_augmenting import augmented_on_host
 from ganforge.spec import random_streams
 from ganforge.spec.arrays import Array, Images, Labels, State
-from ganforge.spec.augmentation import PROBABILITY
+from ganforge.spec.augmentation import PROBABILITY, Augmentation
 from ganforge.spec.gan import Gan, NetworkName
 from ganforge.spec.layers.contract import Node
 from ganforge.spec.layers.residual import chains
@@ -62,9 +64,10 @@ def kinks(a: Session, b: Session, gan: Gan, fed: StepInputs, before: State, afte
     entering: list[list[_Entering]] = []
     for session in (a, b):
         session.load_state(before)
-        found = [x for update in fed.discriminator for x in _discriminator(session, gan, update, _shown(gan, before))]
+        shown = _shown(gan, before, gan.protocol.augment)
+        found = [x for update in fed.discriminator for x in _discriminator(session, gan, update, shown)]
         session.load_state(judged)
-        shown = _shown(gan, judged)
+        shown = _shown(gan, judged, gan.protocol.augment)
         entering.append(found + [x for update in fed.generator for x in _generator(session, gan, update, shown)])
     return sum(_near(x.values, y.values, x.corners) for x, y in zip(*entering, strict=True))
 
@@ -111,9 +114,7 @@ def _near(x: Array, y: Array, corners: tuple[float, ...]) -> int:
     return sum(int(((np.abs(x - at) <= 2.0 * apart) & ((x != at) | (y != at))).sum()) for at in corners)
 
 
-def _shown(gan: Gan, state: State) -> _Shown:
-    settings = gan.protocol.augment
-
+def _shown(gan: Gan, state: State, settings: Augmentation | None) -> _Shown:
     def shown(images: Array, draws: Array | None) -> Array:
         if settings is None or draws is None:
             return images
@@ -129,18 +130,30 @@ def _discriminator(session: Session, gan: Gan, fed: DiscriminatorInputs, shown: 
     yield from entering
     real = _pixels(gan, fed.images, fake)
     looks = [(shown(real, fed.real_draws), REAL_PASS), (shown(fake, fed.fake_draws), FAKE_PASS)]
-    labels = fed.labels
+    labels, again = fed.labels, list(_again(gan, fed, looks[0][0], looks[1][0]))
     if gan.protocol.batches == "joint":
         both = None if labels is None else np.concatenate([labels, labels])
         joint = np.concatenate([looks[1][0], looks[0][0]])
         yield from _pass(session, gan, "discriminator", joint, both, fed.key, REAL_PASS)[1]
         looks = []
+    looks += again
     if fed.interpolation is not None:
         interpolation = fed.interpolation.astype(real.dtype)
         between = real * interpolation + fake * (1 - interpolation)
         looks += [(shown(each, fed.real_draws), PENALTY_PASS) for each in (real, between)]
     for pictures, number in looks:
         yield from _pass(session, gan, "discriminator", pictures, labels, fed.key, number)[1]
+
+
+def _again(gan: Gan, fed: DiscriminatorInputs, real: Array, fake: Array) -> Iterator[tuple[Array, int]]:
+    """What consistency looks at once more."""
+    if gan.protocol.consistency is None:
+        return
+    shown = _shown(gan, {}, gan.protocol.consistency.augment)
+    if fed.real_consistency_draws is not None:
+        yield shown(real, fed.real_consistency_draws), CONSISTENCY_REAL_PASS
+    if fed.fake_consistency_draws is not None:
+        yield shown(fake, fed.fake_consistency_draws), CONSISTENCY_FAKE_PASS
 
 
 def _generator(session: Session, gan: Gan, fed: GeneratorInputs, shown: _Shown) -> Iterator[_Entering]:

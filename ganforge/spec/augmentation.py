@@ -123,7 +123,7 @@ def cut(settings: Augmentation, image: tuple[int, int, int]) -> tuple[int, int]:
     return pixels(settings.cutout, image[0]), pixels(settings.cutout, image[1])
 
 
-def check_fits(settings: Augmentation, image: tuple[int, int, int]) -> None:
+def check_fits(settings: Augmentation, image: tuple[int, int, int], where: str = "training.augment") -> None:
     """Check that images of a shape can be augmented so.
 
     Raises:
@@ -134,8 +134,8 @@ def check_fits(settings: Augmentation, image: tuple[int, int, int]) -> None:
     for name in ("translation", "cutout"):
         if 0 < getattr(settings, name) < least:
             raise SpecError(
-                f"training.augment.{name} {getattr(settings, name):g} of {height} x {width} is not a pixel; "
+                f"{where}.{name} {getattr(settings, name):g} of {height} x {width} is not a pixel; "
                 f"take {least:.2g} or more"
             )
     if channels == 1 and not any(getattr(settings, name) for name in SETTINGS if name != "saturation"):
-        raise SpecError("training.augment.saturation changes nothing of grey images, and nothing else is to be done")
+        raise SpecError(f"{where}.saturation changes nothing of grey images, and nothing else is to be done")

@@ -46,11 +46,16 @@ def step_operations(gan: Gan) -> int:
     """Floating-point operations of a step, a multiplication and an addition being two; penalties are not counted.
 
     A backward pass costs two forward ones, one for the inputs and one for the weights. The discriminator's update makes
-    fakes (1 x G) and passes real and fake forward and back (6 x D); the generator's passes through both (3 x G, 2 x D).
+    fakes (1 x G) and passes real and fake forward and back (6 x D), and once more for each term of consistency (3 x D);
+    the generator's passes through both (3 x G, 2 x D).
     """
     g = sum(cost.products for cost in network_costs(gan, "generator"))
     d = sum(cost.products for cost in network_costs(gan, "discriminator"))
-    updates = gan.protocol.discriminator.updates * (g + 6 * d) + gan.protocol.generator.updates * (3 * g + 2 * d)
+    consistency = gan.protocol.consistency
+    passes = 2 if consistency is None else 2 + (consistency.real > 0) + (consistency.fake > 0)
+    updates = gan.protocol.discriminator.updates * (g + 3 * passes * d) + gan.protocol.generator.updates * (
+        3 * g + 2 * d
+    )
     return 2 * gan.protocol.batch_size * updates
 
 
@@ -66,4 +71,4 @@ def batch_that_fits(gan: Gan, available: int, *, item: int) -> int:
     held = 6 * sum(prod(shape) for shape in gan.shapes.values())
     outputs = {name: sum(prod(node.output) for node in walk(gan.nodes(name))) for name in NETWORKS}
     each = 2 * item * (outputs["generator"] + 2 * outputs["discriminator"])
-    return max(0, (available - held) // each)
+    return max(0, (available - held) // each) * gan.protocol.accumulate

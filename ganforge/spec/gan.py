@@ -19,6 +19,7 @@ from ganforge.spec.losses import LossEntry, PenaltyEntry
 from ganforge.spec.network import Network, resolve
 from ganforge.spec.parameters import initial, parameters
 from ganforge.spec.protocol import Protocol
+from ganforge.spec.regularization import ANCHORS
 
 NetworkName = Literal["generator", "discriminator"]
 _ELEMENTS = 10**11  # 400 GB in float32: no machine of today holds more, and a slip of the finger soon asks for it
@@ -65,6 +66,7 @@ class Gan:
                 f"({logits},) logits"
             )
         self._check_augmentation()
+        self._check_images()
         elements = self._elements
         if elements > _ELEMENTS:
             raise SpecError(f"the networks and their optimizers hold {elements:.1e} numbers; make them narrower")
@@ -79,8 +81,11 @@ class Gan:
         for name in NETWORKS:
             for node in self.nodes(name):
                 norm = isinstance(node.layer, BatchNorm | ConditionalBatchNorm)
-                if norm and self.protocol.batch_size * int(np.prod(node.input[:-1])) < 2:
-                    raise SpecError(f"{name} layer {node.name}: batch norm over one value; take a larger batch_size")
+                if norm and self.protocol.share_size * int(np.prod(node.input[:-1])) < 2:
+                    raise SpecError(
+                        f"{name} layer {node.name}: batch norm over one value; take a larger batch_size"
+                        + (", or a smaller accumulate" if self.protocol.accumulate > 1 else "")
+                    )
 
     def _check_augmentation(self) -> None:
         settings, loss, targets = self.protocol.augment, self.loss, self.protocol.targets
@@ -95,6 +100,23 @@ class Gan:
             raise SpecError(f"{where}, but the loss {loss.name!r} {why}; take a fixed probability, or another loss")
         if loss.uses_targets and targets.real <= targets.fake:
             raise SpecError(f"{where}, but targets.real {targets.real:g} is not above targets.fake {targets.fake:g}")
+
+    def _check_images(self) -> None:
+        """Check what else is done with images and logits."""
+        most, consistency = min(self.image_shape[:2]) - 1, self.protocol.consistency
+        if self.protocol.random_crop > most:
+            raise SpecError(
+                f"training.random_crop {self.protocol.random_crop} is too much for images of "
+                f"{self.image_shape[0]} x {self.image_shape[1]}; take at most {most}"
+            )
+        if consistency is not None:
+            check_fits(consistency.augment, self.image_shape, "training.consistency.augment")
+        if self.loss.outputs != 1 and (consistency is not None or self.protocol.lecam is not None):
+            name = "lecam" if consistency is None else "consistency"
+            raise SpecError(
+                f"training.{name} compares one logit of each image, but the loss {self.loss.name!r} has "
+                f"{self.loss.outputs}; take another loss"
+            )
 
     @cached_property
     def generator(self) -> tuple[Node, ...]:
@@ -126,12 +148,21 @@ class Gan:
     def same_fakes_follow(self) -> bool:
         """Whether the generator's first update would make the discriminator's last fakes once more.
 
-        The two passes have different keys, so not where masks would tell them apart; and where every pass moves running
-        values, both have to.
+        The two passes have different keys, so not where masks would tell them apart; where every pass moves running
+        values, both have to; and where gradients accumulate, the fakes of all shares would fill the memory.
         """
         masks = any(node.layer.uses_key for node in walk(self.generator))
         both_move = self.protocol.running_values == "every_pass"
-        return self.protocol.latents == "shared" and not masks and not both_move
+        whole = self.protocol.accumulate == 1
+        return self.protocol.latents == "shared" and whole and not masks and not both_move
+
+    @property
+    def seeing_shares(self) -> list[str]:
+        """Layers for which it matters that a batch is computed in shares: those that keep values of their passes."""
+        if self.protocol.accumulate == 1:
+            return []
+        kept = [f"{name}/{each.name}" for name in NETWORKS for each in self.parameters(name) if not each.trained]
+        return list(dict.fromkeys(name.rpartition("/")[0] for name in kept))
 
     def nodes(self, network: NetworkName) -> tuple[Node, ...]:
         """The nodes of one of the two."""
@@ -171,7 +202,8 @@ class Gan:
     def kept(self) -> tuple[str, ...]:
         """Names of the arrays that an update of the discriminator keeps for the next, of neither network; each (1,)."""
         augment = self.protocol.augment
-        return (PROBABILITY, SIGNS, IMAGES) if augment is not None and augment.adaptive else ()
+        adaptive = (PROBABILITY, SIGNS, IMAGES) if augment is not None and augment.adaptive else ()
+        return adaptive + (ANCHORS if self.protocol.lecam is not None else ())
 
     @property
     def _elements(self) -> int:

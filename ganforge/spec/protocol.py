@@ -13,6 +13,7 @@ from ganforge.spec.augmentation import Augmentation
 from ganforge.spec.layers.contract import Count
 from ganforge.spec.layers.initializers import Positive
 from ganforge.spec.optimizers import Adam, Optimizer, Scale
+from ganforge.spec.regularization import Consistency, LeCam
 from ganforge.spec.schedules import Decay, NotNegative, Rate, Schedule, check_decay, value_at
 
 Proportion: TypeAlias = Annotated[float, Meta(ge=0, le=1)]
@@ -99,19 +100,16 @@ class Player(_Fields, frozen=True, kw_only=True):
         return _in_updates(self.optimizer, self.updates).scale(done)
 
 
-_DECAY = 0.999
-
-
 class Average(_Fields, frozen=True, kw_only=True):
     """Exponential moving average (EMA) of the generator's trained parameters; running statistics are copied."""
 
-    decay: Decay = _DECAY
+    decay: Decay = 0.999
     warmup: bool = True
     """Start with (1 + step) / (10 + step) while that is smaller, so that early samples are not those of step 0."""
     half_life: Rate | None = None
-    """In place of `decay` and `warmup`: the images after which weights count half.
+    """The images after which weights count half, in place of `decay` and `warmup`, which then have no effect.
 
-    The average keeps 0.5^(batch_size / half_life) of itself in a step, so that it means the same for every batch size
+    The average keeps 0.5^(batch_size / half_life) of itself in a step, which means the same for every batch size
     (Karras et al. 2020, StyleGAN2-ADA).
     """
     ramp_up: Positive | None = None
@@ -122,8 +120,6 @@ class Average(_Fields, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         check_decay("decay", self.decay)
-        if self.half_life is not None and (self.decay != _DECAY or not self.warmup):
-            raise ValueError("half_life takes the place of decay and warmup; give one or the other")
         if self.half_life is None and self.ramp_up is not None:
             raise ValueError("ramp_up limits half_life, which is not given")
 
@@ -150,6 +146,9 @@ class Protocol(_Fields, frozen=True, kw_only=True):
     generator: Player = msgspec.field(default_factory=Player)
     latents: Literal["fresh", "shared"] = "fresh"
     """Whether the generator's updates draw latents of their own or use those of the discriminator's last update."""
+    accumulate: Count = 1
+    """Equal shares that the batch of an update is computed in, one after another, so that it takes less memory. The
+    gradients are the means over them: those of the whole batch, where neither a layer nor the loss looks across it."""
     batches: Literal["separate", "joint"] = "separate"
     """Whether the discriminator's own update sees real and fake images in two passes or in one (fakes first)."""
     batch_statistics: Literal["global", "worker"] = "global"
@@ -160,10 +159,27 @@ class Protocol(_Fields, frozen=True, kw_only=True):
     average: Average | None = None
     augment: Augmentation | None = None
     """What is done to all images, real and fake, that the discriminator is shown."""
+    consistency: Consistency | None = None
+    lecam: LeCam | None = None
+    mirror: bool = False
+    """Whether each real image is flipped left to right every other time, by draw."""
+    random_crop: Annotated[int, Meta(ge=0)] = 0
+    """Pixels by which each real image is moved at most, along both axes, by draw; what comes in is its mirror image."""
     order: Literal["shuffled", "sequential"] = "shuffled"
     """Order of the images in an epoch."""
     keep_last: bool = False
     """Whether the images left over at the end of an epoch, less than a batch, are a smaller batch, or dropped."""
+
+    def __post_init__(self) -> None:
+        if self.batch_size % self.accumulate:
+            raise ValueError(f"a batch_size of {self.batch_size} has no {self.accumulate} equal shares (accumulate)")
+        if self.accumulate > 1 and self.keep_last:
+            raise ValueError("with keep_last a batch may be smaller, which accumulate cannot divide; leave one of them")
+
+    @property
+    def share_size(self) -> int:
+        """Images that are in memory at a time."""
+        return self.batch_size // self.accumulate
 
     def batches_of_epoch(self, images: int) -> int:
         """How many batches an epoch of so many images has."""

@@ -57,6 +57,8 @@ class Pass:
     """Whether a pass in training moves what a plugin's layers keep."""
     parts: int = 1
     """How many batches of as many rows each the input holds, one after another."""
+    share: tuple[int, int] = (0, 1)
+    """Which of how many equal shares of the batch's rows the input has."""
     second_order: bool = False
     """Whether the gradient of this pass is differentiated in its turn."""
     outputs: dict[str, Tensor] = field(default_factory=dict)
@@ -103,7 +105,10 @@ def _layer(node: Node, x: Tensor, run: Pass) -> Tensor:
             in_training, otherwise = run.semantics.dropout_factors(layer)
             if run.key is None:
                 return x * otherwise
-            return np.where(run.semantics.dropout_mask(run.key, node.number, x.shape, rate), x * in_training, 0.0 * x)
+            number, shares = run.share
+            whole = run.semantics.dropout_mask(run.key, node.number, (shares * len(x), *x.shape[1:]), rate)
+            mask = whole.reshape(run.parts, shares, -1, *x.shape[1:])[:, number].reshape(x.shape)
+            return np.where(mask, x * in_training, 0.0 * x)
         case Reshape() | Flatten():
             return _reshape(x, node.output, run.semantics.channels_first)
         case JoinLabel():
@@ -134,6 +139,7 @@ def _looked_up(node: Node, layer: Layer, x: Tensor, run: Pass) -> Tensor:
             replicas=_ALONE,
             chain=chain,
             parts=run.parts,
+            share=run.share,
             second_order=run.second_order,
             moved=run.moved,
         ),

@@ -4,6 +4,9 @@ Layers, losses and optimizers are written out as docs/semantics.md says them; de
 the question that a comparison of two frameworks leaves open: which of them is wrong.
 """
 
+from dataclasses import replace
+from functools import reduce
+from operator import or_
 from typing import Any
 
 import numpy as np
@@ -35,14 +38,13 @@ class ReferenceSession:
         judge = dict(self._state)
         scalars: dict[str, Any] = {}
         for fed in inputs.discriminator:
-            weights = self._trained("discriminator")
-            outcome = self._updates.discriminator(self._state, weights, fed)
-            self._apply("discriminator", self._updates.gradients("discriminator", self._state, fed), fed.scale, outcome)
+            outcome, gradients = self._shares("discriminator", self._state, fed)
+            self._apply("discriminator", gradients, fed.scale, outcome)
             scalars |= outcome.scalars
         for made in inputs.generator:
             seen = self._state if self._semantics.alternating else self._state | _only(judge, "discriminator/")
-            outcome = self._updates.generator(seen, self._trained("generator"), made)
-            self._apply("generator", self._updates.gradients("generator", seen, made), made.scale, outcome)
+            outcome, gradients = self._shares("generator", seen, made)
+            self._apply("generator", gradients, made.scale, outcome)
             scalars |= outcome.scalars
         self._average(inputs.average)
         return scalars
@@ -50,8 +52,8 @@ class ReferenceSession:
     def gradients(self, inputs: StepInputs) -> State:
         """Gradients of the first update of each network, before clipping."""
         inputs = self._semantics.inputs(inputs, self._gan.protocol.batch_size)
-        generator = self._updates.gradients("generator", self._state, inputs.generator[0])
-        discriminator = self._updates.gradients("discriminator", self._state, inputs.discriminator[0])
+        _, generator = self._shares("generator", self._state, inputs.generator[0])
+        _, discriminator = self._shares("discriminator", self._state, inputs.discriminator[0])
         return {f"generator/{name}": each for name, each in generator.items()} | {
             f"discriminator/{name}": each for name, each in discriminator.items()
         }
@@ -110,6 +112,23 @@ class ReferenceSession:
             each.name: self._state[f"{network}/{each.name}"] for each in self._gan.parameters(network) if each.trained
         }
 
+    def _shares(self, network: NetworkName, state: State, fed: Any) -> tuple[Outcome, State]:
+        """An update's outcome and gradients, computed share by share of its batch."""
+        count, outcomes, gradients = self._semantics.protocol(self._gan.protocol).accumulate, [], []
+        for number in range(count):
+            updates, rows = replace(self._updates, share=(number, count)), _share(fed, number, count)
+            update: Any = updates.discriminator if network == "discriminator" else updates.generator
+            outcomes.append(update(state, self._trained(network), rows))
+            gradients.append(updates.gradients(network, state, rows))
+            state = state | outcomes[-1].moved
+        scalars = {name: sum(each.scalars[name] for each in outcomes) / count for name in outcomes[0].scalars}
+        return Outcome(
+            loss=sum(each.loss for each in outcomes) / count,
+            scalars=scalars,
+            statistics=tuple(seen for each in outcomes for seen in each.statistics),
+            moved=reduce(or_, (each.moved for each in outcomes)),
+        ), self._semantics.accumulated(gradients)
+
     def _apply(self, network: NetworkName, gradients: State, scale: Scale, outcome: Outcome) -> None:
         player = self._semantics.protocol(self._gan.protocol).player(network)
         optimizer = player.optimizer
@@ -142,6 +161,13 @@ class ReferenceSession:
             self._state[name] = self._semantics.average(self._state[name], weights, fraction)
         for name, each in self._running.items():
             self._running[name] = self._semantics.average(each, self._state[f"generator/{name}"], fraction)
+
+
+def _share(fed: Any, number: int, count: int) -> Any:
+    """A share of an update's inputs, in consecutive rows."""
+    size = len(fed.latents) // count
+    arrays = {name: each for name, each in vars(fed).items() if isinstance(each, np.ndarray)}
+    return replace(fed, **{name: each[number * size : (number + 1) * size] for name, each in arrays.items()})
 
 
 def _only(state: State, prefix: str) -> State:

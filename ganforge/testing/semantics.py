@@ -4,7 +4,7 @@
 exchanged, so that what a wrong backend computes can be computed too, and recognised.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -17,7 +17,7 @@ from ganforge.spec.layers import Dropout
 from ganforge.spec.layers.contract import Layer, Node, Parameter
 from ganforge.spec.optimizers import Optimizer, Scale
 from ganforge.spec.protocol import Protocol
-from ganforge.testing import augmentations, optimizers
+from ganforge.testing import augmentations, optimizers, regularizers
 from ganforge.testing.definitions import dropout_mask, pass_key, softplus, spectral
 from ganforge.testing.differentiable import Tensor, np
 from ganforge.testing.ops import NumpyOps
@@ -84,6 +84,11 @@ def penalty_weight(protocol: Protocol, given: float) -> float:
     return given
 
 
+def accumulated(shares: Sequence[State]) -> State:
+    """The gradients of an update from those of its shares."""
+    return {name: numpy.stack([each[name] for each in shares]).mean(axis=0) for name in shares[0]}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Semantics:
     """What the reference computes, in pieces."""
@@ -114,6 +119,9 @@ class Semantics:
     penalty_augmented: bool = True
     """Whether a penalty looks at the discriminator with the augmentation in front of it."""
     adapted: Callable[..., tuple[Any, Any, Any]] = augmentations.adapted
+    inconsistency: Callable[[Tensor, Tensor], Tensor] = regularizers.inconsistency
+    lecam_term: Callable[..., Tensor] = regularizers.lecam_term
+    moved_anchors: Callable[..., tuple[Any, Any]] = regularizers.moved_anchors
     logits: Callable[[Tensor], Tensor] = same
     """The logits as the loss sees them."""
     softplus: Callable[[Tensor], Tensor] = softplus
@@ -122,6 +130,7 @@ class Semantics:
     moved_by_looking: bool = False
     """Whether a pass in which nothing is trained moves what layers keep."""
     gradient: Callable[[Parameter, Array], Array] = gradient
+    accumulated: Callable[[Sequence[State]], State] = accumulated
     clip_norm: Callable[[State, float], State] = clip_norm
     penalty_weight: Callable[[Protocol, float], float] = penalty_weight
     update: Callable[[Optimizer, Array, Array, State, Scale], tuple[Array, State]] = optimizers.update

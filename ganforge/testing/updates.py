@@ -3,13 +3,15 @@
 What docs/semantics.md says under "A step", top to bottom: the forward passes, the loss, and what they leave behind.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy
 
 from ganforge.backend.contract import (
+    CONSISTENCY_FAKE_PASS,
+    CONSISTENCY_REAL_PASS,
     FAKE_PASS,
     GENERATOR_PASS,
     PENALTY_PASS,
@@ -21,6 +23,7 @@ from ganforge.spec.arrays import Array, Images, Labels, State
 from ganforge.spec.augmentation import IMAGES, PROBABILITY, SIGNS
 from ganforge.spec.gan import Gan, NetworkName
 from ganforge.spec.losses import Targets
+from ganforge.spec.regularization import ANCHORS
 from ganforge.testing import augmentations
 from ganforge.testing.differentiable import Tensor, getval, grad, np
 from ganforge.testing.layers import Pass, Statistics, forward
@@ -47,6 +50,8 @@ class Updates:
     gan: Gan
     semantics: Semantics
     dtype: Any
+    share: tuple[int, int] = (0, 1)
+    """Which of how many equal shares of a batch the inputs are."""
 
     def discriminator(self, state: State, weights: Mapping[str, Tensor], inputs: DiscriminatorInputs) -> Outcome:
         """The discriminator's loss; `weights`, its trained arrays, stand in for those of `state`."""
@@ -83,6 +88,12 @@ class Updates:
             penalty = self.gan.penalty.penalty(self._ops, critic, real, fake, self.cast(inputs.interpolation))
             loss = loss + self.semantics.penalty_weight(protocol, inputs.penalty_weight) * penalty
             scalars["d_penalty"] = penalty
+        shown, logits = (shown_real, shown_fake), (realness(real_logits), realness(fake_logits))
+        for name, weight, term in self.regularization(state, inputs, shown, logits, run, arrays):
+            loss, scalars[name] = loss + weight * term, term
+        if protocol.lecam is not None:
+            anchors = state[ANCHORS[0]], state[ANCHORS[1]]
+            run.moved.update(zip(ANCHORS, self.semantics.moved_anchors(protocol.lecam, logits, anchors), strict=True))
         if PROBABILITY in state:
             scalars["augment_probability"] = state[PROBABILITY][0]
             run.moved.update(self.adapted(state, realness(getval(real_logits))))
@@ -111,6 +122,32 @@ class Updates:
         probability = state[PROBABILITY][0] if settings.adaptive else settings.probability
         changes, low = self.semantics.changes, self.gan.pixel_range[0]
         return augmentations.augmented(changes, settings, images, self.cast(draws), probability, low)
+
+    def regularization(
+        self,
+        state: State,
+        inputs: DiscriminatorInputs,
+        shown: tuple[Tensor, Tensor],
+        logits: tuple[Tensor, Tensor],
+        run: "_Runner",
+        arrays: Mapping[str, Tensor],
+    ) -> Iterator[tuple[str, float, Tensor]]:
+        """Name, weight and value of the terms beside a penalty; `shown` and `logits` of real and fake images."""
+        consistency, lecam = self.gan.protocol.consistency, self.gan.protocol.lecam
+        draws = inputs.real_consistency_draws, inputs.fake_consistency_draws
+        numbers = CONSISTENCY_REAL_PASS, CONSISTENCY_FAKE_PASS
+        for side, name in enumerate(("real", "fake")):
+            if consistency is None or draws[side] is None:
+                continue
+            settings, low = consistency.augment, self.gan.pixel_range[0]
+            changes, probability = self.semantics.changes, settings.probability
+            other = augmentations.augmented(changes, settings, shown[side], self.cast(draws[side]), probability, low)
+            after = self.gan.loss.realness(run("discriminator", numbers[side], arrays, inputs.labels, other))
+            weight = consistency.real if name == "real" else consistency.fake
+            yield f"d_consistency_{name}", weight, self.semantics.inconsistency(logits[side], after)
+        if lecam is not None:
+            anchors = state[ANCHORS[0]], state[ANCHORS[1]]
+            yield "d_lecam", lecam.weight, self.semantics.lecam_term(logits, anchors)
 
     def adapted(self, state: State, realness: Array) -> State:
         """The arrays of an adaptive probability after a batch of real images."""
@@ -150,7 +187,7 @@ class Updates:
         return self.semantics.ops
 
     def _runner(self, updated: NetworkName, key: int) -> "_Runner":
-        return _Runner(gan=self.gan, semantics=self.semantics, updated=updated, key=key)
+        return _Runner(gan=self.gan, semantics=self.semantics, updated=updated, key=key, share=self.share)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,6 +198,7 @@ class _Runner:
     semantics: Semantics
     updated: NetworkName
     key: int
+    share: tuple[int, int]
     found: list[tuple[NetworkName, dict[str, Statistics]]] = field(default_factory=list)
     moved: State = field(default_factory=dict)
 
@@ -176,7 +214,7 @@ class _Runner:
         place = (self.updated, number)
         key = None if place in self.semantics.by_running else self.semantics.pass_key(self.key, number)
         every = self.semantics.protocol(self.gan.protocol).running_values == "every_pass"
-        moving = (every and number != PENALTY_PASS) or place in self.semantics.moving
+        moving = (every and number in (GENERATOR_PASS, REAL_PASS, FAKE_PASS)) or place in self.semantics.moving
         # A later pass of the update reads what an earlier one has moved.
         kept = {name.removeprefix(f"{network}/"): each for name, each in self.moved.items()}
         run = Pass(
@@ -186,6 +224,7 @@ class _Runner:
             semantics=self.semantics,
             moving=moving,
             parts=parts,
+            share=self.share,
             second_order=number == PENALTY_PASS,
         )
         result = forward(self.gan.nodes(network), x, run)

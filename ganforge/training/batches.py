@@ -12,11 +12,12 @@ from ganforge.data.prefetch import ask, asks
 from ganforge.errors import RunError
 from ganforge.spec import random_streams
 from ganforge.spec.arrays import Array, Images, Labels
-from ganforge.spec.augmentation import draw
 from ganforge.spec.gan import NETWORKS, Gan
 from ganforge.spec.layers import BatchNorm
 from ganforge.spec.layers.chain import walk
 from ganforge.spec.protocol import Latent, Player, TargetChoice
+from ganforge.training.augmentation_draws import discriminator_draws, generator_draws
+from ganforge.training.varying import varied
 
 _STEPS, _BYTES = 64, 1 << 20
 """Steps drawn at a time, and of how many bytes of images together: at most."""
@@ -68,7 +69,7 @@ def draw_step(batches: Batches, step: int) -> StepInputs:
         real_targets, fake_targets = _targets(protocol.targets, batch, seed=seed, number=number)
         discriminator.append(
             DiscriminatorInputs(
-                images=images[chosen],
+                images=varied(protocol, images[chosen], rows, seed=seed, number=number),
                 labels=labels[chosen] if labels is not None and gan.classes else None,
                 latents=draw_latents(protocol.latent, rows, seed, "latent/discriminator", number),
                 real_targets=real_targets[rows],
@@ -77,8 +78,7 @@ def draw_step(batches: Batches, step: int) -> StepInputs:
                 key=random_streams.key(seed, "dropout/discriminator", number),
                 scale=protocol.discriminator.scale(number),
                 penalty_weight=weight,
-                real_draws=_draws(batches, "discriminator/real", number, rows),
-                fake_draws=_draws(batches, "discriminator/fake", number, rows),
+                **discriminator_draws(gan, rows, seed=seed, number=number),
             )
         )
     last = discriminator[-1]
@@ -92,8 +92,7 @@ def draw_step(batches: Batches, step: int) -> StepInputs:
             targets=np.full((len(last.images), 1), protocol.targets.real),
             key=random_streams.key(seed, "dropout/generator", number),
             scale=protocol.generator.scale(number),
-            real_draws=_draws(batches, "generator/real", number, rows) if gan.loss.generator_sees_real else None,
-            fake_draws=_draws(batches, "generator/fake", number, rows),
+            **generator_draws(gan, rows, seed=seed, number=number),
         )
         for number in _updates(protocol.generator, step)
     )
@@ -108,20 +107,21 @@ def check_batch_divides(gan: Gan, shard: Shard) -> None:
     Raises:
         RunError: they cannot, or a batch norm over one worker's rows would see a single value.
     """
-    batch, count = gan.protocol.batch_size, shard.count
-    if batch % count:
-        near = [size for size in (batch - batch % count, batch + count - batch % count) if size]
+    batch, count, shares = gan.protocol.batch_size, shard.count, shard.count * gan.protocol.accumulate
+    if batch % shares:
+        near = [size for size in (batch - batch % shares, batch + shares - batch % shares) if size]
+        each = f", each in {gan.protocol.accumulate} shares (accumulate)," if shares > count else ""
         raise RunError(
-            f"{count} workers cannot share a batch of {batch} evenly; take --batch-size "
+            f"{count} workers cannot share a batch of {batch}{each} evenly; take --batch-size "
             f"{' or '.join(map(str, near))}, or another number of workers"
         )
     if gan.protocol.batch_statistics == "global":
         return
     for name in NETWORKS:
         for node in walk(gan.nodes(name)):
-            if isinstance(node.layer, BatchNorm) and batch // count * int(np.prod(node.input[:-1])) < 2:
+            if isinstance(node.layer, BatchNorm) and batch // shares * int(np.prod(node.input[:-1])) < 2:
                 raise RunError(
-                    f"{name} layer {node.name}: batch norm over the one value of a worker's {batch // count} rows; "
+                    f"{name} layer {node.name}: batch norm over the one value of a worker's {batch // shares} rows; "
                     "take a larger batch_size, or training.batch_statistics = 'global'"
                 )
 
@@ -230,15 +230,6 @@ def _targets(choice: TargetChoice, batch: int, *, seed: int, number: int) -> tup
         noise = choice.noise * random_streams.generator(seed, "target-noise", number).random((2, batch, 1))
         real, fake = real + noise[0], fake + noise[1]
     return real, fake
-
-
-def _draws(batches: Batches, images: str, number: int, rows: slice) -> Array | None:
-    """What is drawn for the augmentation of some images of an update."""
-    gan = batches.gan
-    if gan.protocol.augment is None:
-        return None
-    stream = random_streams.generator(batches.seed, f"augment/{images}", number)
-    return draw(gan.protocol.augment, gan.image_shape, stream, gan.protocol.batch_size)[rows]
 
 
 def _mix(batch: int, *, seed: int, number: int) -> Array:

@@ -21,7 +21,8 @@ jax = need("jax")
 from ganforge_jax import devices, runtime
 
 from ganforge.backend.feed import feed
-from ganforge.backend.step import Model, step
+from ganforge.backend.model import Model
+from ganforge.backend.step import step
 
 
 def traced(gan: Any, fed: Any, precision: Any = "float32") -> Any:

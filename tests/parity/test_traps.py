@@ -46,6 +46,7 @@ PLACES = {
 PLACES |= {
     "clip-norm-of-each-array": "clip-norm",
     "clip-norm-epsilon": "clip-norm",
+    "accumulated-sum": "accumulated",
     "weight-decay-in-gradient": "weight-decay",
     "weight-decay-without-rate": "weight-decay",
     "lazy-penalty-unscaled": "lazy-penalty",
@@ -58,6 +59,8 @@ PLACES |= {
     "gelu-by-tanh": "example-norms",
 }
 PLACES |= dict.fromkeys((each.name for each in AUGMENTATION_TRAPS), "augmented")
+PLACES |= dict.fromkeys(("consistency-one-sided", "moved-by-consistency"), "consistent")
+PLACES |= dict.fromkeys(("lecam-own-anchors", "lecam-one-sided", "lecam-fractions-exchanged"), "anchored")
 PLACES |= dict.fromkeys(("adaptive-by-batch", "adaptive-by-mean-logit"), "augmented-adaptive")
 ANYWHERE = "kernel-5-even"
 

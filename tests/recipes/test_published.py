@@ -17,7 +17,7 @@ from ganforge.spec.layers.chain import walk
 from ganforge.training.backends import find_backend
 from ganforge.training.experiment import resolve_networks
 
-PUBLISHED = ("acgan", "lsgan", "projection", "sagan", "sngan", "sngan-resnet", "wgan-gp")
+PUBLISHED = ("acgan", "few-images", "lsgan", "projection", "r3gan", "sagan", "sngan", "sngan-resnet", "wgan-gp")
 BY_CLASS = ("acgan", "projection", "sagan")
 NARROW: dict[str, Any] = {"training.batch_size": 4, "data.set": "digits", "image_size": [17, 20]}
 """With `width`, so that a step takes a moment. The digits have labels."""
@@ -62,8 +62,8 @@ def test_any_size_from_16_pixels(name: str) -> None:
     for size in ((16, 16), (28, 28), (17, 40), (128, 128)):
         gan = built(name, image_size=size, width=width(name))
         assert gan.image_shape == (*size, 3)
-        shapes = [node.output for network in NETWORKS for node in walk(gan.nodes(network)) if len(node.output) == 3]
-        assert 4 <= min(min(shape[:2]) for shape in shapes) <= 8
+        sides = [min(node.output[:2]) for each in NETWORKS for node in walk(gan.nodes(each)) if len(node.output) == 3]
+        assert 4 <= min(side for side in sides if side > 1) <= 8
 
 
 @pytest.mark.parametrize("name", [name for name in PUBLISHED if name not in BY_CLASS])
@@ -96,6 +96,22 @@ def test_attention_stands_at_half_the_size_of_the_image() -> None:
             node.input[:2] for network in NETWORKS for node in gan.nodes(network) if type(node.layer) is Attention
         ]
         assert places == [(size // 2, size // 2)] * 2
+
+
+def test_small_r3gan_begins_as_its_skeleton_and_has_no_norm() -> None:
+    gan = built("r3gan", width=2)
+    kinds = {type(node.layer).__name__ for network in NETWORKS for node in walk(gan.nodes(network))}
+    assert not any("Norm" in kind for kind in kinds)
+    state = gan.initial_state(0)
+    last = [name for name in state if name.endswith("04_conv/kernel") and not name.startswith("optimizer/")]
+    assert len(last) == 12  # a block at each of four sizes, in three lists of weights
+    assert not any(state[name].any() for name in last)
+    groups = {node.layer.groups for network in NETWORKS for node in walk(gan.nodes(network)) if _is_grouped(node)}
+    assert groups == {2, 16}
+
+
+def _is_grouped(node: Any) -> bool:
+    return isinstance(node.layer, Conv | ConvTranspose) and node.layer.groups > 1
 
 
 def test_the_classifier_reads_no_label_and_names_each() -> None:

@@ -10,8 +10,10 @@ from ganforge.errors import RecipeError, SpecError
 from ganforge.recipes.parsing import parse
 from ganforge.recipes.tables import to_table
 from ganforge.spec.augmentation import Adaptive, Augmentation, Draws, draw
+from ganforge.spec.costs import step_operations
 from ganforge.spec.layers import Flatten, Reshape, Tanh
 from ganforge.spec.protocol import TargetChoice
+from ganforge.spec.regularization import Consistency, LeCam
 from ganforge.testing.tiny_gans.parts import ONE, dense, gan
 
 ALL = Augmentation(flip=True, brightness=0.5, saturation=1.0, contrast=0.5, translation=0.125, cutout=0.5)
@@ -116,3 +118,54 @@ def test_what_fits_is_taken() -> None:
         "augment/signs": [0.0],
         "augment/images": [0.0],
     }
+
+
+# Consistency, LeCam, mirror and random crop ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("training", "said"),
+    [
+        ({"consistency": {"real": 0}}, "both weights are 0; give real or fake one"),
+        ({"consistency": {"real": -1}}, "training.consistency.real must be a number >= 0"),
+        ({"consistency": {"augment": {}}}, "nothing is to be done to the images"),
+        ({"consistency": {"augment": {"flip": True, "probability": {}}}}, "augment.probability must be a number here"),
+        ({"lecam": {"weight": 0}}, "training.lecam.weight must be a number > 0"),
+        ({"lecam": {"decay": 1}}, "training.lecam.decay must be a number >= 0 and < 1"),
+        ({"mirror": 1}, "training.mirror must be true or false"),
+        ({"random_crop": -1}, "training.random_crop must be a whole number >= 0"),
+    ],
+)
+def test_a_regularizer_that_cannot_be_is_named(training: dict[str, Any], said: str) -> None:
+    with pytest.raises(RecipeError, match=re.escape(said)):
+        parse({"name": "r", "training": training})
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"random_crop": 3}, "training.random_crop 3 is too much for images of 3 x 3; take at most 2"),
+        ({"consistency": Consistency()}, "training.consistency.augment.translation 0.125 of 3 x 3 is not a pixel"),
+        ({"lecam": LeCam(), "loss": "softmax", "outputs": 2}, "training.lecam compares one logit of each image, but"),
+        (
+            {"consistency": Consistency(), "loss": "softmax", "outputs": 2, "size": 4},
+            "training.consistency compares one logit of each image, but the loss 'softmax' has 2",
+        ),
+    ],
+)
+def test_a_regularizer_that_does_not_fit_the_gan_is_named(settings: dict[str, Any], said: str) -> None:
+    with pytest.raises(SpecError, match=re.escape(said)):
+        tiny(**settings)
+
+
+def test_consistency_costs_a_pass_for_each_term() -> None:
+    plain, cr, bcr = (
+        step_operations(tiny(size=4, consistency=each)) for each in (None, Consistency(), Consistency(fake=10.0))
+    )
+    assert cr - plain == bcr - cr == 2 * 4 * 3 * 16  # batch 4; 16 products, forward and twice back
+
+
+def test_the_averages_of_lecam_are_of_the_state() -> None:
+    gan = tiny(lecam=LeCam(), augment=ADAPTIVE)
+    assert gan.kept == ("augment/probability", "augment/signs", "augment/images", "lecam/real", "lecam/fake")
+    assert list(gan.shapes)[-5:] == list(gan.kept)

@@ -10,11 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace as changed
 
-from ganforge.backend.contract import Shard, StepInputs
+from ganforge.backend.contract import FULL_BATCH, Shard, StepInputs
 from ganforge.errors import RunError
 from ganforge.spec import random_streams
+from ganforge.spec.augmentation import Augmentation
 from ganforge.spec.optimizers import SGD, Adam
 from ganforge.spec.protocol import Average, Latent, PenaltyChoice, Player, TargetChoice
+from ganforge.spec.regularization import Consistency
 from ganforge.training import batches
 from ganforge.training.batches import Batches, batch_indices, check_last_batch, draw_latents, draw_step, draw_steps
 
@@ -324,3 +326,60 @@ def test_what_last_batches_cannot_be_trained_on(size: int, keep_last: bool, coun
     else:
         with pytest.raises(RunError, match=refused):
             check_last_batch(made, 4)
+
+
+# Images that vary -----------------------------------------------------------------------------------------------------
+
+PHOTOS = np.random.default_rng(0).integers(0, 256, (40, 6, 5, 3)).astype(np.uint8)
+
+
+def photos_of(number: int, shard: Shard = FULL_BATCH, **protocol: object) -> StepInputs:
+    gan = tiny_gan(**protocol)
+    return draw_step(Batches(gan=gan, images=PHOTOS, labels=None, seed=3, shard=shard), number)
+
+
+def test_half_of_the_images_are_mirrored_and_none_is_changed_otherwise() -> None:
+    mirrored = 0
+    for number in range(20):
+        plain, found = (photos_of(number, batch_size=8, mirror=mirror) for mirror in (False, True))
+        for one, other in zip(plain.discriminator[0].images, found.discriminator[0].images, strict=True):
+            flipped = np.array_equal(other, one[:, ::-1])
+            assert flipped or np.array_equal(other, one)
+            mirrored += flipped
+        assert found.generator[0].images is found.discriminator[0].images
+        assert np.array_equal(plain.discriminator[0].latents, found.discriminator[0].latents)
+    assert 60 < mirrored < 100
+
+
+def test_a_random_crop_is_a_window_of_the_reflected_image() -> None:
+    places = Counter()
+    for number in range(40):
+        plain, found = (photos_of(number, batch_size=8, random_crop=most) for most in (0, 1))
+        for one, other in zip(plain.discriminator[0].images, found.discriminator[0].images, strict=True):
+            wide = np.pad(one, ((1, 1), (1, 1), (0, 0)), "reflect")
+            windows = {(i, j): wide[i : i + 6, j : j + 5] for i in range(3) for j in range(3)}
+            places[next(place for place, window in windows.items() if np.array_equal(window, other))] += 1
+    assert len(places) == 9
+    assert max(places.values()) < 2 * min(places.values()) + 20
+
+
+def test_workers_vary_and_augment_their_rows_as_one_process_does() -> None:
+    settings = {
+        "batch_size": 8,
+        "mirror": True,
+        "random_crop": 1,
+        "augment": Augmentation(flip=True, translation=0.3, probability=0.5),
+        "consistency": Consistency(fake=1.0, augment=Augmentation(flip=True)),
+    }
+    whole = photos_of(5, **settings)
+    halves = [photos_of(5, Shard(rank=rank, count=2), **settings) for rank in range(2)]
+    names = ("images", "real_draws", "fake_draws", "real_consistency_draws", "fake_consistency_draws")
+    for name in names:
+        parts = [getattr(each.discriminator[0], name) for each in halves]
+        assert np.array_equal(np.concatenate(parts), getattr(whole.discriminator[0], name)), name
+    drawn = [getattr(whole.discriminator[0], name).tobytes() for name in names[1:]]
+    made = whole.generator[0].fake_draws
+    assert made is not None
+    assert len({*drawn, made.tobytes()}) == 5
+    assert whole.generator[0].real_draws is None  # its loss does not look at them
+    assert equal(photos_of(5, **settings), whole)

@@ -150,6 +150,8 @@ class Pass:
     """Passes a tensor through nodes: for blocks."""
     parts: int = 1
     """How many batches of as many rows each the input holds, one after another."""
+    share: tuple[int, int] = (0, 1)
+    """Which of how many equal shares of this process's rows the pass is given: several, where gradients accumulate."""
     second_order: bool = False
     """Whether the gradient of this pass is differentiated in its turn, as a penalty's is."""
     moved: dict[str, Tensor] = field(default_factory=dict)
@@ -177,12 +179,12 @@ class Pass:
 
     def starts(self, x: Tensor) -> tuple[int, ...]:
         """Where in the whole batch the elements of `x` begin: one run of elements for each of its parts."""
-        if self.replicas.count == 1:
+        number, shares = self.share
+        count, rank = shares * self.replicas.count, shares * self.replicas.rank + number
+        if count == 1:
             return (0,)
         rows = x.shape[0] // self.parts
-        return tuple(
-            rows * (part * self.replicas.count + self.replicas.rank) * prod(x.shape[1:]) for part in range(self.parts)
-        )
+        return tuple(rows * (part * count + rank) * prod(x.shape[1:]) for part in range(self.parts))
 
     def moments(self, x: Tensor) -> Moments:
         """Mean and variance of every channel over the batch, (..., channels) -> (channels,)."""

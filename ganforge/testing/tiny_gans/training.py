@@ -1,7 +1,7 @@
 """Tiny GANs for training: every loss, penalty and optimizer, orders of updates, averages."""
 
 from ganforge.spec.gan import Gan
-from ganforge.spec.layers import Dropout, Elu, Flatten, JoinLabel
+from ganforge.spec.layers import Dropout, Elu, Flatten, JoinLabel, Reshape, Tanh
 from ganforge.spec.optimizers import SGD, Adam, RMSprop
 from ganforge.spec.protocol import Average, PenaltyChoice, Player, TargetChoice
 from ganforge.spec.schedules import Schedule
@@ -104,6 +104,24 @@ TRAINING: dict[str, Gan] = {
         *SMALL,
         penalty=PenaltyChoice(name="gradient", weight=3.0, every=3, scaled=False),
         discriminator=Player(updates=2),
+    ),
+    "accumulated": gan(
+        *SMALL,
+        accumulate=2,
+        loss="relativistic",
+        penalty="gradient",
+        running_values="every_pass",
+        generator=Player(optimizer=SGD(learning_rate=0.02)),
+    ),
+    "accumulated-joint": gan(
+        (dense(units=12), Dropout(rate=0.3), dense(units=9), Tanh(), Reshape(shape=(3, 3, 1))),
+        (Flatten(), dense(units=5), Dropout(rate=0.3), LEAKY, *ONE),
+        (3, 3, 1),
+        accumulate=4,
+        batches="joint",
+        latents="shared",
+        targets=TargetChoice(real=0.9, noise=0.1),
+        discriminator=Player(updates=2, optimizer=SGD(learning_rate=0.02)),
     ),
     # Orders of updates
     "many-updates": gan(

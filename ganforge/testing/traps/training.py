@@ -1,6 +1,6 @@
 """Wrong forms of training: pixels, losses, optimizers, the order of passes, averages."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import count
 from math import sqrt
@@ -104,6 +104,10 @@ def _clip_by_norm(optimizer: Any, weights: Array, g: Array, slots: State, scale:
 
 def _no_clip(optimizer: Any, weights: Array, g: Array, slots: State, scale: Scale) -> tuple[Array, State]:
     return optimizers.update(msgspec.structs.replace(optimizer, clip=None), weights, g, slots, scale)
+
+
+def _summed(shares: Sequence[State]) -> State:
+    return {name: numpy.asarray(len(shares) * each) for name, each in _TRUE.accumulated(shares).items()}
 
 
 def _norm_of_each(gradients: State, limit: float) -> State:
@@ -370,6 +374,13 @@ TRAINING_TRAPS = (
         what="the weight of a lazy penalty is not multiplied by `every`",
         remedy="use DiscriminatorInputs.penalty_weight",
         semantics=Semantics(penalty_weight=_penalty_unscaled),
+    ),
+    Trap(
+        name="accumulated-sum",
+        number=49,
+        what="the gradients of a batch's shares are added",
+        remedy="take their mean over Protocol.accumulate shares",
+        semantics=Semantics(accumulated=_summed),
     ),
     Trap(
         name="last-batch-padded",

@@ -190,6 +190,7 @@ def _worded(scalars: Mapping[str, float]) -> str:
 
 def _introduce(console: "Console", run: RunView) -> None:
     from ganforge.spec.costs import network_costs
+    from ganforge.training.describing import shares_of_a_batch
 
     count, height, width, channels = run.data.images.shape
     g, d = (
@@ -204,6 +205,8 @@ def _introduce(console: "Console", run: RunView) -> None:
     console.print(f"{count:,} images {height}x{width}x{channels} of data set {run.recipe.data.set}", end="")
     console.print(f", {len(run.recipe.class_names)} classes" if run.recipe.class_names else "")
     console.print(f"generator {g:,} parameters, discriminator {d:,}")
+    if run.recipe.training.accumulate > 1:
+        console.print(shares_of_a_batch(run.model.gan))
     for skipped in run.data.skipped:
         console.print(f"skipped {skipped.where}: {skipped.reason}")
     if run.start:
