@@ -27,6 +27,12 @@ step without one, of a lazy penalty, has no `d_penalty`. `d_real` and `d_fake` a
 and of other steps later, for the means of an epoch: up to 64 steps, in which the value must not change.
 """
 
+SCALARS = (
+    *("d_loss", "d_loss_real", "d_loss_fake", "d_real", "d_fake", "d_penalty", "augment_probability"),
+    *("d_consistency_real", "d_consistency_fake", "d_lecam", "g_loss"),
+)
+"""Their names, in the order in which people are shown them."""
+
 # Forward passes of one update, for the keys of their dropout masks: random_streams.hash32(key + pass).
 GENERATOR_PASS, REAL_PASS, FAKE_PASS, PENALTY_PASS = 0, 1, 2, 3
 CONSISTENCY_REAL_PASS, CONSISTENCY_FAKE_PASS = 4, 5

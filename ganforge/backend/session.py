@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ganforge.backend.contract import Scalars, StepInputs
+from ganforge.backend.contract import SCALARS, Scalars, StepInputs
 from ganforge.backend.feed import feed
 from ganforge.backend.forward import forward
 from ganforge.backend.model import Model
@@ -64,7 +64,8 @@ class GanSession:
     def step(self, inputs: StepInputs) -> Scalars:
         """All updates of the discriminator, all of the generator, then the average."""
         with self._runtime.context(), self._runtime.replicas.heard():
-            return self._step(feed(inputs, self._gan, self._runtime))  # type: ignore[no-any-return]
+            found: Scalars = self._step(feed(inputs, self._gan, self._runtime))
+            return {name: found[name] for name in sorted(found, key=SCALARS.index)}  # JAX sorts by name
 
     def gradients(self, inputs: StepInputs) -> State:
         """Gradients of the first update of each network, before clipping."""
