@@ -9,9 +9,10 @@ from ganforge.plugins.host import default_host
 from ganforge.plugins.scaffold import KINDS, write_project
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = {kind: ROOT / "docs" / f"write-a{'n' if kind[0] == 'o' else ''}-{kind}.md" for kind in KINDS}
 BLOCK = re.compile(r"^```(?:python|toml)\n(.*?)^```$", flags=re.MULTILINE | re.DOTALL)
 NAMES = {"dataset": "flowers", "layer": "mine", "loss": "mine", "optimizer": "mine", "backend": "mine"}
+"""What the pages call their projects; docs/plugins.md is the page of the other kinds."""
+PAGES = {kind: ROOT / "docs" / f"write-a{'n' if kind[0] == 'o' else ''}-{kind}.md" for kind in NAMES}
 
 
 def texts(folder: Path) -> list[str]:
@@ -33,6 +34,12 @@ def test_a_page_begins_with_a_project_of_its_own(kind: str) -> None:
     page = PAGES[kind].read_text(encoding="utf-8")
     assert f"$ ganforge plugins new {kind} {NAMES[kind]}\n" in page
     assert f"$ cd {KINDS[kind].distribution.replace('NAME', NAMES[kind])}\n" in page  # type: ignore[index]
+
+
+def test_the_page_of_plugins_names_every_kind() -> None:
+    page = (ROOT / "docs" / "plugins.md").read_text(encoding="utf-8")
+    listed = page.partition("`ganforge plugins new KIND NAME`")[2].partition("\n\n")[0]
+    assert set(re.findall(r"`([a-z]+)`", listed)) == set(KINDS)
 
 
 def test_every_function_of_ops_is_on_the_page_of_layers() -> None:
