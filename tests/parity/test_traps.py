@@ -111,7 +111,7 @@ def test_float32_catches_a_trap_that_changes_more_than_rounding(trap):
 
 def test_the_documentation_lists_what_float32_cannot_see():
     text = (Path(__file__).parents[2] / "docs" / "parity.md").read_text(encoding="utf-8")
-    (listed,) = re.findall(r"Of the traps below, float32 cannot see (.*?)\.", text, flags=re.DOTALL)
+    (listed,) = re.findall(r"Of the traps below, float32 cannot detect (.*?):", text, flags=re.DOTALL)
     assert set(re.findall(r"`([^`]+)`", listed)) == UNSEEN_IN_FLOAT32
 
 

@@ -51,6 +51,11 @@ def test_a_step_keeps_names_shapes_and_precision(name, precision):
     assert ("d_penalty" in scalars) == (gan.penalty is not None)
     scale, weight = gan.protocol.loss.discriminator_scale, inputs(gan, 0, 0).discriminator[-1].penalty_weight or 0
     terms = scale * (scalars["d_loss_real"] + scalars["d_loss_fake"]) + weight * scalars.get("d_penalty", 0)
+    consistency, lecam = gan.protocol.consistency, gan.protocol.lecam
+    if consistency is not None:
+        terms += sum(getattr(consistency, of) * scalars.get(f"d_consistency_{of}", 0) for of in ("real", "fake"))
+    if lecam is not None:
+        terms += lecam.weight * scalars["d_lecam"]
     assert scalars["d_loss"] == pytest.approx(terms, rel=1e-6)
 
 
