@@ -19,7 +19,8 @@ def runs(folder: Path, as_json: bool) -> None:
     """
     rows = [_row(each) for each in _found(folder)]
     names = dict.fromkeys(name for row in rows for name in row)
-    listing([{name: row.get(name) for name in names} for row in rows], as_json=as_json, empty=f"no runs in {folder}")
+    empty = f"no runs in {folder}; give another folder, or train one with: ganforge train"
+    listing([{name: row.get(name) for name in names} for row in rows], as_json=as_json, empty=empty)
 
 
 def _found(folder: Path) -> Iterator[Path]:

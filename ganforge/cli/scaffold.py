@@ -12,12 +12,14 @@ KINDS = ("dataset", "architecture", "layer", "loss", "optimizer", "recipe", "bac
 
 
 @click.command()
-@click.argument("kind", type=click.Choice(KINDS))
+@click.argument("kind", metavar="KIND", type=click.Choice(KINDS))
 @click.argument("name")
 @click.option("--out", type=click.Path(path_type=Path), help="The project's folder. [default: the distribution's name]")
 @click.pass_context
 def new(context: click.Context, kind: "KindName", name: str, out: Path | None) -> None:
     """Create a plugin project: pyproject.toml, module, test and README.
+
+    KIND is dataset, architecture, layer, loss, optimizer, recipe, backend, command or events.
 
     Its tests pass as written. docs/plugins.md describes what each kind of plugin can do; write-a-dataset.md,
     write-a-layer.md, write-a-loss.md, write-an-optimizer.md, write-a-recipe.md and write-a-backend.md go into detail.

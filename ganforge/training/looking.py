@@ -48,10 +48,11 @@ class Found:
         classes = f"; {len(self.class_names)} classes: {names}" if self.class_names else "; no classes"
         how = "each class on request" if recipe.conditional else "without classes"
         height, width = recipe.size
+        other = 64 if height == width == 32 else 32
         sides = f"{_span(self.heights)} pixels high and {_span(self.widths)} wide"
         return (
             f"found {self.images:,} {color} images, {sides}{classes}\n"
-            f"training {RECIPE} at {height}x{width}, {how}; for another size --set image_size=32, "
+            f"training {RECIPE} at {height}x{width}, {how}; for another size --set image_size={other}, "
             "for a narrower and faster network --set architecture.width=32"
         )
 

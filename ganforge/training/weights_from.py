@@ -101,7 +101,10 @@ def begin_with(earlier: EarlierModel, gan: Gan, seed: int) -> Beginning:
     if not fitting:
         name = next((name for name in gan.shapes if name in earlier.state), None)
         example = f"; {name} is {gan.shapes[name]} here" + _there(earlier.state, name) if name else ""
-        raise RunError(f"{earlier.path} has no array whose name and shape fit these networks{example}")
+        raise RunError(
+            f"{earlier.path} has no array whose name and shape fit these networks{example}; "
+            "train the recipe of that model, at its size and width"
+        )
     state = gan.initial_state(seed) | fitting
     averaged = [name for name in state if name.startswith("averaged/") and name not in fitting]
     state |= {name: state[f"generator/{name.removeprefix('averaged/')}"] for name in averaged}

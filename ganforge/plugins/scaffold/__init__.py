@@ -95,8 +95,9 @@ def write_project(kind: KindName, name: str, out: Path | None, host: Host, *, co
 def _check_name(name: str, kind: Kind, host: Host) -> None:
     if len(name) > _LONGEST or not _NAME.fullmatch(name):
         near = _near(name)
+        article = "an" if kind.word[0] in "aeiou" else "a"
         raise PluginError(
-            f"{name!r} cannot be the name of a {kind.word}: lower case letters, digits and single hyphens, a letter "
+            f"{name!r} cannot be the name of {article} {kind.word}: lower case letters, digits and single hyphens, a letter "
             f"first, at most {_LONGEST}, and no 'ganforge' in front{f'; did you mean {near!r}?' if near else ''}"
         )
     given = host.given(kind.hook) if kind.hook else []

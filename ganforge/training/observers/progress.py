@@ -210,7 +210,7 @@ def _introduce(console: "Console", run: RunView) -> None:
     for skipped in run.data.skipped:
         console.print(f"skipped {skipped.where}: {skipped.reason}")
     if run.start:
-        console.print(f"going on from step {run.start:,} of {run.stop:,}")
+        console.print(f"continuing from step {run.start:,} of {run.stop:,}")
 
 
 _progress = _Progress()
