@@ -5,7 +5,7 @@ from importlib import import_module
 
 import numpy as np
 import pytest
-from frameworks import FRAMEWORKS, JAX_LATER, need
+from frameworks import FRAMEWORKS, TORCH_FIRST, need
 
 from ganforge.backend.contract import Precision, Session
 from ganforge.spec.arrays import State
@@ -21,7 +21,7 @@ def opener(framework: str) -> OpenSession:
     return import_module(f"ganforge_{framework}.runtime").open_session
 
 
-@pytest.fixture(params=JAX_LATER)
+@pytest.fixture(params=TORCH_FIRST)
 def open_session(request: pytest.FixtureRequest) -> OpenSession:
     return opener(request.param)
 
