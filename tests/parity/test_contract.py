@@ -38,7 +38,6 @@ def kept(name):
         if (id(gan), precision) not in sessions:
             if name == "jax":  # what it compiles lies in so many pieces of memory that a process runs out of them
                 sessions.clear()
-                need("jax").clear_caches()
             sessions[id(gan), precision] = entry.open(gan, state, precision, device)
         session = sessions[id(gan), precision]
         session.load_state(state)
