@@ -7,7 +7,7 @@ from itertools import combinations, product
 import numpy as np
 import pytest
 from frameworks import FRAMEWORKS, TORCH_FIRST, need
-from tiers import few, slow
+from tiers import slow
 
 need("autograd")
 from ganforge.parity import compare
@@ -91,9 +91,18 @@ def agree(gan, pair, seed=0, **settings):
     return {row.what: row for row in report.rows}
 
 
-@pytest.mark.parametrize("pair", SELDOM)
-@pytest.mark.parametrize("name", few(TINY, COMPILED))
-def test_two_frameworks_agree(pair, name):
+AGREE = [
+    pytest.param(
+        name, pair, id=f"{name}-{'-'.join(pair)}", marks=[pytest.mark.slow] * ("jax" in pair or name not in COMPILED)
+    )
+    for name, pair in product(TINY, combinations(BACKENDS, 2))
+    if "jax" not in pair or name in COMPILED
+]
+"""Of JAX few, since every one agrees with the reference."""
+
+
+@pytest.mark.parametrize(("name", "pair"), AGREE)
+def test_two_frameworks_agree(name, pair):
     agree(TINY[name], pair, steps=10, lock_step=5)
 
 
