@@ -97,8 +97,8 @@ def _check_name(name: str, kind: Kind, host: Host) -> None:
         near = _near(name)
         article = "an" if kind.word[0] in "aeiou" else "a"
         raise PluginError(
-            f"{name!r} cannot be the name of {article} {kind.word}: lower case letters, digits and single hyphens, a letter "
-            f"first, at most {_LONGEST}, and no 'ganforge' in front{f'; did you mean {near!r}?' if near else ''}"
+            f"{name!r} cannot be the name of {article} {kind.word}: lower case letters, digits and single hyphens, "
+            f"a letter first, at most {_LONGEST}, and no 'ganforge' in front{f'; did you mean {near!r}?' if near else ''}"
         )
     given = host.given(kind.hook) if kind.hook else []
     taken = next((each for each in given if each.entry.name == kind.called(name)), None)
