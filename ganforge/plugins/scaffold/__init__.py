@@ -95,10 +95,11 @@ def write_project(kind: KindName, name: str, out: Path | None, host: Host, *, co
 def _check_name(name: str, kind: Kind, host: Host) -> None:
     if len(name) > _LONGEST or not _NAME.fullmatch(name):
         near = _near(name)
+        hint = f"; did you mean {near!r}?" if near else ""
         article = "an" if kind.word[0] in "aeiou" else "a"
         raise PluginError(
             f"{name!r} cannot be the name of {article} {kind.word}: lower case letters, digits and single hyphens, "
-            f"a letter first, at most {_LONGEST}, and no 'ganforge' in front{f'; did you mean {near!r}?' if near else ''}"
+            f"a letter first, at most {_LONGEST}, and no 'ganforge' in front{hint}"
         )
     given = host.given(kind.hook) if kind.hook else []
     taken = next((each for each in given if each.entry.name == kind.called(name)), None)
