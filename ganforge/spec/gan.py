@@ -97,6 +97,11 @@ class Gan:
             raise SpecError(f"{where}, but the loss {loss.name!r} {why}; take a fixed probability, or another loss")
         if loss.uses_targets and targets.real <= targets.fake:
             raise SpecError(f"{where}, but targets.real {targets.real:g} is not above targets.fake {targets.fake:g}")
+        if loss.logits_reach_targets and not targets.fake < 0 < targets.real:
+            raise SpecError(
+                f"{where}, but those of the loss {loss.name!r} go from targets.fake {targets.fake:g} to targets.real "
+                f"{targets.real:g}; take -1 and 1"
+            )
 
     def _check_images(self) -> None:
         """Check what else is done with images and logits."""
