@@ -108,6 +108,29 @@ def test_nothing_in_common_is_an_error_before_anything_is_written(earlier: Run) 
     assert not Path("later").exists()
 
 
+def test_networks_without_a_name_in_common_are_told_by_their_first(here: Path) -> None:
+    images, labels = three_classes()
+    train("plain", recipe="sngan", data=images, overrides={"image_size": [8, 8]})
+    by_class = {"image_size": [8, 8], "conditional": True}
+    said = "it has generator/00_dense/bias and so on, these generator/01_dense/bias"
+    with pytest.raises(RunError, match=said):
+        train("later", recipe="sngan", data=(images, labels), weights_from="plain", overrides=by_class)
+    assert not Path("later").exists()
+
+
+@pytest.mark.parametrize("saved", [False, True], ids=["run", "file"])
+def test_what_training_keeps_beside_the_networks_begins_anew(here: Path, saved: bool) -> None:
+    adaptive = {"flip": True, "probability": {"target": -0.9, "interval": 1, "images": 100}}
+    kept = {"training.loss.name": "bce", "training.lecam": {}, "training.augment": adaptive}
+    run = train("kept", overrides=kept)
+    old = run.model.session.state()
+    assert all(old[name].any() for name in ("lecam/real", "augment/probability"))
+    first = First()
+    train("later", weights_from=run.model.save("model.safetensors") if saved else "kept", callbacks=[first])
+    assert not any(first.state[name].any() for name in run.model.gan.kept)
+    assert provenance("later")["unused"] == []
+
+
 @pytest.mark.parametrize("given", ["nowhere", "empty"])
 def test_no_run_is_an_error(given: str, here: Path) -> None:
     (here / "empty").mkdir()
