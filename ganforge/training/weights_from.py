@@ -119,7 +119,7 @@ def begin_with(earlier: EarlierModel, gan: Gan, seed: int) -> Beginning:
 
 
 def _of_networks(name: str) -> bool:
-    """Not what an optimizer keeps, nor an adaptive probability or LeCam's averages: those are of training, begun anew."""
+    """Not what an optimizer keeps, nor an adaptive probability or LeCam's averages: those begin anew."""
     return name.startswith(_PREFIXES)
 
 
