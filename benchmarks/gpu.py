@@ -19,6 +19,7 @@ last. Exit code 1: a section failed, was cut, or found numbers that differ.
 import argparse
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -75,9 +76,10 @@ def prepared(site: Path, wheels: Path | None) -> dict[str, str]:
         install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-index", "--no-deps", "--target", str(site)]
         subprocess.run([*install, *found], check=True)
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    about = site / f"ganforge-{project['version']}.dist-info"
+    (version,) = re.findall(r'^__version__ = "(.+)"$', (ROOT / "ganforge" / "__init__.py").read_text(), re.MULTILINE)
+    about = site / f"ganforge-{version}.dist-info"
     about.mkdir()
-    (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: ganforge\nVersion: {project['version']}\n")
+    (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: ganforge\nVersion: {version}\n")
     lines = [f"{name} = {place}" for name, place in project["entry-points"]["ganforge"].items()]
     (about / "entry_points.txt").write_text("\n".join(["[ganforge]", *lines, ""]))
     paths = [site, ROOT, ROOT / "backends", ROOT / "plugins", ROOT / "benchmarks", os.environ.get("PYTHONPATH", "")]

@@ -1,8 +1,6 @@
 """Fixtures that every test may use."""
 
 import os
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,11 +20,3 @@ def shared_data() -> Path:
 def _own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No test reads or fills the cache of the person who runs it."""
     monkeypatch.setenv("GANFORGE_CACHE", str(tmp_path / "cache"))
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _compiled_code_goes() -> Iterator[None]:
-    """JAX keeps what it has compiled, in pieces of memory of which a process may have 65,530."""
-    yield
-    if "jax" in sys.modules:
-        sys.modules["jax"].clear_caches()

@@ -82,6 +82,7 @@ def _changed(value: Any, path: Path, change: str, new: Any) -> Any:
 
 @settings(max_examples=1000, deadline=None)
 @given(data=st.data())
+@pytest.mark.slow
 def test_it_agrees_with_msgspec(data: st.DataObject) -> None:
     kind, table = data.draw(st.sampled_from(WHOLE))
     for _ in range(data.draw(st.integers(0, 2))):

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from frameworks import FRAMEWORKS, JAX_LATER, framework, need, open_session, same_bits
+from frameworks import FRAMEWORKS, TORCH_FIRST, framework, need, open_session, same_bits
 from tiers import slow
 
 import ganforge
@@ -48,7 +48,7 @@ CASES: dict[str, tuple[Augmentation, Draws, np.ndarray]] = {
 }
 
 
-@pytest.mark.parametrize("name", JAX_LATER)
+@pytest.mark.parametrize("name", TORCH_FIRST)
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("low", [-1.0, 0.0])
 def test_an_image_worked_by_hand(name: str, case: str, low: float) -> None:
@@ -67,7 +67,7 @@ def test_an_image_worked_by_hand(name: str, case: str, low: float) -> None:
     np.testing.assert_allclose(augmented_on_host(settings, images, draws, 0.8, (low, 1.0)), found, rtol=0, atol=1e-15)
 
 
-@pytest.mark.parametrize("name", JAX_LATER)
+@pytest.mark.parametrize("name", TORCH_FIRST)
 @pytest.mark.parametrize("precision", ["float32", "float64"])
 def test_at_probability_0_no_bit_changes_and_at_1_every_image_does(name: str, precision: str) -> None:
     there = framework(name)
@@ -106,7 +106,7 @@ def test_half_of_the_images_are_flipped_at_most() -> None:
         ([-1.0] * 4, (0.05, 0.0, 4.0), (0.0, 0.0, 0.0)),
     ],
 )
-@pytest.mark.parametrize("name", JAX_LATER)
+@pytest.mark.parametrize("name", TORCH_FIRST)
 def test_the_probability_follows_the_signs(name: str, logits: list[float], before: Any, after: Any) -> None:
     there, gan = framework(name), TINY["augmented-adaptive"]
     augment = Augmentation(flip=True, probability=Adaptive(target=0.5, interval=2, images=80))

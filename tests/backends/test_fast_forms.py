@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from frameworks import FRAMEWORKS, JAX_LATER, framework, need, open_session
+from frameworks import FRAMEWORKS, TORCH_FIRST, framework, need, open_session
 
 from ganforge.backend import NO_FAST_FORMS, GanSession, Runtime, label_as_bias
 from ganforge.backend.forward import forward
@@ -49,7 +49,7 @@ WITH_LISTS = ("torch", "tensorflow")
 """Those with fast forms of batch norms and optimizers. XLA makes one pass of the core's operations by itself."""
 
 
-@pytest.fixture(params=JAX_LATER)
+@pytest.fixture(params=TORCH_FIRST)
 def name(request: pytest.FixtureRequest) -> str:
     need(request.param)
     return str(request.param)

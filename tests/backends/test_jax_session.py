@@ -57,6 +57,7 @@ def test_environment_is_left_as_it_was() -> None:
     assert dict(os.environ) == before
 
 
+@pytest.mark.slow
 def test_new_numbers_need_no_new_trace(caplog: pytest.LogCaptureFixture) -> None:
     session = opened(LABELLED)
     stepped(session, LABELLED, 1)

@@ -62,6 +62,7 @@ def test_torch_on_a_gpu_says_what_it_had() -> None:
         raise RuntimeError("something else")
 
 
+@pytest.mark.slow
 def test_frameworks_that_really_run_out_on_the_cpu() -> None:
     torch, tf, jax = need("torch"), need("tensorflow"), need("jax")
     from ganforge_jax import memory as of_jax

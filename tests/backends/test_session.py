@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from frameworks import FRAMEWORKS, JAX_LATER, need, open_session, same_bits
+from frameworks import FRAMEWORKS, TORCH_FIRST, need, open_session, same_bits
 from msgspec.structs import replace as changed
 
 from ganforge.backend.contract import Session
@@ -30,7 +30,7 @@ CASES = [
 ]
 
 
-@pytest.fixture(params=JAX_LATER)
+@pytest.fixture(params=TORCH_FIRST)
 def framework(request: pytest.FixtureRequest) -> str:
     need(request.param)
     return str(request.param)

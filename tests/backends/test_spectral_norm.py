@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pytest
-from frameworks import JAX_LATER, need, open_session
+from frameworks import TORCH_FIRST, need, open_session
 
 import ganforge
 from ganforge.spec import random_streams
@@ -23,7 +23,7 @@ STATE = [
 ]
 
 
-@pytest.fixture(params=JAX_LATER)
+@pytest.fixture(params=TORCH_FIRST)
 def backend(request):
     need(request.param)
     return request.param

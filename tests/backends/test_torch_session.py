@@ -47,7 +47,7 @@ def test_float32_makes_the_reference_s_images_and_gradients_to_its_precision(nam
 
 @pytest.mark.parametrize("name", sorted(each for each in TINY if each not in FLOAT64_ONLY | {"vectors"}))
 def test_float32_takes_batches_of_one(name: str) -> None:
-    gan = replace(TINY[name], protocol=msgspec.structs.replace(TINY[name].protocol, batch_size=1))
+    gan = replace(TINY[name], protocol=msgspec.structs.replace(TINY[name].protocol, batch_size=1, accumulate=1))
     session, reference = open_session("torch", gan, "float32"), open_reference(gan, gan.initial_state(SEED))
     found, expected = session.gradients(inputs(gan, SEED, 0)), reference.gradients(inputs(gan, SEED, 0))
     for array, gradient in expected.items():

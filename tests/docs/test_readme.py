@@ -58,6 +58,7 @@ def test_every_command_line_runs(here: Path) -> None:
             image.verify()
 
 
+@pytest.mark.slow
 def test_the_python_runs(here: Path) -> None:
     torch = need("torch")
     (code,) = blocks(README, "python")

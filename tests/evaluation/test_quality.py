@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image, ImageFilter
+from tiers import slow
 
 from ganforge.data.contract import DatasetEntry
 from ganforge.data.extractors import ExtractorEntry
@@ -78,13 +79,7 @@ def _measured(extractor: str, data_set: str, path: Path) -> dict[str, Measures]:
     return {name: measure(reference[: len(each)], features(each)) for name, each in sets.items()}
 
 
-ALL = [
-    pytest.param("random", "mnist"),
-    *(
-        pytest.param(*each, marks=pytest.mark.slow)
-        for each in (("random", "cifar10"), ("lite0", "mnist"), ("lite0", "cifar10"))
-    ),
-]
+ALL = [slow(extractor, images) for extractor in ("random", "lite0") for images in ("mnist", "cifar10")]
 
 
 @pytest.mark.parametrize(("extractor", "data_set"), ALL)

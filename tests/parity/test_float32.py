@@ -301,7 +301,7 @@ def test_a_gradient_that_is_rounding_itself_says_nothing_of_adam() -> None:
 
 
 @both
-@pytest.mark.parametrize(("name", "width"), [("cgan-mnist", "width"), slow("dcgan", "architecture.width")])
+@pytest.mark.parametrize(("name", "width"), [slow("cgan-mnist", "width"), slow("dcgan", "architecture.width")])
 def test_a_narrow_recipe_holds(name: str, width: str) -> None:
     host = default_host()
     made = trial(read(name, host, known_kinds(host), overrides={width: 8}, batch_size=8), host)

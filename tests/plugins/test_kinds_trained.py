@@ -8,6 +8,7 @@ import pytest
 from fakes import core_host, set_host
 from frameworks import need
 from own_kinds import Beside, LabelScale, Level, plugin
+from tiers import slow
 
 import ganforge
 from ganforge.plugins.host import Host, new_host
@@ -73,7 +74,7 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
     return made
 
 
-@pytest.mark.parametrize("backend", ["torch", "tensorflow", "numpy"])
+@pytest.mark.parametrize("backend", ["torch", slow("tensorflow"), "numpy"])
 def test_a_run_with_them_is_resumed_exactly_and_sampled(backend: str, host: Host) -> None:
     need({"numpy": "autograd"}.get(backend, backend))
     straight = ganforge.train("./level.toml", backend=backend, out="straight")
@@ -86,7 +87,7 @@ def test_a_run_with_them_is_resumed_exactly_and_sampled(backend: str, host: Host
     assert ganforge.load("stopped", backend=backend).sample(4).shape == (4, 8, 8, 1)
 
 
-@pytest.mark.parametrize("others", [["torch"], ["tensorflow"]])
+@pytest.mark.parametrize("others", [["torch"], slow(["tensorflow"])])
 @pytest.mark.parametrize("batches", ["separate", "joint"])
 def test_the_backends_agree(others: list[str], batches: str, host: Host) -> None:
     need("autograd")

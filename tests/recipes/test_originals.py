@@ -53,9 +53,7 @@ def open_system(name: str, framework: str) -> tuple[Any, Any, Any]:
 @pytest.mark.parametrize(
     ("name", "framework"),
     [
-        (name, framework)
-        if framework == "torch" or (name == "celeba" and framework != "jax")
-        else slow(name, framework)
+        (name, framework) if framework == "torch" else slow(name, framework)
         for name in PROGRAMS
         for framework in FRAMEWORKS
     ],

@@ -19,8 +19,8 @@ WITHOUT = frozenset(filter(None, os.environ.get("GANFORGE_TEST_WITHOUT", "").spl
 """Modules that may be missing: GANFORGE_TEST_WITHOUT=tensorflow,cv2. What needs them is skipped."""
 FRAMEWORKS = tuple(name for name in ("torch", "tensorflow", "jax") if name not in WITHOUT)
 """Those that the tests of several frameworks are for."""
-JAX_LATER = tuple(pytest.param(name, marks=[pytest.mark.slow] * (name == "jax")) for name in FRAMEWORKS)
-"""The same, JAX in the slow tier, since it compiles every GAN for seconds; its own files keep some in the fast one."""
+TORCH_FIRST = tuple(pytest.param(name, marks=[pytest.mark.slow] * (name != "torch")) for name in FRAMEWORKS)
+"""The same, those in the slow tier that compile every GAN for seconds; files of their own keep some in the fast one."""
 
 
 def need(module: str) -> ModuleType:

@@ -6,6 +6,7 @@ import msgspec
 import numpy as np
 import pytest
 from frameworks import need
+from tiers import slow
 
 from ganforge.errors import PluginError, SpecError
 from ganforge.spec import (
@@ -62,7 +63,7 @@ def test_what_comes_with_ganforge_passes(shipped: LayerEntry) -> None:
     check_layer(shipped.name, backends=[])
 
 
-@pytest.mark.parametrize("backend", ["torch", "tensorflow"])
+@pytest.mark.parametrize("backend", ["torch", slow("tensorflow")])
 def test_a_kind_with_state_passes(backend: str) -> None:
     need(backend)
     check_layer(entry(Gauge), inputs=[(2, 3, 2)], backends=[backend])

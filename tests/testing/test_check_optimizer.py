@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 from frameworks import need
+from tiers import slow
 
 from ganforge.errors import PluginError
 from ganforge.spec import OPTIMIZER_ENTRIES, Ops, OptimizerEntry, OptimizerSettings, Positive, Scale, Tensor, Updated
@@ -43,7 +44,7 @@ def test_what_comes_with_ganforge_passes(shipped: OptimizerEntry) -> None:
     check_optimizer(shipped.name, backends=[])
 
 
-@pytest.mark.parametrize("backend", ["torch", "tensorflow"])
+@pytest.mark.parametrize("backend", ["torch", slow("tensorflow")])
 def test_another_kind_passes(backend: str) -> None:
     need(backend)
     check_optimizer(entry(Heavy), backends=[backend])

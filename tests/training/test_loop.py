@@ -170,7 +170,7 @@ def test_means_are_of_every_step_of_an_epoch(size: tuple[int, int], start: int, 
     assert found == [pytest.approx(each, rel=1e-12) for each in expected]
 
 
-class Lazy(FakeSession):
+class WithLazyPenalty(FakeSession):
     """A penalty in the first step and every third from there on."""
 
     def step(self, inputs: Any) -> Any:
@@ -185,7 +185,7 @@ def test_a_lazy_penalty_is_logged_as_it_was_last_computed_and_its_mean_is_of_the
             logged.extend([] if scalars is None else [scalars["d_penalty"]])
 
     logged: list[float] = []
-    told, session = Penalties(), Lazy(tiny_gan(), dict(tiny_gan().initial_state(0)))
+    told, session = Penalties(), WithLazyPenalty(tiny_gan(), dict(tiny_gan().initial_state(0)))
     train_steps(session, fed_from(tiny_gan(), IMAGES), schedule(6, log=2), told)
     assert logged == [0.0, 3.0, 3.0]
     assert [means["d_penalty"] for _, means, _ in told.epochs()] == [0.0, 3.0]  # of steps 1 to 3 and 4 to 6
