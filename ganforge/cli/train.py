@@ -66,7 +66,7 @@ def train(
     from ganforge.recipes.reading import DEFAULT_RECIPE, RecipeLike, read
     from ganforge.training import starting
     from ganforge.training.looking import FOLDER, look, open_at
-    from ganforge.training.weights_from import read_earlier
+    from ganforge.training.weights_from import begin_with, read_earlier
 
     if settings["steps"] and settings["epochs"]:
         raise click.UsageError("give either --steps or --epochs")
@@ -92,6 +92,9 @@ def train(
         click.echo(found.told(given), err=True)
     experiment = starting.plan(given, host, dry_run=dry_run)
     if dry_run:
+        begun = None if earlier is None else begin_with(earlier, experiment.gan, experiment.recipe.run.seed)
+        if begun is not None and answer.words:
+            click.echo(begun.told(), err=True)
         answer.say(plan(experiment), plan_facts(experiment))
         return
     with preparing(answer.words) as tell:

@@ -10,8 +10,8 @@ from ganforge.errors import RecipeError
 from ganforge.recipes.schema import Table
 from ganforge.spec.gan import NETWORKS
 
-_INSTEAD = {"steps": "epochs", "epochs": "steps"}
-"""Keys that give way to another one."""
+_INSTEAD = {"steps": "epochs", "epochs": "steps", "half_life": "decay", "ramp_up": "decay"}
+"""Keys that give way to another one: with a half-life an average's decay would have no effect."""
 
 
 def merge(base: Table, over: Mapping[str, Any]) -> Table:

@@ -78,14 +78,11 @@ class Gan:
                 f"a batch of {self.protocol.batch_size:,} makes {largest:.1e} numbers in one layer; make the images "
                 "or the batch smaller, or the networks narrower"
             )
-        for name in NETWORKS:
-            for node in self.nodes(name):
-                norm = isinstance(node.layer, BatchNorm | ConditionalBatchNorm)
-                if norm and self.protocol.share_size * int(np.prod(node.input[:-1])) < 2:
-                    raise SpecError(
-                        f"{name} layer {node.name}: batch norm over one value; take a larger batch_size"
-                        + (", or a smaller accumulate" if self.protocol.accumulate > 1 else "")
-                    )
+        if (norm := self.norm_of_one_value(self.protocol.share_size)) is not None:
+            raise SpecError(
+                f"{norm}: batch norm over one value; take a larger batch_size"
+                + (", or a smaller accumulate" if self.protocol.accumulate > 1 else "")
+            )
 
     def _check_augmentation(self) -> None:
         settings, loss, targets = self.protocol.augment, self.loss, self.protocol.targets
@@ -100,6 +97,11 @@ class Gan:
             raise SpecError(f"{where}, but the loss {loss.name!r} {why}; take a fixed probability, or another loss")
         if loss.uses_targets and targets.real <= targets.fake:
             raise SpecError(f"{where}, but targets.real {targets.real:g} is not above targets.fake {targets.fake:g}")
+        if loss.logits_reach_targets and not targets.fake < 0 < targets.real:
+            raise SpecError(
+                f"{where}, but those of the loss {loss.name!r} go from targets.fake {targets.fake:g} to targets.real "
+                f"{targets.real:g}; take -1 and 1"
+            )
 
     def _check_images(self) -> None:
         """Check what else is done with images and logits."""
@@ -163,6 +165,14 @@ class Gan:
             return []
         kept = [f"{name}/{each.name}" for name in NETWORKS for each in self.parameters(name) if not each.trained]
         return list(dict.fromkeys(name.rpartition("/")[0] for name in kept))
+
+    def norm_of_one_value(self, images: int) -> str | None:
+        """The first batch norm, be it in a residual block, that would see a single value of so many images."""
+        for name in NETWORKS:
+            for node in walk(self.nodes(name)):
+                if isinstance(node.layer, BatchNorm | ConditionalBatchNorm) and images * prod(node.input[:-1]) < 2:
+                    return f"{name} layer {node.name}"
+        return None
 
     def nodes(self, network: NetworkName) -> tuple[Node, ...]:
         """The nodes of one of the two."""

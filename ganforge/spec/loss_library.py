@@ -157,6 +157,7 @@ LOSSES: tuple[LossEntry | PenaltyEntry, ...] = (
         discriminator=_squares_discriminator,
         generator=_squares_generator,
         uses_targets=True,
+        logits_reach_targets=True,
     ),
     LossEntry(
         name="hinge",

@@ -54,6 +54,8 @@ class LossEntry:
     A penalty's critic gives the `outputs` alone.
     """
     uses_targets: bool = False
+    logits_reach_targets: bool = False
+    """The logits are trained to equal the targets, so that real and fake part between these, not at 0."""
     generator_sees_real: bool = False
     shift_invariant: bool = False
     """The discriminator's terms do not change when each output is shifted by a number of its own.

@@ -12,9 +12,7 @@ from ganforge.data.prefetch import ask, asks
 from ganforge.errors import RunError
 from ganforge.spec import random_streams
 from ganforge.spec.arrays import Array, Images, Labels
-from ganforge.spec.gan import NETWORKS, Gan
-from ganforge.spec.layers import BatchNorm
-from ganforge.spec.layers.chain import walk
+from ganforge.spec.gan import Gan
 from ganforge.spec.protocol import Latent, Player, TargetChoice
 from ganforge.training.augmentation_draws import discriminator_draws, generator_draws
 from ganforge.training.varying import varied
@@ -117,13 +115,11 @@ def check_batch_divides(gan: Gan, shard: Shard) -> None:
         )
     if gan.protocol.batch_statistics == "global":
         return
-    for name in NETWORKS:
-        for node in walk(gan.nodes(name)):
-            if isinstance(node.layer, BatchNorm) and batch // shares * int(np.prod(node.input[:-1])) < 2:
-                raise RunError(
-                    f"{name} layer {node.name}: batch norm over the one value of a worker's {batch // shares} rows; "
-                    "take a larger batch_size, or training.batch_statistics = 'global'"
-                )
+    if (norm := gan.norm_of_one_value(batch // shares)) is not None:
+        raise RunError(
+            f"{norm}: batch norm over the one value of a worker's {batch // shares} rows; take a larger batch_size, or "
+            "training.batch_statistics = 'global'"
+        )
 
 
 def check_last_batch(batches: Batches, steps: int) -> None:
@@ -140,10 +136,8 @@ def check_last_batch(batches: Batches, steps: int) -> None:
     otherwise = "take another --batch-size, or training.keep_last = false"
     if shard.count > 1:
         raise RunError(f"{what}, which several processes do not share; {otherwise}")
-    for name in NETWORKS:
-        for node in walk(gan.nodes(name)):
-            if isinstance(node.layer, BatchNorm) and left * int(np.prod(node.input[:-1])) < 2:
-                raise RunError(f"{what}: {name} layer {node.name} would be a batch norm over one value; {otherwise}")
+    if (norm := gan.norm_of_one_value(left)) is not None:
+        raise RunError(f"{what}: {norm} would be a batch norm over one value; {otherwise}")
 
 
 def _ask_for_step(batches: Batches, step: int) -> None:

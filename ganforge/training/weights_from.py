@@ -3,7 +3,7 @@
 The optimizers begin anew, since their corrections count updates from the first.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -81,13 +81,14 @@ def read_earlier(path: str | Path, host: Host) -> EarlierModel:
     """
     path, kinds = expanded(path), known_kinds(host)
     if path.is_file():
-        table, state, step = read_model(path)
+        table, found, step = read_model(path)
+        state = {name: each for name, each in found.items() if _of_networks(name)}
         return EarlierModel(path=path, step=step, recipe=read(table, host, kinds, device=AUTO), state=state)
     recipe = read(read_recipe(path, kinds), host, kinds, device=AUTO)
-    found = newest_good(path, host.warn, lambda name: name.startswith(_PREFIXES))
-    if found is None:
+    saved = newest_good(path, host.warn, _of_networks)
+    if saved is None:
         raise RunError(f"run {path} has no checkpoint yet, so there are no weights to begin with")
-    about, state = found
+    about, state = saved
     return EarlierModel(path=path, step=about.step, recipe=recipe, state=state)
 
 
@@ -100,7 +101,10 @@ def begin_with(earlier: EarlierModel, gan: Gan, seed: int) -> Beginning:
     fitting = {name: each for name, each in earlier.state.items() if gan.shapes.get(name) == each.shape}
     if not fitting:
         name = next((name for name in gan.shapes if name in earlier.state), None)
-        example = f"; {name} is {gan.shapes[name]} here" + _there(earlier.state, name) if name else ""
+        if name is not None:
+            example = f"; {name} is {gan.shapes[name]} here" + _there(earlier.state, name)
+        else:  # a layer's name has its place, which a join_label in front shifts
+            example = f"; it has {_first(earlier.state)} and so on, these {_first(gan.shapes)}"
         raise RunError(
             f"{earlier.path} has no array whose name and shape fit these networks{example}; "
             "train the recipe of that model, at its size and width"
@@ -112,9 +116,18 @@ def begin_with(earlier: EarlierModel, gan: Gan, seed: int) -> Beginning:
         earlier=earlier,
         state=state,
         taken=tuple(fitting),
-        new=tuple(name for name in state if name.startswith(_PREFIXES) and name not in fitting),
+        new=tuple(name for name in state if _of_networks(name) and name not in fitting),
         unused=tuple(name for name in earlier.state if name not in fitting),
     )
+
+
+def _of_networks(name: str) -> bool:
+    """Not what an optimizer keeps, nor an adaptive probability or LeCam's averages: those begin anew."""
+    return name.startswith(_PREFIXES)
+
+
+def _first(names: Iterable[str]) -> str:
+    return min((name for name in names if name.startswith("generator/")), default="none of a generator")
 
 
 def _there(theirs: State, name: str) -> str:

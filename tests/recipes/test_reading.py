@@ -16,6 +16,7 @@ from ganforge.recipes.parsing import parse
 from ganforge.recipes.reading import load_table, read
 from ganforge.recipes.schema import DataSettings, Recipe, RecipeEntry
 from ganforge.recipes.tables import to_table
+from ganforge.spec.protocol import Average
 
 SHIPPED = (
     "acgan",
@@ -384,6 +385,12 @@ def test_what_is_laid_on_a_recipe(host: Host) -> None:
     assert read(recipe, host, steps=9, batch_size=7).training.batch_size == 7
     laid = read(recipe, host, steps=9, overrides={"run.steps": 8, "training": {"batch_size": 6}})
     assert (laid.run.steps, laid.training.batch_size) == (8, 6), "overrides go last"
+
+
+def test_a_decay_laid_on_a_half_life_takes_its_place(host: Host) -> None:
+    assert load_table("few-images", host)["training"]["average"]["half_life"]
+    found = read("few-images", host, overrides={"training.average.decay": 0.99}).training.average
+    assert found == Average(decay=0.99)
 
 
 def test_a_recipe_as_a_table(tmp_path: Path, host: Host) -> None:

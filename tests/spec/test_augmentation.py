@@ -101,6 +101,7 @@ ADAPTIVE = Augmentation(flip=True, probability=Adaptive())
         ({"augment": ADAPTIVE, "loss": "softmax", "outputs": 2}, "the loss 'softmax' has 2 for an image"),
         ({"augment": ADAPTIVE, "loss": "wasserstein"}, "the loss 'wasserstein' gives them no zero"),
         ({"augment": ADAPTIVE, "targets": TargetChoice(real=0.0, fake=1.0)}, "targets.real 0 is not above"),
+        ({"augment": ADAPTIVE, "loss": "least-squares"}, "from targets.fake 0 to targets.real 1; take -1 and 1"),
     ],
 )
 def test_an_augmentation_that_does_not_fit_the_gan_is_named(settings: dict[str, Any], said: str) -> None:
@@ -112,6 +113,7 @@ def test_an_augmentation_that_does_not_fit_the_gan_is_named(settings: dict[str, 
 def test_what_fits_is_taken() -> None:
     assert tiny(augment=Augmentation(saturation=1.0, flip=True)).kept == ()
     assert tiny(channels=3, augment=Augmentation(saturation=1.0)).kept == ()
+    assert tiny(augment=ADAPTIVE, loss="least-squares", targets=TargetChoice(real=1.0, fake=-1.0)).kept
     state = tiny(augment=ADAPTIVE).initial_state(0)
     assert {name: each.tolist() for name, each in state.items() if name.startswith("augment/")} == {
         "augment/probability": [0.0],

@@ -10,7 +10,20 @@ from msgspec.structs import replace as changed
 
 from ganforge.errors import SpecError, StateError
 from ganforge.spec.gan import Gan
-from ganforge.spec.layers import BatchNorm, Conv, Dense, Dropout, Flatten, Reshape, Residual, Sigmoid, Tanh
+from ganforge.spec.layers import (
+    BatchNorm,
+    ConditionalBatchNorm,
+    Conv,
+    Dense,
+    Dropout,
+    Flatten,
+    Reshape,
+    Residual,
+    Sigmoid,
+    Tanh,
+)
+from ganforge.spec.layers.contract import Layer
+from ganforge.spec.layers.residual import branches
 from ganforge.spec.network import Network
 from ganforge.spec.optimizers import SGD, RMSprop
 from ganforge.spec.protocol import Average, Latent, Player, Protocol
@@ -144,6 +157,20 @@ DISCRIMINATOR = tiny_gan().discriminator_network
 def test_refused(changes: dict[str, Any], said: str) -> None:
     with pytest.raises(SpecError, match=said):
         replace(tiny_gan(), **changes)
+
+
+@pytest.mark.parametrize("norm", [BatchNorm(decay=0.9, epsilon=1e-3), ConditionalBatchNorm(decay=0.9, epsilon=1e-3)])
+def test_a_batch_norm_over_one_value_is_found_in_a_residual_block(norm: Layer) -> None:
+    layers = (Dense(units=4), Residual(layers=(norm,)), Reshape(shape=(2, 2, 1)), Tanh())
+    networks = {
+        "generator_network": changed(GENERATOR, layers=layers, classes=2),
+        "discriminator_network": changed(DISCRIMINATOR, classes=2),
+    }
+    gan = replace(tiny_gan(), **networks)
+    assert gan.norm_of_one_value(2) is None
+    assert gan.norm_of_one_value(1) == f"generator layer {branches(gan.generator[1])[0][0].name}"
+    with pytest.raises(SpecError, match=r"generator layer 01_residual/.*: batch norm over one value"):
+        replace(gan, protocol=changed(gan.protocol, batch_size=1))
 
 
 def test_batch_norm_over_the_places_of_one_image_is_allowed() -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tomli_w
 from click.testing import CliRunner
 from frameworks import need, same_bits
 
@@ -18,6 +19,12 @@ from ganforge.training.run import Run
 from ganforge.training.weights_from import begin_with, read_earlier
 
 SMALL: dict[str, Any] = {"width": 2, "training.batch_size": 8}
+OTHER: dict[str, Any] = {
+    "extends": "digits",
+    "generator": [{"kind": "join_label"}, {"kind": "dense", "units": 64}, {"kind": "reshape", "shape": [8, 8, 1]}],
+    "discriminator": [{"kind": "join_label"}, {"kind": "flatten"}, {"kind": "dense", "units": 1}],
+}
+"""With no array of the shape that one of `digits` has."""
 
 
 @pytest.fixture(autouse=True)
@@ -98,14 +105,32 @@ def test_an_average_that_is_new_begins_as_the_generator(earlier: Run) -> None:
 
 
 def test_nothing_in_common_is_an_error_before_anything_is_written(earlier: Run) -> None:
-    layers = {
-        "generator": [{"kind": "join_label"}, {"kind": "dense", "units": 64}, {"kind": "reshape", "shape": [8, 8, 1]}],
-        "discriminator": [{"kind": "join_label"}, {"kind": "flatten"}, {"kind": "dense", "units": 1}],
-    }
-    other: dict[str, Any] = {"extends": "digits", **layers}
     with pytest.raises(RunError, match=r"earlier has no array .* fit these networks; generator/01_dense/.* there \("):
-        train("later", recipe=other, weights_from="earlier")
+        train("later", recipe=OTHER, weights_from="earlier")
     assert not Path("later").exists()
+
+
+def test_networks_without_a_name_in_common_are_told_by_their_first(here: Path) -> None:
+    images, labels = three_classes()
+    train("plain", recipe="sngan", data=images, overrides={"image_size": [8, 8]})
+    by_class = {"image_size": [8, 8], "conditional": True}
+    said = "it has generator/00_dense/bias and so on, these generator/01_dense/bias"
+    with pytest.raises(RunError, match=said):
+        train("later", recipe="sngan", data=(images, labels), weights_from="plain", overrides=by_class)
+    assert not Path("later").exists()
+
+
+@pytest.mark.parametrize("saved", [False, True], ids=["run", "file"])
+def test_what_training_keeps_beside_the_networks_begins_anew(here: Path, saved: bool) -> None:
+    adaptive = {"flip": True, "probability": {"target": -0.9, "interval": 1, "images": 100}}
+    kept = {"training.loss.name": "bce", "training.lecam": {}, "training.augment": adaptive}
+    run = train("kept", overrides=kept)
+    old = run.model.session.state()
+    assert all(old[name].any() for name in ("lecam/real", "augment/probability"))
+    first = First()
+    train("later", weights_from=run.model.save("model.safetensors") if saved else "kept", callbacks=[first])
+    assert not any(first.state[name].any() for name in run.model.gan.kept)
+    assert provenance("later")["unused"] == []
 
 
 @pytest.mark.parametrize("given", ["nowhere", "empty"])
@@ -129,6 +154,16 @@ def test_the_command_takes_the_recipe_too_and_says_what_it_took(earlier: Run) ->
     assert "arrays are those of earlier, step 2" in said
     assert "new: generator/01_dense/kernel (35, 128), there (42, 128)" in said
     assert ganforge.load("later").recipe.width == 2
+
+
+def test_a_dry_run_says_what_would_be_taken(earlier: Run) -> None:
+    said = command("train", "--from", "earlier", "--dry-run")
+    assert "arrays are those of earlier, step 2" in said
+    assert "weights:" not in command("train", "--from", "earlier", "--dry-run", "--quiet")
+    Path("other.toml").write_text(tomli_w.dumps(OTHER), encoding="utf-8")
+    refused = command("train", "--from", "earlier", "--recipe", "other.toml", "--dry-run", code=1)
+    assert "no array whose name and shape fit" in refused
+    assert not Path("runs").exists()
 
 
 def test_resume_takes_a_number_of_epochs(earlier: Run) -> None:
