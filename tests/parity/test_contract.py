@@ -114,7 +114,7 @@ def dcgan():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("pair", PAIRS)
-@pytest.mark.parametrize(("steps", "tolerance"), [(100, 1e-11), (200, 1e-11), (500, 1e-7)])
+@pytest.mark.parametrize(("steps", "tolerance"), [(100, 1e-11), (500, 1e-7)])
 def test_a_small_dcgan_runs_freely(pair, steps, tolerance):
     """And 50 steps in one framework and 50 in the other are 100 in either: a run goes on in any of the others."""
     rows = agree(dcgan(), pair, steps=steps)
