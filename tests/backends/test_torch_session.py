@@ -144,10 +144,10 @@ def _numeric_settings() -> list[object]:
     "own",
     [
         "pass",
-        "torch.set_float32_matmul_precision('high')",
         *(
             pytest.param(own, marks=pytest.mark.slow)
             for own in (
+                "torch.set_float32_matmul_precision('high')",
                 "torch.backends.fp32_precision = 'tf32'",
                 "torch.backends.cuda.matmul.allow_tf32 = True",
                 "torch.backends.cudnn.allow_tf32 = False",

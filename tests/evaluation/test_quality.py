@@ -112,7 +112,8 @@ def test_recall_falls_with_fewer_classes(measured: Found, extractor: str, data_s
     assert found["two classes"].recall < found["half of the classes"].recall < found["real"].recall
 
 
-@pytest.mark.parametrize("extractor", ["random", pytest.param("lite0", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("extractor", ["random", "lite0"])
 def test_precision_falls_with_noise(measured: Found, extractor: str) -> None:
     """On digits; of photographs the next test says why it does not."""
     found = measured(extractor, "mnist")

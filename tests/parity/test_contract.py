@@ -133,7 +133,8 @@ def test_a_small_dcgan_keeps_in_step(pair, precision, steps):
     assert row.tolerance == 1e-11 or precision == "float32"
 
 
-@pytest.mark.parametrize("pair", SELDOM)
+@pytest.mark.slow
+@pytest.mark.parametrize("pair", PAIRS)
 def test_a_small_dcgan_runs_freely_in_float32(pair):
     """From one of a few states; from another a ReLU's input may be so near to 0 that rounding decides."""
     runs = (
