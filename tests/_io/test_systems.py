@@ -1,6 +1,6 @@
 """Trainings as on Windows and macOS, with what these systems lack taken away; and in a process that was spawned."""
 
-import multiprocessing
+import subprocess
 import sys
 from pathlib import Path
 
@@ -77,20 +77,29 @@ def test_a_run_trains_and_resumes(system: str, site: Path) -> None:
     assert out.split() == ["6", str(system != "macOS"), "True"]
 
 
-def spawned(folder: str) -> None:
-    """What a spawned process does: it knows nothing of its parent."""
-    import ganforge
+SPAWNED = """
+import multiprocessing, sys
 
+def trains(folder):
+    import ganforge
     ganforge.train("digits", backend="numpy", steps=1, overrides={"width": 2, "training.batch_size": 4}, out=folder)
+
+if __name__ == "__main__":
+    process = multiprocessing.get_context("spawn").Process(target=trains, args=[sys.argv[1]])
+    process.start()
+    process.join()
+    sys.exit(process.exitcode)
+"""
 
 
 @pytest.mark.slow
 def test_a_spawned_process_trains(tmp_path: Path) -> None:
-    process = multiprocessing.get_context("spawn").Process(target=spawned, args=[str(tmp_path / "run")])
-    process.start()
-    process.join(120)
-    assert process.exitcode == 0
-    assert list((tmp_path / "run" / "checkpoints").glob("step-*"))
+    """It knows nothing of its parent."""
+    script, run = tmp_path / "script.py", tmp_path / "run"
+    script.write_text(SPAWNED, encoding="utf-8")
+    done = subprocess.run([sys.executable, script, run], capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    assert list((run / "checkpoints").glob("step-*"))
 
 
 def test_a_system_says_its_memory_or_none(monkeypatch: pytest.MonkeyPatch) -> None:
