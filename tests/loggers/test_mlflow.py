@@ -6,23 +6,18 @@ from typing import Any
 
 import ganforge_mlflow
 import pytest
-from fakes import use_host, work_in
 from frameworks import need
 
 import ganforge
 from ganforge.plugins.host import Host
-from ganforge.training.observers import snapshots
 
 SETTINGS = {"run.sample_every": 5, "run.log_every": 2}
 
 
 @pytest.fixture
-def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
-    work_in(tmp_path, monkeypatch)
-    made = use_host(monkeypatch)
-    made.add("snapshots", lambda: snapshots)
-    made.add("mlflow", lambda: ganforge_mlflow)
-    return made
+def host(drawing: Host) -> Host:
+    drawing.add("mlflow", lambda: ganforge_mlflow)
+    return drawing
 
 
 @pytest.fixture

@@ -7,22 +7,17 @@ from typing import Any
 
 import ganforge_wandb
 import pytest
-from fakes import use_host, work_in
 from frameworks import need
 from processes import wait_until
 
 import ganforge
 from ganforge.plugins.host import Host
-from ganforge.training.observers import snapshots
 
 
 @pytest.fixture
-def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
-    work_in(tmp_path, monkeypatch)
-    made = use_host(monkeypatch)
-    made.add("snapshots", lambda: snapshots)
-    made.add("wandb", lambda: ganforge_wandb)
-    return made
+def host(drawing: Host) -> Host:
+    drawing.add("wandb", lambda: ganforge_wandb)
+    return drawing
 
 
 @pytest.fixture

@@ -11,13 +11,14 @@ from ganforge.testing.reference import open_reference
 from ganforge.testing.traps.augmenting import AUGMENTATION_TRAPS
 from ganforge.testing.traps.blocks import BLOCK_TRAPS
 from ganforge.testing.traps.layers import LAYER_TRAPS
+from ganforge.testing.traps.optimizers import OPTIMIZER_TRAPS
 from ganforge.testing.traps.regularizing import REGULARIZATION_TRAPS
 from ganforge.testing.traps.training import TRAINING_TRAPS
 from ganforge.testing.traps.trap import Trap
 
 __all__ = ["TRAPS", "Trap", "trapped"]
 
-TRAPS = (*LAYER_TRAPS, *BLOCK_TRAPS, *TRAINING_TRAPS, *AUGMENTATION_TRAPS, *REGULARIZATION_TRAPS)
+TRAPS = (*LAYER_TRAPS, *BLOCK_TRAPS, *OPTIMIZER_TRAPS, *TRAINING_TRAPS, *AUGMENTATION_TRAPS, *REGULARIZATION_TRAPS)
 
 
 def trapped(trap: Trap) -> BackendEntry:
