@@ -239,9 +239,15 @@ def _worst(experiment: Experiment, seed: int) -> tuple[str, float]:
 
 
 def _small(experiment: Experiment, precision: Precision, seed: int) -> Experiment:
-    """The experiment in another precision and from another seed, with few images in a batch."""
+    """The experiment in another precision and from another seed, with few images and one discriminator update.
+
+    Adam's first updates have the size of the learning rate, whatever the gradient: where rounding turns the sign of a
+    small gradient, a weight moves the other way, and each further update adds to that.
+    """
     recipe, gan = experiment.recipe, experiment.gan
-    few = msgspec.structs.replace(recipe.training, batch_size=min(recipe.training.batch_size, _CHECKED))
+    once = msgspec.structs.replace(recipe.training.discriminator, updates=1)
+    batch = min(recipe.training.batch_size, _CHECKED)
+    few = msgspec.structs.replace(recipe.training, batch_size=batch, discriminator=once)
     small = msgspec.structs.replace(recipe.with_run(precision=precision, seed=seed), training=few)
     return _noisy(replace(experiment, recipe=small, gan=replace(gan, protocol=few)))
 
