@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ganforge.data.locate import existing_folder
     from ganforge.data.preparing import Prepared, image_channels, prepare
     from ganforge.data.python_data import as_image_set
+    from ganforge.data.readers.file_set import FileSet
     from ganforge.data.readers.idx import read_idx
     from ganforge.data.readers.opening import open_images
     from ganforge.data.reading_settings import OpenOptions
@@ -39,6 +40,7 @@ _HOMES = {
     "Download": "contract",
     "Extractor": "extractors",
     "ExtractorEntry": "extractors",
+    "FileSet": "readers.file_set",
     "Filter": "resizing_settings",
     "Fit": "resizing_settings",
     "ImageFacts": "contract",
@@ -77,6 +79,7 @@ __all__ = [
     "Download",
     "Extractor",
     "ExtractorEntry",
+    "FileSet",
     "Filter",
     "Fit",
     "ImageFacts",

@@ -47,9 +47,8 @@ class OpenOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """Whether files without a suffix are looked into, and taken if they are images."""
     transpose: bool | None = None
     """Whether rows and columns of IDX images are exchanged; by default those of EMNIST."""
-
-    rules: Literal[1, 2] = 2
-    """Which files are found, in which order the classes are. 1: as runs from before 2 had it, which they keep."""
+    rules: Literal[1, 2, 3] = 3
+    """Which files are found, and the order of the classes. 1 and 2 are those of earlier runs, which keep them."""
 
     @property
     def reading(self) -> Reading:

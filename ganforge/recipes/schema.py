@@ -91,11 +91,11 @@ class DataSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Color around an image with fit 'pad'."""
     max_bad: Annotated[int, Meta(ge=0)] = 10
     """Images that may be unreadable, or smaller than `crop`, before that is an error."""
-    rules: Literal[1, 2] = 2
+    rules: Literal[1, 2, 3] = 3
     """How a data set that has had other rules finds and orders its files; a run keeps those that it began with.
 
-    1: class folders are sorted as text. 2: numbers in their names are sorted as numbers, links to folders are followed,
-    tables of labels are read, what ganforge wrote is left out.
+    1: class folders are sorted as text. 2: of the data set folder, numbers in their names are sorted as numbers, links
+    to folders are followed, tables of labels are read, what ganforge wrote is left out. 3: of faces and anime too.
     """
     options: Table = {}
     """The data set's own, as given; checked when it is opened."""

@@ -1,41 +1,63 @@
 """Which images are taken, and with which labels."""
 
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
-from ganforge.data import ImageFolder, ImageSet, by_subfolder, existing_folder, list_images
+import msgspec
+
+from ganforge.data import FileSet, ImageSet, open_images
 from ganforge.errors import DataError
-from ganforge_faces import Options, Split
-from ganforge_faces.tables import read_column
-
-_IMAGES = "img_align_celeba"
-_PARTITION: dict[Split, int] = {"train": 0, "valid": 1, "test": 2}
+from ganforge_faces import Options
+from ganforge_faces.tables import ATTRIBUTES, IMAGES, PARTITION, find_table, in_split, read_column, root_of
 
 
 def open_set(path: Path | None, options: Options) -> ImageSet:
-    """The images that `options` leave, labelled by attribute or subfolder where there is one."""
-    root = existing_folder(path, "images of faces")
-    if options.part is not None:
-        root = _part(root, options.part)
-    inside = (root / _IMAGES, root / "Img" / _IMAGES)
-    images = next((folder for folder in inside if folder.is_dir()), root)
-    files = list_images(images)
-    if options.split != "all":
-        partition = read_column(root, "list_eval_partition", "partition")
-        files = tuple(file for file in files if partition.of(file) == _PARTITION[options.split])
-        if not files:
-            raise DataError(f"{images}: no image is of the split {options.split!r} by {partition.table}")
-    if options.attribute is None:
-        return by_subfolder(images, files, "auto")
-    attribute = read_column(root, "list_attr_celeba", options.attribute)
-    return ImageFolder(
-        root=images,
-        files=files,
-        labels=tuple(int(attribute.of(file) > 0) for file in files),
-        class_names=(f"not {options.attribute}", options.attribute),
-    )
+    """The images that `options` leave, labelled by attribute, or as `folder` labels them."""
+    split = None if options.split == "all" else options.split
+    images = _opened(path, options, options.part)
+    if not isinstance(images, FileSet) or path is None:  # arrays: no folders, no tables of CelebA's
+        if options.attribute is not None:
+            raise DataError(f"{path}: data.attribute is for the image files of CelebA; these are not files")
+        return _opened(path, options, options.part or split)
+    images = _celeba_alone(images)
+    if split is not None:
+        images = _of_split(images, path, options, split)
+    return images if options.attribute is None else _by_attribute(images, path, options.attribute, options.part)
 
 
-def _part(root: Path, part: str) -> Path:
-    if part in ("", ".", "..") or Path(part).name != part:
-        raise DataError(f"part {part!r}: must be the name of a subfolder of {root}")
-    return existing_folder(root / part, "images of faces")
+def _opened(path: Path | None, options: Options, folder: str | None) -> ImageSet:
+    return open_images(path, msgspec.structs.replace(options, split=folder), "images of faces")
+
+
+def _celeba_alone(images: FileSet) -> FileSet:
+    """CelebA's images without what lies beside their folder; other images as they are."""
+    inside = [IMAGES in PurePosixPath(file.name).parts[:-1] for file in images.files]
+    if all(inside) or not any(inside):
+        return images
+    note = "no labels: CelebA's are its attributes, --set data.attribute=NAME"
+    return images.only(inside, f"not in {IMAGES}").labelled((), (), note)
+
+
+def _of_split(images: FileSet, path: Path, options: Options, split: str) -> ImageSet:
+    """The images of a split by CelebA's table, or where there is none those in the subfolder of that name."""
+    table = find_table(root_of(path, options.part), PARTITION, images)
+    if table is None:
+        if options.part is None and any(split in PurePosixPath(file.name).parts[:2] for file in images.files):
+            return _opened(path, options, split)
+        raise DataError(f"{path}: no subfolder {split!r} is there, nor {PARTITION}.txt, which CelebA brings")
+    partition = read_column(table, "partition")
+    images = images.only([in_split(partition, file, split) for file in images.files], f"not of the split {split}")
+    if not images.files:
+        raise DataError(f"{path}: no image is of the split {split!r} by {table.where}")
+    return images
+
+
+def _by_attribute(images: ImageSet, path: Path, attribute: str, part: str | None) -> FileSet:
+    assert isinstance(images, FileSet), "files remain files"
+    table = find_table(root_of(path, part), ATTRIBUTES, images)
+    if table is None:
+        raise DataError(
+            f"{path}: {ATTRIBUTES}.txt, which CelebA brings, is not there: it has the {attribute!r} of each image"
+        )
+    column = read_column(table, attribute)
+    labels = [int(column.of(file) > 0) for file in images.files]
+    return images.labelled(labels, (f"not {attribute}", attribute), f"labels from {table.where}: {attribute}")

@@ -86,7 +86,7 @@ def test_a_run_tells_and_keeps_the_account_of_its_data() -> None:
     assert "data: left out: 1, .tga images are not read" in said.stderr
     kept = json.loads(Path("r/data.json").read_text())
     assert kept["images"] == 8 and kept["left_out"][0]["example"] == "cat/x.tga"
-    assert read_recipe(Path("r")).data.rules == 2
+    assert read_recipe(Path("r")).data.rules == 3
     run("data", "export", "--run", "r", "--out", "reals")
     assert len(list(Path("reals").rglob("*.png"))) == 8 and pixels("reals/cat/0.png").shape == (16, 16, 3)
 

@@ -1,5 +1,6 @@
 """The data set faces: folders, parts of them, and CelebA's tables."""
 
+import zipfile
 from pathlib import Path
 
 import msgspec
@@ -8,7 +9,7 @@ import pytest
 from ganforge_faces import Options, ganforge_datasets, open_faces
 from PIL import Image
 
-from ganforge.data.folders import ImageFolder
+from ganforge.data import FileSet, ImageFolder
 from ganforge.data.preparing import prepare
 from ganforge.errors import DataError
 from ganforge.testing import check_dataset
@@ -40,19 +41,33 @@ def celeba(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def opened(root: Path, **options: str) -> ImageFolder:
+def opened(root: Path, **options: object) -> FileSet:
     image_set = open_faces(root, msgspec.convert(options, Options))
+    assert isinstance(image_set, FileSet)
+    return image_set
+
+
+def opened_as_before(root: Path, **options: object) -> ImageFolder:
+    """As runs from before `data.rules = 3` find it."""
+    image_set = open_faces(root, msgspec.convert({"rules": 2, **options}, Options))
     assert isinstance(image_set, ImageFolder)
     return image_set
 
 
-def places(image_set: ImageFolder) -> list[str]:
+def zipped(root: Path, target: Path) -> Path:
+    with zipfile.ZipFile(target, "w") as archive:
+        for file in sorted(root.rglob("*")):
+            archive.write(file, file.relative_to(root))
+    return target
+
+
+def places(image_set: FileSet | ImageFolder) -> list[str]:
     return [image_set.where(index) for index in range(len(image_set))]
 
 
 def test_one_part_or_all(tmp_path: Path) -> None:
     put(tmp_path, "A/1.jpg", "A/2.jpg", "B/1.jpg")
-    assert places(opened(tmp_path, part="A")) == ["1.jpg", "2.jpg"]
+    assert places(opened(tmp_path, part="A")) == ["A/1.jpg", "A/2.jpg"]
     assert opened(tmp_path, part="A").class_names == ()
     everything = opened(tmp_path)
     assert everything.class_names == ("A", "B") and everything.labels == (0, 0, 1)
@@ -60,11 +75,15 @@ def test_one_part_or_all(tmp_path: Path) -> None:
 
 def test_parts_that_are_not_there(tmp_path: Path) -> None:
     put(tmp_path, "partA/1.jpg")
-    with pytest.raises(DataError, match=r"no such folder .*did you mean .*partA\?"):
+    with pytest.raises(DataError, match=r"no images in a subfolder 'partB'; subfolders: partA"):
         opened(tmp_path, part="partB")
+    with pytest.raises(DataError, match=r"no such folder .*did you mean .*partA\?"):
+        opened_as_before(tmp_path, part="partB")
     for outside in ("..", "partA/..", "/", "", "."):
-        with pytest.raises(DataError, match="must be the name of a subfolder"):
+        with pytest.raises(DataError, match="no images in a subfolder"):
             opened(tmp_path, part=outside)
+        with pytest.raises(DataError, match="must be the name of a subfolder"):
+            opened_as_before(tmp_path, part=outside)
 
 
 def test_an_attribute_becomes_the_label(celeba: Path) -> None:
@@ -78,9 +97,13 @@ def test_an_attribute_becomes_the_label(celeba: Path) -> None:
 
 
 def test_splits(celeba: Path) -> None:
-    assert places(opened(celeba, split="train")) == ["000001.jpg", "000002.jpg"]
+    assert places(opened_as_before(celeba, split="train")) == ["000001.jpg", "000002.jpg"]
+    assert places(opened(celeba, split="train")) == [f"img_align_celeba/00000{number}.jpg" for number in (1, 2)]
     test = opened(celeba, split="test", attribute="Smiling")
-    assert places(test) == ["000004.jpg"] and test.labels == (1,)
+    assert places(test) == ["img_align_celeba/000004.jpg"] and test.labels == (1,)
+    assert [(each.reason, each.count) for each in test.left_out if "split" in each.reason] == [
+        ("not of the split test", 3)
+    ]
     (celeba / "list_eval_partition.txt").write_text(PARTITION.replace("2\n", "1\n"))
     with pytest.raises(DataError, match=r"no image is of the split 'test' by .*list_eval_partition"):
         opened(celeba, split="test")
@@ -109,7 +132,7 @@ def test_other_places_and_forms_of_the_tables(celeba: Path) -> None:
 @pytest.mark.parametrize(
     ("table", "message"),
     [
-        (ATTRIBUTES.replace("000002.jpg  1 -1  1\n", "").replace("4\n", "3\n", 1), "no row for the image 000002.jpg"),
+        (ATTRIBUTES.replace("000002.jpg  1 -1  1\n", "").replace("4\n", "3\n", 1), "no row for the image .*000002.jpg"),
         (ATTRIBUTES[:55], r"line \d: 2 entries, not an image and 3 values"),
         (ATTRIBUTES.removesuffix("000004.jpg -1  1 -1\n"), "promises 4 images, it has 3"),
         (ATTRIBUTES.replace("000003.jpg -1 -1", "000003.jpg -1 maybe"), r"line 5: 'maybe' is no value of 'Smiling'"),
@@ -140,6 +163,56 @@ def test_missing_tables(celeba: Path) -> None:
         opened(celeba, split="train")
 
 
+def test_an_archive_with_its_tables_or_beside_them(celeba: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    apart = tmp_path_factory.mktemp("apart")
+    whole = zipped(celeba, apart / "archive.zip")
+    smiling = opened(whole, attribute="Smiling", split="train")
+    assert smiling.class_names == ("not Smiling", "Smiling") and smiling.labels == (1, 0)
+    assert "labels from list_attr_celeba.txt: Smiling" in smiling.notes
+    images = zipped(celeba / "img_align_celeba", celeba / "img_align_celeba.zip")
+    assert opened(images, attribute="Smiling").labels == (1, 0, 0, 1)
+    with pytest.raises(DataError, match=r"bare\.zip: list_attr_celeba\.txt, which CelebA brings"):
+        opened(zipped(celeba / "img_align_celeba", apart / "bare.zip"), attribute="Smiling")
+
+
+def test_what_lies_beside_celeba_is_left_out(celeba: Path) -> None:
+    put(celeba, "thumbnail.png", ".hidden.png")
+    found = opened(celeba)
+    assert len(found) == 4 and found.class_names == ()
+    reasons = {each.reason: each.example for each in found.left_out}
+    assert reasons["not in img_align_celeba"] == "thumbnail.png" and reasons["hidden"] == ".hidden.png"
+
+
+def test_a_split_without_tables_is_a_subfolder(tmp_path: Path) -> None:
+    put(tmp_path, "train/cat/1.png", "train/dog/1.png", "test/cat/2.png")
+    train = opened(tmp_path, split="train")
+    assert places(train) == ["train/cat/1.png", "train/dog/1.png"] and train.class_names == ("cat", "dog")
+
+
+def test_arrays_have_no_attributes(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", np.zeros((4, 8, 8, 3), np.uint8))
+    assert len(open_faces(tmp_path / "a.npy", Options())) == 4
+    with pytest.raises(DataError, match=r"data\.attribute is for the image files of CelebA"):
+        open_faces(tmp_path / "a.npy", Options(attribute="Smiling"))
+
+
+def test_earlier_runs_find_what_they_found(celeba: Path) -> None:
+    """Links to folders, which are followed now, and class folders sorted as text."""
+    put(celeba, *(f"plain/{number}/1.png" for number in range(11)), "plain/0/x.jfif")
+    (celeba / "plain" / "11").symlink_to(celeba / "plain" / "10", target_is_directory=True)
+    for rules in (1, 2):
+        before = opened_as_before(celeba / "plain", rules=rules)
+        assert before.class_names == tuple(sorted(map(str, range(11)))) and len(before) == 11
+        assert opened_as_before(celeba, attribute="Smiling", rules=rules).labels == (1, 0, 0, 1)
+    assert opened(celeba / "plain").class_names == tuple(map(str, range(11)))
+    assert places(opened(celeba / "plain"))[:2] == ["0/1.png", "0/x.jfif"]
+
+
+def test_a_plain_folder_keeps_its_cache(tmp_path: Path) -> None:
+    put(tmp_path, "a.png", "b.png")
+    assert opened(tmp_path).fingerprint == opened_as_before(tmp_path).fingerprint
+
+
 def test_the_entry() -> None:
     (entry,) = ganforge_datasets()
     assert entry.name == "faces" and entry.needs_path and not entry.downloads
@@ -148,7 +221,7 @@ def test_the_entry() -> None:
 def test_shared_faces(shared_data: Path, tmp_path: Path) -> None:
     image_set = opened(shared_data / "faces", part="all")
     assert len(image_set) == 4880
-    few = ImageFolder(root=image_set.root, files=image_set.files[::100])
+    few = image_set.only([index % 100 == 0 for index in range(4880)], "only a few are needed")
     prepared = prepare(few, name="faces", shape=(64, 64, 3), cache=tmp_path)
     assert prepared.images.shape == (49, 64, 64, 3) and not prepared.skipped
     assert 40 < prepared.images.std() < 100

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from ganforge_cifar10 import Options, open_cifar10
 from ganforge_cifar10.batches import parse_batch
-from ganforge_faces.tables import read_column
+from ganforge_faces.tables import Table, read_column
 
 from ganforge.cli.parameter_types import RANGES
 from ganforge.data.folders import list_images
@@ -199,10 +199,11 @@ def test_an_archive_of_members_without_content(tmp_path: Path) -> None:
 
 
 def test_a_line_of_a_table_without_end(tmp_path: Path) -> None:
-    with (tmp_path / "list_attr_celeba.txt").open("wb") as file:
+    path = tmp_path / "list_attr_celeba.txt"
+    with path.open("wb") as file:
         file.truncate(1 << 36)
     with cheap(), pytest.raises(DataError, match="line 1: more than 10,000 characters"):
-        read_column(tmp_path, "list_attr_celeba", "Smiling")
+        read_column(Table(where=str(path), content=path), "Smiling")
 
 
 @pytest.mark.parametrize("read", [lambda content: np.asarray(read_image(io.BytesIO(content), "it"))])

@@ -3,8 +3,9 @@
 import os
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import compress
 from pathlib import Path
 
 import msgspec
@@ -58,6 +59,24 @@ class FileSet:
         """What the file holds."""
         return image_facts(self.source.content(self.files[index]), self.where(index), self.reading)
 
+    def only(self, taken: Sequence[bool], reason: str) -> "FileSet":
+        """The images that are taken, one flag for each; the account says why the others are not."""
+        left = [file for file, take in zip(self.files, taken, strict=True) if not take]
+        if not left:
+            return self
+        why = LeftOut(reason=reason, count=len(left), example=printable_name(left[0].name))
+        return replace(
+            self,
+            files=tuple(compress(self.files, taken)),
+            labels=tuple(compress(self.labels, taken)),
+            left_out=(*self.left_out, why),
+        )
+
+    def labelled(self, labels: Sequence[int], class_names: Sequence[str], note: str) -> "FileSet":
+        """The same images with other labels, one for each; the account notes where they come from."""
+        notes = tuple(each for each in self.notes if not each.startswith(("labels ", "no labels")))
+        return replace(self, labels=tuple(labels), class_names=tuple(class_names), notes=(*notes, note))
+
 
 def file_set(
     source: Source,
@@ -100,6 +119,7 @@ def file_set(
         )
         files = tuple(file for file in files if file.name in found.of)
     notes.append(found.note)
+    left_out = [each for each in left_out if (each.example, each.count) != (labels, 1)]  # a table that is read
     raw = sorted(set(found.of[file.name] for file in files), key=natural_key)
     position = {name: number for number, name in enumerate(raw)}
     chosen = tuple(position[found.of[file.name]] for file in files)

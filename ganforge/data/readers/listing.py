@@ -18,6 +18,9 @@ _ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".7z", ".rar")
 TABLES = ("labels.csv", "metadata.csv", "metadata.jsonl", "dataset.json")
 """Names of files that may hold labels."""
 
+_TABULAR = (".csv", ".tsv", ".jsonl", ".txt")
+"""Suffixes of files that hold labels if the user says so."""
+
 
 class Source(Protocol):
     """Where files lie: a folder or an archive."""
@@ -70,6 +73,8 @@ class Sorter:
         elif name.name in TABLES or suffix in (".cls", ".json"):
             self.beside[file.name] = file
         else:
+            if suffix in _TABULAR:
+                self.beside[file.name] = file
             self.leave(file.name, why_not(file.name))
 
     def leave(self, name: str, reason: str, count: int = 1) -> None:
@@ -107,6 +112,8 @@ def why_not(name: str) -> str:
     """Why a file that is not taken is not."""
     lower = name.lower()
     suffix = PurePosixPath(lower).suffix
+    if suffix in (".csv", ".tsv", ".jsonl"):
+        return "a table; --set data.labels=NAME takes labels from the one of that name"
     if lower.endswith(_ARCHIVES):
         return "an archive inside; give its own path to --data"
     if suffix in (".heic", ".heics", ".heif", ".heifs", ".hif"):

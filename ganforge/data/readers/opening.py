@@ -26,19 +26,24 @@ KINDS = "a folder, a .zip or .tar of images, .npy, .npz, .parquet, IDX files, a 
 _IDX_IMAGES = (b"\x00\x00\x08\x03", b"\x1f\x8b")
 
 
-def open_images(path: Path | None, options: OpenOptions = PLAIN_OPENING) -> ImageSet:
+def open_images(path: Path | None, options: OpenOptions = PLAIN_OPENING, looked_for: str = "images") -> ImageSet:
     """What lies at a path, as an image set.
+
+    Args:
+        path: a folder or a file; None where the user gave none, which is an error.
+        options: how images are found and read.
+        looked_for: what should be at the path, for the message if nothing is.
 
     Raises:
         DataError: nothing is there, or what is there is no data that is known, or broken.
     """
     color_of(options.background, "data.background")
     if options.rules == 1:
-        return _by_first_rules(existing_folder(path, "images"), options)
+        return _by_first_rules(existing_folder(path, looked_for), options)
     if path is not None and "{" in path.name and not path.exists():
         shards = _shards(expanded(path))
         return file_set(tar_source(shards), path, labels=options.labels, reading=options.reading)
-    found = existing(path, f"images: {KINDS}")
+    found = existing(path, f"{looked_for}: {KINDS}")
     return _folder(found, options) if found.is_dir() else _file(found, options)
 
 

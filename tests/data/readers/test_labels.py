@@ -82,6 +82,9 @@ def test_a_table_of_another_name_and_column(tmp_path: Path) -> None:
     (tmp_path / "dogs.csv").write_text("image,breed,size\na.png,pug,1\nb.png,corgi,2\n")
     with pytest.raises(DataError, match="'auto', 'subfolders', 'none' or a table beside the images"):
         opened(tmp_path, labels="cats.csv")
+    assert labels(tmp_path, labels="dogs.csv", label_column="breed") == {"a.png": "pug", "b.png": "corgi"}
+    assert opened(tmp_path, labels="dogs.csv", label_column="breed").left_out == ()
+    assert [each.example for each in opened(tmp_path).left_out] == ["dogs.csv"]
     (tmp_path / "dogs.csv").rename(tmp_path / "labels.csv")
     assert labels(tmp_path, label_column="breed") == {"a.png": "pug", "b.png": "corgi"}
     with pytest.raises(DataError, match=r"which column has the labels is not evident.*one of breed, size"):

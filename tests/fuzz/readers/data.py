@@ -13,7 +13,7 @@ import numpy as np
 from ganforge_cifar10 import Options as Cifar10Options
 from ganforge_cifar10 import open_cifar10
 from ganforge_cifar10.batches import parse_batch
-from ganforge_faces.tables import read_column
+from ganforge_faces.tables import Table, read_column
 from ganforge_folder import open_folder
 from ganforge_mnist import Options as MnistOptions
 from ganforge_mnist import open_mnist
@@ -178,8 +178,9 @@ def _read_folder(document: bytes, folder: Path) -> None:
 
 
 def _read_table(document: bytes, folder: Path) -> None:
-    (folder / "list_attr_celeba.txt").write_bytes(document)
-    column = read_column(folder, "list_attr_celeba", "Smiling")
+    path = folder / "list_attr_celeba.txt"
+    path.write_bytes(document)
+    column = read_column(Table(where=str(path), content=path), "Smiling")
     assert column.of(ImageFile(name="a/000001.png", size=1, changed=1)) in (-1, 0, 1, 2)
 
 
