@@ -1,4 +1,4 @@
-"""The options that commands which draw images have in common: where an image, a GIF or an MP4 of it goes."""
+"""Options shared by the commands that draw images: where to write a PNG image, a GIF or an MP4 film."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 @dataclass(frozen=True, kw_only=True)
 class Targets:
-    """Where to write; None: not asked for."""
+    """Where to write each kind; None if it is not wanted."""
 
     out: Path | None
     gif: Path | None
@@ -23,7 +23,7 @@ class Targets:
 
     @classmethod
     def of(cls, asked: Mapping[str, Path | None], otherwise: Path) -> "Targets":
-        """What the options name, or if they name nothing this image.
+        """The files that the options name, or if they name none the image `otherwise`.
 
         Raises:
             UsageError: a path does not end as its kind does.
@@ -37,7 +37,7 @@ class Targets:
                 raise click.UsageError(f"{path} must end in {suffix}")
 
     def save(self, image: "Callable[[], Image.Image]", frames: "Callable[[], list[Image.Image]]") -> None:
-        """Write what is asked for; the functions draw it."""
+        """Write the files, drawn by the two functions."""
         from ganforge.generation.animations import ffmpeg, save_gif, save_mp4
         from ganforge.generation.grids import save_png
 
@@ -51,23 +51,23 @@ class Targets:
             save_mp4(frames(), self.mp4)
 
     def facts(self) -> dict[str, str]:
-        """What has been written, by option."""
+        """The written files, by option."""
         written = {"out": self.out, "gif": self.gif, "mp4": self.mp4}
         return {name: str(path) for name, path in written.items() if path}
 
     def __str__(self) -> str:
-        """What has been written."""
+        """The written files."""
         return ", ".join(str(path) for path in (self.out, self.gif, self.mp4) if path)
 
 
 def targets(name: str) -> Callable[[F], F]:
-    """The options --out, --gif and --mp4; without any of them an image of this name goes into the run's folder."""
+    """The options --out, --gif and --mp4. Without them, the image is written to the run's folder under `name`."""
 
     def decorate(command: F) -> F:
         path = click.Path(path_type=Path)
         command = click.option("--mp4", type=path, help="Write an MP4 film; needs ffmpeg or ganforge[video].")(command)
         command = click.option("--gif", type=path, help="Write an animated GIF.")(command)
-        where = f"Image to write, in PNG. [default: {name} in RUN, without --gif and --mp4]"
+        where = f"PNG image to write. [default: {name} in RUN, unless --gif or --mp4 is given]"
         return click.option("--out", type=path, help=where)(command)
 
     return decorate

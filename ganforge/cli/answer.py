@@ -1,15 +1,21 @@
 """How a command answers: in words, as JSON for programs, or not at all."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import wraps
+from math import isfinite
+from numbers import Integral
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
+from ganforge._io.files import write_whole
+
 F = TypeVar("F", bound=Callable[..., Any])
+
+Facts = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,33 +24,81 @@ class Answer:
 
     quiet: bool
     as_json: bool
+    """Whether standard output gets JSON and nothing else."""
+    file: Path | None = None
+    """A file that also gets the JSON."""
 
     @property
     def words(self) -> bool:
-        """Whether progress and results are told in words."""
+        """Whether to print progress and results in words."""
         return not (self.quiet or self.as_json)
 
-    def say(self, words: str, facts: Mapping[str, Any]) -> None:
-        """Tell a result: `words` for people, `facts` for programs, nothing if quiet."""
+    def say(self, words: str, facts: Facts) -> None:
+        """Print a result: `words` for people (if not empty), `facts` for programs, nothing if quiet."""
         if self.as_json:
-            click.echo(json.dumps(facts, indent=2, default=_plain))
-        elif not self.quiet:
+            click.echo(_text(facts))
+        elif words and not self.quiet:
             click.echo(words)
+        if self.file is not None:
+            write_whole(self.file, f"{_text(facts)}\n".encode())
+            if self.words:
+                click.echo(f"{self.file} written")
 
 
 def answers(command: F) -> F:
-    """The options --quiet and --json, which the command gets as `answer`."""
+    """Add the options --quiet and --json; the command receives them as `answer`."""
 
     @wraps(command)
     def answering(*arguments: Any, quiet: bool, as_json: bool, **options: Any) -> Any:
         return command(*arguments, answer=Answer(quiet=quiet, as_json=as_json), **options)
 
-    with_json = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON, and nothing else.")
-    with_quiet = click.option("--quiet", "-q", is_flag=True, help="Print nothing but errors.")
-    decorated: Any = with_quiet(with_json(answering))
+    decorated: Any = _quiet(click.option("--json", "as_json", is_flag=True, help=f"{_JSON}.")(answering))
     return decorated  # type: ignore[no-any-return]
 
 
+def answers_in_files(command: F) -> F:
+    """Add the options --quiet and --json [FILE]; the command receives them as `answer`."""
+
+    @wraps(command)
+    def answering(*arguments: Any, quiet: bool, json_file: Path | None, **options: Any) -> Any:
+        alone = json_file == _STDOUT
+        answer = Answer(quiet=quiet, as_json=alone, file=None if alone else json_file)
+        return command(*arguments, answer=answer, **options)
+
+    option = click.option(
+        "--json",
+        "json_file",
+        type=click.Path(path_type=Path),
+        metavar="[FILE]",
+        is_flag=False,
+        flag_value=_STDOUT,
+        help=f"{_JSON}; with a FILE, write it there.",
+    )
+    decorated: Any = _quiet(option(answering))
+    return decorated  # type: ignore[no-any-return]
+
+
+_JSON = "Print the result as JSON, and nothing else"
+_STDOUT = Path("-")
+_quiet = click.option("--quiet", "-q", is_flag=True, help="Print nothing but errors.")
+
+
+def _text(facts: Facts) -> str:
+    return json.dumps(_plain(facts), indent=2)
+
+
 def _plain(value: object) -> object:
-    """What JSON has no form of: paths as text, numbers of NumPy as numbers."""
-    return str(value) if isinstance(value, Path) else float(value)  # type: ignore[arg-type]
+    """A value in JSON's types: paths become strings, NumPy's numbers numbers, NaN and infinities null."""
+    match value:
+        case Mapping():
+            return {str(name): _plain(each) for name, each in value.items()}
+        case list() | tuple():
+            return [_plain(each) for each in value]
+        case None | bool() | str():
+            return value
+        case Integral():
+            return int(value)
+        case Path():
+            return str(value)
+    number = float(value)  # type: ignore[arg-type]
+    return number if isfinite(number) else None

@@ -29,10 +29,8 @@ def bench(
 ) -> None:
     """Measure how fast a recipe trains, on noise images.
 
-    The exit code is 1 if the computed numbers are wrong.
-
-    Images are the real images that the discriminator sees. Memory is the peak memory of the process, including the
-    check of the computed numbers.
+    Also checks the computed numbers; the exit code is 1 if they are wrong. Images per second counts the real images
+    that the discriminator sees. Memory is the peak memory of the process, including the check.
     """
     import msgspec
 

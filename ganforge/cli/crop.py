@@ -1,4 +1,4 @@
-"""`ganforge data crop`: faces out of illustrations or photographs, for training."""
+"""`ganforge data crop`: crop faces out of illustrations or photographs, for training."""
 
 from pathlib import Path
 
@@ -55,18 +55,19 @@ def crop(
 ) -> None:  # fmt: skip
     """Crop the faces in the images of SRC into the new folder DST.
 
-    Images that cannot be read or show no face are listed. Needs OpenCV: pip install 'ganforge[crop]'.
+    Lists images that cannot be read or show no face. Needs OpenCV: pip install 'ganforge[crop]'.
     """
     from ganforge.data.face_cropping import cascade, crop_faces
     from ganforge.errors import DataError
 
     detect = cascade(cascade_file, min_size=min_size, neighbors=neighbors, scale=scale)
-    images = faces = skipped = 0
+    images = faces = 0
+    skipped = list[dict[str, str]]()
     for cropped in crop_faces(source, target, detect, size=size, padding=padding):
         images += 1
         faces += len(cropped.faces)
         if cropped.reason:
-            skipped += 1
+            skipped.append({"where": cropped.where, "reason": cropped.reason})
             if answer.words:
                 click.echo(f"skipped {cropped.where}: {cropped.reason}", err=True)
     if not faces:
@@ -74,5 +75,5 @@ def crop(
             f"{source}: no face in any of {images:,} images. For drawings name a cascade that was trained on them "
             "(--cascade lbpcascade_animeface.xml); for small faces lower --min-size"
         )
-    words = f"{target}: {faces:,} faces from {images:,} images; {skipped:,} images skipped"
+    words = f"{target}: {faces:,} faces from {images:,} images; {len(skipped):,} images skipped"
     answer.say(words, {"out": target, "faces": faces, "images": images, "skipped": skipped})

@@ -1,13 +1,18 @@
-"""`ganforge data`: look at a data set before training on it; fetch it, export it, cut it out of images."""
+"""`ganforge data`: inspect a data set before training, download it, export it, crop it out of images."""
 
-from typing import Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 import click
+import msgspec
 
+from ganforge.cli.answer import Answer, answers
 from ganforge.cli.crop import crop
 from ganforge.cli.data_images import dataset_argument, export, path_option, preview, recipe_for, set_option
 from ganforge.cli.fetch import fetch
-from ganforge.cli.show import listing
+
+if TYPE_CHECKING:
+    from msgspec.structs import FieldInfo
 
 
 @click.group()
@@ -25,14 +30,12 @@ data.add_command(export)
 @dataset_argument
 @path_option
 @set_option
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def info(dataset: str, path: str | None, assignments: tuple[str, ...], as_json: bool) -> None:
+@answers
+def info(dataset: str, path: str | None, assignments: tuple[str, ...], answer: Answer) -> None:
     """Describe a DATASET and the images at --data.
 
     Shows its license and options, and which images are used, left out or changed.
     """
-    import msgspec
-
     from ganforge.data.contract import DatasetEntry
     from ganforge.data.preparing import image_channels
     from ganforge.plugins.host import default_host
@@ -46,8 +49,8 @@ def info(dataset: str, path: str | None, assignments: tuple[str, ...], as_json: 
         "summary": entry.summary,
         "license": entry.license,
         "source": entry.source,
-        "download": f"ganforge data fetch {entry.name}" if entry.downloads else "none",
-        "options": {f"data.{each.name}": each.default for each in msgspec.structs.fields(entry.options)},
+        "downloads": [msgspec.to_builtins(each) for each in entry.downloads],
+        "options": {f"data.{each.name}": _default(each) for each in msgspec.structs.fields(entry.options)},
     }
     lines: list[str] = []
     if path is not None or not entry.needs_path:
@@ -57,20 +60,32 @@ def info(dataset: str, path: str | None, assignments: tuple[str, ...], as_json: 
         facts["images"] = len(image_set)
         facts["channels"] = image_channels(image_set)
         facts["classes"] = account.classes
-        facts |= {"account": msgspec.to_builtins(account)} if as_json else {}
-    if as_json:
-        listing([facts], as_json=True, empty="")
-        return
-    facts["options"] = ", ".join(f"{name}={_shown(value)}" for name, value in facts["options"].items())
-    for name, value in facts.items():
-        shown = ", ".join(f"{each} {count:,}" for each, count in value.items()) if isinstance(value, dict) else value
-        click.echo(f"{name}: {shown if shown != '' else 'none'}")
-    for line in lines:
-        click.echo(line)
+        facts["account"] = msgspec.to_builtins(account)
+    answer.say("\n".join([*_words(facts), *lines]), [facts])
+
+
+def _default(option: "FieldInfo") -> object:
+    """An option's default, as plain data; None if it has none."""
+    if option.default_factory is not msgspec.NODEFAULT:
+        return msgspec.to_builtins(option.default_factory())
+    return None if option.default is msgspec.NODEFAULT else msgspec.to_builtins(option.default)
+
+
+def _words(facts: dict[str, Any]) -> Iterator[str]:
+    """One line for each fact except the account, which has lines of its own."""
+    options = ", ".join(f"{name}={_shown(value)}" for name, value in facts["options"].items())
+    download = f"ganforge data fetch {facts['data set']}" if facts["downloads"] else "none"
+    yield from (f"{name}: {facts[name]}" for name in ("data set", "summary", "license", "source"))
+    yield f"download: {download}"
+    yield f"options: {options or 'none'}"
+    if "images" in facts:
+        yield f"images: {facts['images']}"
+        yield f"channels: {facts['channels']}"
+        yield f"classes: {', '.join(f'{name} {count:,}' for name, count in facts['classes'].items()) or 'none'}"
 
 
 def _shown(value: object) -> str:
-    """A value as --set takes it."""
+    """A value in the form that --set takes."""
     if value is None:
         return ""
     return str(value).lower() if isinstance(value, bool) else str(value)

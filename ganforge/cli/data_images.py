@@ -1,4 +1,4 @@
-"""`ganforge data preview` and `data export`: a data set's images as the networks will see them."""
+"""`ganforge data preview` and `data export`: the images of a data set as the networks see them."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,23 +13,33 @@ if TYPE_CHECKING:
     from ganforge.recipes.schema import Recipe
 
 _COLUMNS = 8
-"""Of a grid of augmented images."""
+"""Columns in a grid of augmented images."""
 
 dataset_argument = click.argument("dataset", default="folder")
-path_option = click.option("--data", "path", help="Where its images lie: a folder, an archive, a file of arrays.")
+path_option = click.option("--data", "path", help="Path of the images: a folder, an archive or a file of arrays.")
 set_option = click.option(
-    "--set", "assignments", multiple=True, metavar="KEY.PATH=VALUE", help="An option, as data.split=test."
+    "--set",
+    "assignments",
+    multiple=True,
+    metavar="KEY.PATH=VALUE",
+    help="Set an option of the data set, e.g. data.split=test.",
 )
 
 
 @click.command()
 @dataset_argument
 @path_option
-@click.option("--image-size", default="64", show_default=True, help="One number, or HEIGHTxWIDTH.")
-@click.option("--count", type=click.IntRange(min=1), default=64, show_default=True, help="Images in the grid.")
+@click.option("--image-size", default="64", show_default=True, help="Size in pixels: N, or HEIGHTxWIDTH.")
+@click.option("--count", type=click.IntRange(min=1), default=64, show_default=True, help="Number of images.")
 @set_option
-@click.option("--recipe", "augmenting", help="Augment them as this recipe does.")
-@click.option("--out", type=click.Path(path_type=Path), default=Path("preview.png"), show_default=True)
+@click.option("--recipe", "augmenting", help="Augment the images as this recipe does.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path("preview.png"),
+    show_default=True,
+    help="PNG file to write.",
+)
 @answers
 def preview(
     dataset: str,
@@ -41,9 +51,10 @@ def preview(
     out: Path,
     answer: Answer,
 ) -> None:
-    """A grid of a DATASET's images, prepared as for training, spread over the set, with their classes.
+    """Draw a DATASET's images as the networks see them.
 
-    With --recipe, or a --set training.augment, each row is an image and what the discriminator may be shown of it.
+    The grid shows images from the whole set, with their classes. With --recipe, or --set training.augment, each row
+    shows an image followed by augmented versions of it.
     """
     import numpy as np
 
@@ -74,11 +85,11 @@ def preview(
 @click.command()
 @dataset_argument
 @path_option
-@click.option("--run", "run", type=click.Path(path_type=Path), help="As this run was trained on, instead.")
-@click.option("--image-size", default="64", show_default=True, help="One number, or HEIGHTxWIDTH.")
-@click.option("--count", type=click.IntRange(min=1), help="Images, spread over the set. [default: all]")
+@click.option("--run", "run", type=click.Path(path_type=Path), help="Export the images that this run was trained on.")
+@click.option("--image-size", default="64", show_default=True, help="Size in pixels: N, or HEIGHTxWIDTH.")
+@click.option("--count", type=click.IntRange(min=1), help="Number of images, taken from the whole set. [default: all]")
 @set_option
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="A folder that is not there yet.")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder to create.")
 @answers
 def export(
     dataset: str,
@@ -90,9 +101,10 @@ def export(
     out: Path,
     answer: Answer,
 ) -> None:
-    """Write a DATASET's images, prepared as for training, as single PNG files; a subfolder for each class.
+    """Save a DATASET's images as PNG files, prepared for training.
 
-    Other programs, as those that compute the FID, then see exactly what the networks see.
+    Each class gets a subfolder. Other programs, such as those that compute the FID, can then read exactly what the
+    networks see.
     """
     import numpy as np
 
@@ -116,9 +128,9 @@ def export(
 
 
 def recipe_for(dataset: str, path: str | None, assignments: tuple[str, ...], augmenting: str | None = None) -> "Recipe":
-    """An unconditional recipe that names the data set, of the plainest kind.
+    """A plain, unconditional recipe on a data set.
 
-    augmenting: a recipe that augments, to do it alike.
+    augmenting: a recipe whose augmentation it takes over.
     """
     from ganforge._io.paths import expanded
     from ganforge.errors import RecipeError
@@ -139,7 +151,7 @@ def recipe_for(dataset: str, path: str | None, assignments: tuple[str, ...], aug
 
 
 def _with_values(recipe: "Recipe", path: str | None, assignments: tuple[str, ...]) -> "Recipe":
-    """A run's recipe with other values of `[data]`."""
+    """A run's recipe with values of `[data]` replaced."""
     from ganforge.plugins.host import default_host
     from ganforge.recipes.laying import parse_assignments
     from ganforge.recipes.reading import read
@@ -148,7 +160,7 @@ def _with_values(recipe: "Recipe", path: str | None, assignments: tuple[str, ...
 
 
 def _prepared(recipe: "Recipe", answer: Answer) -> tuple["Prepared", dict[str, Any]]:
-    """The recipe's images, and what there is to tell of them; that is told in words, too."""
+    """The recipe's images, and facts about them, which are also printed in words."""
     import msgspec
 
     from ganforge.plugins.host import default_host

@@ -1,11 +1,11 @@
-"""`ganforge evaluate`: how good the images of a run, or of any folder, are."""
+"""`ganforge evaluate`: measure the quality of the images of a run or a folder."""
 
-import json
 from pathlib import Path
 from typing import Literal
 
 import click
 
+from ganforge.cli.answer import Answer, answers_in_files
 from ganforge.cli.devices import device_option
 from ganforge.cli.parameter_types import STEP_OR_BEST
 
@@ -22,7 +22,9 @@ from ganforge.cli.parameter_types import STEP_OR_BEST
     help="Feature extractor: lite0, lite0:96, random, pixels, inception:FILE or MODULE:FUNCTION; repeatable. "
     "[default: the best installed]",
 )
-@click.option("--images", type=click.IntRange(min=1), default=10_000, show_default=True, help="Most images to use.")
+@click.option(
+    "--images", type=click.IntRange(min=1), default=10_000, show_default=True, help="Maximum number of images."
+)
 @click.option(
     "--checkpoint", type=STEP_OR_BEST, metavar="STEP|best", help="Evaluate this checkpoint. [default: the newest]"
 )
@@ -35,10 +37,9 @@ from ganforge.cli.parameter_types import STEP_OR_BEST
     metavar="FILE.png",
     help="Find the nearest training image of each sample, and draw the closest pairs.",
 )
-@click.option("--json", "to", type=click.Path(path_type=Path), metavar="FILE", help="Write JSON; - for stdout.")
 @click.option("--backend", help="Backend to sample with. [default: the run's]")
 @device_option("Device to draw on.")
-@click.option("--quiet", "-q", is_flag=True, help="Print nothing but errors.")
+@answers_in_files
 def evaluate(
     target: Path,
     data: Path | None,
@@ -50,17 +51,15 @@ def evaluate(
     against: Path | None,
     save_features: Path | None,
     copies: Path | None,
-    to: Path | None,
     backend: str | None,
     device: str | None,
-    quiet: bool,
+    answer: Answer,
 ) -> None:
     """Evaluate a RUN or a FOLDER of images.
 
-    KID, Frechet distance, precision, recall, density, coverage and MIND, and beside them the same of real images
-    against other real ones: the best that can be reached. docs/quality.md says which to believe.
+    Computes KID, Frechet distance, precision, recall, density, coverage and MIND, and the same measures between two
+    sets of real images: the best values possible. docs/quality.md explains which to trust.
     """
-    from ganforge._io.files import write_whole
     from ganforge.cli.show import stages
     from ganforge.evaluation.evaluating import evaluate as measured
 
@@ -68,7 +67,7 @@ def evaluate(
         raise click.BadParameter(f"{save_features} must end in .npz", param_hint="--save-features")
     if copies is not None and copies.suffix != ".png":
         raise click.BadParameter(f"{copies} must end in .png", param_hint="--copies")
-    with stages(not quiet) as tell:
+    with stages(answer.words) as tell:
         found = measured(
             target,
             data=data,
@@ -84,13 +83,4 @@ def evaluate(
             device=device,
             on_stage=tell,
         )
-    text = json.dumps(found.table(), indent=2)
-    if to == Path("-"):
-        click.echo(text)
-        return
-    if not quiet:
-        click.echo(str(found))
-    if to is not None:
-        write_whole(to, f"{text}\n".encode())
-        if not quiet:
-            click.echo(f"{to} written")
+    answer.say(str(found), found.table())

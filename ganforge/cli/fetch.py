@@ -13,12 +13,12 @@ from ganforge.cli.answer import Answer, answers
 
 @click.command()
 @click.argument("dataset")
-@click.option("--to", "folder", type=click.Path(path_type=Path), help="Folder for the files.  [default: data/DATASET]")
+@click.option("--to", "folder", type=click.Path(path_type=Path), help="Folder for the files. [default: data/DATASET]")
 @answers
 def fetch(dataset: str, folder: Path | None, answer: Answer) -> None:
     """Download a DATASET from its official source.
 
-    A download that is interrupted begins anew when run again. Files that are there already are checked and kept.
+    Run it again after an interruption: files that are complete are checked and kept, others are downloaded anew.
     """
     from ganforge._io.paths import expanded
     from ganforge.data.contract import DatasetEntry
@@ -30,6 +30,7 @@ def fetch(dataset: str, folder: Path | None, answer: Answer) -> None:
     if not entry.downloads:
         raise DataError(f"data set {entry.name!r} has no download; its source: {entry.source}")
     folder = Path("data") / entry.name if folder is None else expanded(folder)
+    files = []
     lines = [f"{entry.name}: {entry.source}; terms: {entry.license}"]
     for download in entry.downloads:
         wait = partial(_tell, f"{download.file}: another process downloads it; waiting", answer)
@@ -37,8 +38,8 @@ def fetch(dataset: str, folder: Path | None, answer: Answer) -> None:
             came = fetch_file(download, folder, progress=tell, waiting=wait)
         state = "downloaded" if came else "was there already"
         lines.append(f"{folder / download.file}: {state}, {download.size:,} bytes, checksum right")
+        files.append({"file": folder / download.file, "downloaded": came, "bytes": download.size})
     lines.append(f"Look at it: ganforge data info {entry.name} --data {folder}")
-    files = [each.file for each in entry.downloads]
     answer.say("\n".join(lines), {"data set": entry.name, "folder": folder, "files": files})
 
 
@@ -49,7 +50,7 @@ def _tell(line: str, answer: Answer) -> None:
 
 @contextmanager
 def _receiving(file: str, *, shown: bool) -> Iterator[Callable[[int, int], None]]:
-    """A function to tell how many bytes have come; a bar where it is `shown`."""
+    """A function that reports how many bytes have arrived, on a progress bar if `shown`."""
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 

@@ -1,4 +1,4 @@
-"""`ganforge history`: how a run went, or how several did, as images."""
+"""`ganforge history`: plot how one or several runs went."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def history(runs: tuple[Path, ...], smooth: int | None, answer: Answer, **paths: Path | None) -> None:
     """Plot the losses and measures of a RUN.
 
-    Given several runs, it draws one curve for each, in losses.png of the current folder.
+    With several runs, draws one curve for each into losses.png in the current folder.
     """
     from ganforge.errors import GanforgeError
     from ganforge.generation.animations import progress

@@ -1,4 +1,4 @@
-"""`ganforge interpolate`: the way from the image of one seed to that of another."""
+"""`ganforge interpolate`: images between those of two seeds."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from ganforge.cli.parameter_types import RANGES
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("--seeds", type=RANGES, required=True, help="Two or more seeds to pass through, e.g. 3,8,21.")
-@labels_option("Go the whole way for each of these labels")
+@labels_option("Interpolate once for each of these labels")
 @click.option("--steps", type=click.IntRange(min=2), default=10, show_default=True, help="Images between two seeds.")
 @targets("walk.png")
 @click.option("--backend", help="Backend to sample with. [default: the run's]")
@@ -32,8 +32,8 @@ def interpolate(
 ) -> None:
     """Interpolate between seeds of a RUN.
 
-    Normal latents are joined along the arc, uniform ones straight. A conditional run holds one label all the way: by
-    default the first seed modulo the number of classes.
+    Interpolates normal latents along the arc (slerp) and uniform ones along a straight line. A conditional run keeps
+    one label throughout, by default the first seed modulo the number of classes.
     """
     from ganforge.generation import latent_walks
     from ganforge.training.models import load

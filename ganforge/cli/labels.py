@@ -12,14 +12,14 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def labels_option(what: str) -> Callable[[F], F]:
-    """The option, as text or None; `what` is its help."""
+    """The option, as text or None; its help begins with `what`."""
     return click.option("--labels", metavar="CLASSES", help=f"{what}, by name or number, e.g. frog,ship or 0-9.")
 
 
 def chosen(text: str | None, class_names: Sequence[str], recipe: str) -> list[int] | None:
-    """The numbers of the classes that an option names, in its order. None: it was not given.
+    """The numbers of the classes that the option names, in its order; None if it was not given.
 
-    A name comes before a number, where a class is called by one.
+    If a class is named by a number, the name takes precedence.
 
     Raises:
         GanforgeError: there is no such class, or the recipe has none.

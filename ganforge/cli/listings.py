@@ -1,23 +1,22 @@
-"""`ganforge recipes | datasets | layers | backends | plugins` and the like: what there is."""
+"""`ganforge recipes`, `datasets`, `layers`, `backends`, `plugins` and the like: list what is available."""
 
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from ganforge.cli.answer import Answer, answers
 from ganforge.cli.scaffold import new
 from ganforge.cli.show import listing
 
 if TYPE_CHECKING:
     from ganforge.backend.contract import BackendEntry
 
-as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-
 
 @click.command()
 @click.option("--compare", nargs=2, metavar="A B", help="Show what differs between two recipes.")
-@as_json
-def recipes(compare: tuple[str, str] | None, as_json: bool) -> None:
+@answers
+def recipes(compare: tuple[str, str] | None, answer: Answer) -> None:
     """List the recipes."""
     from ganforge.plugins.host import default_host
     from ganforge.recipes.reading import load_table
@@ -25,18 +24,18 @@ def recipes(compare: tuple[str, str] | None, as_json: bool) -> None:
 
     host = default_host()
     if compare is not None:
-        listing(_differences(*compare), as_json=as_json, empty="nothing differs")
+        listing(_differences(*compare), answer, empty="nothing differs")
         return
     rows = []
     for name, provided in sorted(host.entries("ganforge_recipes", RecipeEntry).items()):
         table = load_table(name, host)
         rows.append({"recipe": name, "plugin": provided.plugin, "summary": table.get("summary", "")})
-    listing(rows, as_json=as_json, empty="no recipe is installed")
+    listing(rows, answer, empty="no recipe is installed")
 
 
 @click.command()
-@as_json
-def datasets(as_json: bool) -> None:
+@answers
+def datasets(answer: Answer) -> None:
     """List the data sets."""
     from ganforge.data.contract import DatasetEntry
     from ganforge.plugins.host import default_host
@@ -46,17 +45,17 @@ def datasets(as_json: bool) -> None:
             "data set": name,
             "plugin": provided.plugin,
             "needs --data": provided.entry.needs_path,
-            "options": ", ".join(f"data.{name}" for name in provided.entry.options.__struct_fields__),
+            "options": [f"data.{name}" for name in provided.entry.options.__struct_fields__],
             "summary": provided.entry.summary,
         }
         for name, provided in sorted(default_host().entries("ganforge_datasets", DatasetEntry).items())
     ]
-    listing(rows, as_json=as_json, empty="no data set is installed")
+    listing(rows, answer, empty="no data set is installed")
 
 
 @click.command()
-@as_json
-def architectures(as_json: bool) -> None:
+@answers
+def architectures(answer: Answer) -> None:
     """List the architectures that a recipe can name."""
     from ganforge.plugins.host import default_host
     from ganforge.spec.architectures import ArchitectureEntry
@@ -65,12 +64,12 @@ def architectures(as_json: bool) -> None:
         {"architecture": name, "plugin": provided.plugin, "summary": provided.entry.summary}
         for name, provided in sorted(default_host().entries("ganforge_architectures", ArchitectureEntry).items())
     ]
-    listing(rows, as_json=as_json, empty="no architecture is installed")
+    listing(rows, answer, empty="no architecture is installed")
 
 
 @click.command()
-@as_json
-def losses(as_json: bool) -> None:
+@answers
+def losses(answer: Answer) -> None:
     """List the losses and penalties that a recipe can name."""
     from ganforge.plugins.host import default_host
     from ganforge.spec.losses import LossEntry, PenaltyEntry
@@ -84,12 +83,12 @@ def losses(as_json: bool) -> None:
         {"loss": name, "kind": "penalty", "plugin": provided.plugin, "summary": provided.entry.summary}
         for name, provided in sorted(host.entries("ganforge_losses", PenaltyEntry).items())
     ]
-    listing(rows, as_json=as_json, empty="no loss is installed")
+    listing(rows, answer, empty="no loss is installed")
 
 
 @click.command()
-@as_json
-def layers(as_json: bool) -> None:
+@answers
+def layers(answer: Answer) -> None:
     """List the kinds of layers that a recipe can name."""
     from ganforge.plugins.host import default_host
     from ganforge.spec.kinds import LayerEntry
@@ -98,17 +97,17 @@ def layers(as_json: bool) -> None:
         {
             "layer": name,
             "plugin": provided.plugin,
-            "settings": _settings(provided.entry.layer),
+            **_settings(provided.entry.layer),
             "summary": provided.entry.summary,
         }
         for name, provided in sorted(default_host().entries("ganforge_layers", LayerEntry).items())
     ]
-    listing(rows, as_json=as_json, empty="no kind of layer is installed")
+    listing(rows, answer, empty="no kind of layer is installed")
 
 
 @click.command()
-@as_json
-def optimizers(as_json: bool) -> None:
+@answers
+def optimizers(answer: Answer) -> None:
     """List the kinds of optimizers that a recipe can name."""
     from ganforge.plugins.host import default_host
     from ganforge.spec.kinds import OptimizerEntry
@@ -117,20 +116,20 @@ def optimizers(as_json: bool) -> None:
         {
             "optimizer": name,
             "plugin": provided.plugin,
-            "settings": _settings(provided.entry.optimizer),
+            **_settings(provided.entry.optimizer),
             "summary": provided.entry.summary,
         }
         for name, provided in sorted(default_host().entries("ganforge_optimizers", OptimizerEntry).items())
     ]
-    listing(rows, as_json=as_json, empty="no kind of optimizer is installed")
+    listing(rows, answer, empty="no kind of optimizer is installed")
 
 
 @click.command()
-@as_json
-def backends(as_json: bool) -> None:
-    """List the backends and the devices that each sees.
+@answers
+def backends(answer: Answer) -> None:
+    """List the backends with their versions and devices.
 
-    Says how to install missing ones.
+    Shows how to install missing ones.
     """
     from ganforge.backend.contract import BackendEntry
     from ganforge.plugins.host import default_host
@@ -151,35 +150,35 @@ def backends(as_json: bool) -> None:
                 "summary": entry.summary,
             }
         )
-    listing(rows, as_json=as_json, empty="no backend is installed")
+    listing(rows, answer, empty="no backend is installed")
 
 
 @click.group(invoke_without_command=True)
-@as_json
+@answers
 @click.pass_context
-def plugins(ctx: click.Context, as_json: bool) -> None:
-    """List the plugins, and why any were skipped."""
+def plugins(ctx: click.Context, answer: Answer) -> None:
+    """List the plugins, and say why any were skipped."""
     if ctx.invoked_subcommand is not None:
         return
     from ganforge.plugins.host import default_host
 
     host = default_host()
     rows = [
-        {"plugin": each.name, "from": each.distribution, "state": "ok", "hooks": list(each.hooks)}
+        {"plugin": each.name, "from": each.distribution, "loaded": True, "hooks": list(each.hooks), "reason": None}
         for each in host.loaded
     ]
     rows += [
-        {"plugin": each.plugin, "from": each.distribution, "state": f"left out: {each.reason}", "hooks": []}
+        {"plugin": each.plugin, "from": each.distribution, "loaded": False, "hooks": [], "reason": each.reason}
         for each in host.failures
     ]
-    listing(rows, as_json=as_json, empty="no plugin is loaded")
+    listing(rows, answer, empty="no plugin is loaded")
 
 
 plugins.add_command(new)
 
 
 def _differences(first: str, second: str) -> list[dict[str, Any]]:
-    """Rows of the settings in which two recipes differ, but for what they say of themselves."""
+    """One row for each setting in which two recipes differ, except name and summary."""
     from ganforge.plugins.host import default_host
     from ganforge.plugins.kinds import known_kinds
     from ganforge.recipes.differences import compare
@@ -195,14 +194,14 @@ def _differences(first: str, second: str) -> list[dict[str, Any]]:
     ]
 
 
-def _settings(kind: Any) -> list[str]:
-    """The settings of a kind by name, those without a default first."""
+def _settings(kind: Any) -> dict[str, list[str]]:
+    """The names of a kind's settings, those that have no default apart."""
     required = len(kind.__struct_fields__) - len(kind.__struct_defaults__)
-    return [name if at < required else f"[{name}]" for at, name in enumerate(kind.__struct_fields__)]
+    return {"required": list(kind.__struct_fields__[:required]), "optional": list(kind.__struct_fields__[required:])}
 
 
 def _devices(entry: "BackendEntry") -> dict[str, str]:
-    """The devices that a framework sees, and what each is; why it cannot tell, where it is broken."""
+    """The devices that a framework sees and what each is, or why it fails."""
     if entry.devices is None:
         return {"cpu": ""}
     try:
@@ -212,7 +211,7 @@ def _devices(entry: "BackendEntry") -> dict[str, str]:
 
 
 def _versions(modules: tuple[str, ...]) -> dict[str, str]:
-    """By module; of one whose distribution has another name, an empty text."""
+    """Versions by module; empty if the distribution has another name."""
     found = {}
     for module in modules:
         try:

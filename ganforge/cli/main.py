@@ -1,4 +1,4 @@
-"""`ganforge`: the group of all commands, and the one place where errors become words and exit codes."""
+"""`ganforge`: the group of all commands, and the one place that turns errors into messages and exit codes."""
 
 import errno
 import sys
@@ -27,7 +27,7 @@ from ganforge.errors import GanforgeError, PluginError, strict
 
 
 class Cli(click.Group):
-    """The group of all commands; a `GanforgeError` in any of them is its message on stderr and exit code 1."""
+    """The group of all commands. A `GanforgeError` in any of them becomes a message on stderr and exit code 1."""
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the chosen command."""
@@ -39,7 +39,7 @@ class Cli(click.Group):
             sys.exit(stop.exit_code)
 
     def add_command(self, cmd: click.Command, name: str | None = None) -> None:
-        """Add a command; two of one name are refused, so that no plugin takes another's place unseen."""
+        """Add a command. A name in use is refused, so that no plugin silently replaces a command."""
         named = name or cmd.name
         if named in self.commands:
             raise PluginError(f"there is a command {named!r} already; take another name")
@@ -49,7 +49,7 @@ class Cli(click.Group):
 @click.group(cls=Cli, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(__version__, prog_name="ganforge")
 def cli() -> None:
-    """One description of a GAN; any framework trains it; the numbers agree."""
+    """Train GANs from one description in any framework, with numbers that agree."""
 
 
 LOOKING = (runs, sample, traverse, interpolate, history, evaluate)
@@ -73,13 +73,13 @@ def main() -> None:
 
 
 def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
-    """A warning as one line, without the place in the code: it is for who gives the command."""
+    """Print a warning as one line, without the place in the code, which does not concern the user."""
     _say_once(f"Warning: {message}")
 
 
 @cache
 def _say_once(line: str) -> None:
-    """A run is read more than once: its own recipe and that of its checkpoint have the same to say."""
+    """Print a line only once: a run and its checkpoint have the same recipe, and both are read."""
     click.echo(line, err=True)
 
 
@@ -105,7 +105,7 @@ def _run() -> None:
 
 
 def _show_traceback(error: BaseException) -> None:
-    """With GANFORGE_STRICT=1 the traceback of what a plugin raised, for its author."""
+    """With GANFORGE_STRICT=1, print the traceback of a plugin's exception, for its author."""
     while error.__cause__ is not None:
         error, wrapper = error.__cause__, error
         if isinstance(wrapper, PluginError) and not isinstance(error, GanforgeError) and strict():

@@ -1,4 +1,4 @@
-"""Parameter types: whole numbers, as 0-63 or 3,8,21; a span of two numbers, as -3,3; a step, or the best one."""
+"""Parameter types: whole numbers (0-63 or 3,8,21), a span of two numbers (-3,3), a step or `best`."""
 
 import re
 from math import isfinite

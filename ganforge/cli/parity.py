@@ -1,12 +1,12 @@
-"""`ganforge parity`: the same recipe in two frameworks, number by number."""
+"""`ganforge parity`: compare the same recipe in two frameworks, number by number."""
 
-import json
 from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from ganforge.cli.answer import Answer, answers_in_files
 from ganforge.cli.devices import device_option
 from ganforge.cli.show import table
 
@@ -17,20 +17,40 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--recipe", "recipes", multiple=True, default=["digits"], show_default=True, help="Recipe; repeatable.")
-@click.option("--backends", default="torch,tensorflow", show_default=True, help="Two or more; each pair is compared.")
-@click.option("--precision", type=click.Choice(["float64", "float32"]), default="float64", show_default=True)
-@click.option("--steps", type=click.IntRange(min=1), default=20, show_default=True, help="Steps of the free run.")
-@click.option("--lock-step", is_flag=True, help="Do --steps steps, each from the same state, then at most 20 freely.")
+@click.option(
+    "--recipe",
+    "recipes",
+    multiple=True,
+    default=["digits"],
+    show_default=True,
+    help="Recipe name or TOML file; repeatable.",
+)
+@click.option("--backends", default="torch,tensorflow", show_default=True, help="Backends to compare, in pairs.")
+@click.option(
+    "--precision",
+    type=click.Choice(["float64", "float32"]),
+    default="float64",
+    show_default=True,
+    help="Floating-point precision.",
+)
+@click.option(
+    "--steps",
+    type=click.IntRange(min=1),
+    default=20,
+    show_default=True,
+    help="Steps that the backends train independently.",
+)
+@click.option(
+    "--lock-step", is_flag=True, help="Do --steps steps, each from a common state, then at most 20 independent ones."
+)
 @click.option("--batch-size", type=click.IntRange(min=1), default=8, show_default=True, help="Images per batch.")
 @device_option("Device of the backends; the NumPy reference stays on the CPU.", "cpu")
 @click.option("--data", "path", help="Path of the recipe's images. [default: the built-in digits]")
 @click.option("--set", "assignments", multiple=True, metavar="KEY.PATH=VALUE", help="Set any value of the recipes.")
-@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the reports to this file.")
 @click.option(
-    "--save", type=click.Path(path_type=Path), help="Write the first two arrays that differ to this .npz file."
+    "--save", type=click.Path(path_type=Path), help="Save the first two arrays that differ to this .npz file."
 )
-@click.option("--quiet", "-q", is_flag=True, help="Print nothing but errors.")
+@answers_in_files
 @click.pass_context
 def parity(
     ctx: click.Context,
@@ -43,15 +63,13 @@ def parity(
     device: str | None,
     path: str | None,
     assignments: tuple[str, ...],
-    json_file: Path | None,
     save: Path | None,
-    quiet: bool,
+    answer: Answer,
 ) -> None:
     """Compare backends number by number.
 
-    Compares every layer, gradient and update, and whole runs. The exit code is 1 if they differ.
+    Compares every layer, gradient and update, then whole training runs. The exit code is 1 if they differ.
     """
-    from ganforge._io.files import write_whole
     from ganforge.parity.comparison import compare
     from ganforge.parity.trial import find_backends, trial
     from ganforge.plugins.host import default_host
@@ -82,12 +100,11 @@ def parity(
             reports.append(
                 {"recipe": recipe.name, "batch_size": batch_size, "device": device or "cpu", **report.as_data()}
             )
-            if not quiet:
+            if answer.words:
                 click.echo(_worded(recipe.name, made, report, device or "cpu"))
             if not report.ok:
                 _explain(made, report, [first, other], save)
-    if json_file is not None:
-        write_whole(json_file, json.dumps(reports, indent=2).encode())
+    answer.say("", reports)
     if not all(report["ok"] for report in reports):
         ctx.exit(1)
 
@@ -110,7 +127,7 @@ def _worded(name: str, made: "Trial", report: "Report", device: str) -> str:
 
 
 def _explain(made: "Trial", report: "Report", entries: "list[BackendEntry]", save: Path | None) -> None:
-    """Say where two backends differ first, which of them is wrong, and which known trap gives its numbers."""
+    """Print where two backends first differ, which of them is wrong, and which known trap explains it."""
     from io import BytesIO
 
     import numpy as np

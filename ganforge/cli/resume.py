@@ -1,4 +1,4 @@
-"""`ganforge resume`: go on with a run, in the same framework or another."""
+"""`ganforge resume`: continue a run, in the same framework or another."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from ganforge.cli.show import preparing, tell_json
 @click.option("--steps", type=click.IntRange(min=1), help="New total number of steps.")
 @click.option("--epochs", type=click.IntRange(min=1), help="New total number of epochs, instead of --steps.")
 @click.option("--data", "path", help="Path of the images, if they have moved.")
-@device_option("Device to go on on.")
+@device_option("Device to continue on.")
 @answers
 def resume(
     run: Path,

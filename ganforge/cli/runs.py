@@ -1,4 +1,4 @@
-"""`ganforge runs`: what has been trained."""
+"""`ganforge runs`: list training runs."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,13 +6,14 @@ from typing import Any
 
 import click
 
+from ganforge.cli.answer import Answer, answers
 from ganforge.cli.show import listing
 
 
 @click.command()
 @click.argument("folder", default=Path("runs"), type=click.Path(path_type=Path))
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def runs(folder: Path, as_json: bool) -> None:
+@answers
+def runs(folder: Path, answer: Answer) -> None:
     """List the runs in FOLDER, by default `runs`.
 
     Shows the recipe, framework, steps, last losses and measures of each.
@@ -20,7 +21,7 @@ def runs(folder: Path, as_json: bool) -> None:
     rows = [_row(each) for each in _found(folder)]
     names = dict.fromkeys(name for row in rows for name in row)
     empty = f"no runs in {folder}; give another folder, or train one with: ganforge train"
-    listing([{name: row.get(name) for name in names} for row in rows], as_json=as_json, empty=empty)
+    listing([{name: row.get(name) for name in names} for row in rows], answer, empty=empty)
 
 
 def _found(folder: Path) -> Iterator[Path]:
@@ -40,7 +41,7 @@ def _found(folder: Path) -> Iterator[Path]:
 
 
 def _row(run: Path) -> dict[str, Any]:
-    """What is known of a run; of one that cannot be read, why."""
+    """Facts about a run, or why it cannot be read."""
     from ganforge.errors import GanforgeError
     from ganforge.evaluation import metrics_file
     from ganforge.plugins.host import default_host
@@ -52,7 +53,7 @@ def _row(run: Path) -> dict[str, Any]:
         recipe = read_recipe(run, known_kinds(default_host()))
         history, measured = journal.history(run), metrics_file.read(run)
     except GanforgeError as error:
-        return {"run": str(run), "recipe": f"cannot be read: {error}"}
+        return {"run": str(run), "error": str(error)}
     last = {name: column[-1].item() for name, column in history.items()}
     steps = int(last.get("step", 0))
     row: dict[str, Any] = {

@@ -65,8 +65,8 @@ def sample(
 ) -> None:
     """Draw images from a RUN or from the FILE of a saved model.
 
-    The image of a seed is the same, to one grey level, whatever else is asked for. Without --labels a conditional run
-    draws label (seed modulo the number of classes).
+    A seed gives the same image, to within one grey level, whatever other seeds are drawn. Without --labels, a
+    conditional run draws the label (seed modulo the number of classes).
     """
     from ganforge.generation.grids import FORMATS
     from ganforge.generation.sampling import GridStyle, save_files, save_grid, save_npz

@@ -1,6 +1,5 @@
-"""What commands show: tables, JSON, a recipe's plan, the progress of preparing images."""
+"""What commands print: tables, a recipe's plan, progress bars."""
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from time import monotonic
@@ -15,18 +14,13 @@ if TYPE_CHECKING:
     from ganforge.training.run import Run
 
 _PAUSE = 10.0
-"""Seconds from one line to the next, of images that are being prepared."""
+"""Seconds between two lines of progress."""
 
 
-def listing(rows: Sequence[Mapping[str, Any]], *, as_json: bool, empty: str) -> None:
+def listing(rows: Sequence[Mapping[str, Any]], answer: "Answer", *, empty: str) -> None:
     """Print rows as a table with the keys as its head, or as a JSON list."""
-    if as_json:
-        click.echo(json.dumps(list(rows), indent=2))
-        return
-    if not rows:
-        click.echo(empty)
-        return
-    click.echo(table([[_cell(value) for value in row.values()] for row in rows], head=list(rows[0])))
+    cells = [[_cell(value) for value in row.values()] for row in rows]
+    answer.say(table(cells, head=list(rows[0])) if rows else empty, rows)
 
 
 def _cell(value: object) -> str:
@@ -48,7 +42,7 @@ def _cell(value: object) -> str:
 
 
 def table(rows: Sequence[Sequence[str]], *, head: Sequence[str]) -> str:
-    """Rows in columns as wide as their widest entry."""
+    """Rows as text, each column as wide as its widest entry."""
     widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]
     lines = [head, ["-" * width for width in widths], *rows]
     return "\n".join(
@@ -57,7 +51,7 @@ def table(rows: Sequence[Sequence[str]], *, head: Sequence[str]) -> str:
 
 
 def plan(experiment: "Experiment") -> str:
-    """The resolved recipe, the layer table of both networks, and what a step costs."""
+    """The resolved recipe, the layers of both networks, and the cost of a step, as text."""
     import tomli_w
 
     from ganforge.recipes.tables import to_table
@@ -97,7 +91,7 @@ def plan(experiment: "Experiment") -> str:
 
 
 def plan_facts(experiment: "Experiment") -> dict[str, Any]:
-    """What `plan` says, for programs: the resolved recipe, parameters of each network, operations of a step."""
+    """The facts of `plan` for programs: the resolved recipe, the parameters of each network, the cost of a step."""
     from ganforge.recipes.tables import to_table
     from ganforge.spec.costs import network_costs, step_operations
     from ganforge.spec.gan import NETWORKS
@@ -116,7 +110,7 @@ def plan_facts(experiment: "Experiment") -> dict[str, Any]:
 
 
 def tell_json(answer: "Answer", run: "Run") -> None:
-    """Where JSON is asked for, what a run has come to; in words its progress has told it."""
+    """Print how a run ended, if JSON is wanted; in words, its progress has already said so."""
     from ganforge.training.data_sets import read_account
 
     if answer.as_json:
@@ -138,7 +132,7 @@ def tell_json(answer: "Answer", run: "Run") -> None:
 
 @contextmanager
 def preparing(shows: bool = True) -> Iterator[Callable[[int, int], None]]:
-    """A function to tell how far preparing the images has come: a bar on a terminal, elsewhere a line at times."""
+    """A function that reports the progress of preparing images: a bar on a terminal, elsewhere a line now and then."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -164,7 +158,7 @@ def preparing(shows: bool = True) -> Iterator[Callable[[int, int], None]]:
 
 @contextmanager
 def stages(shows: bool = True) -> Iterator[Callable[[str, int, int], None]]:
-    """A function to tell what is being done and how far it has come: a bar on a terminal, elsewhere a line at times."""
+    """A function that reports the stage and its progress: a bar on a terminal, elsewhere a line now and then."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 

@@ -36,7 +36,7 @@ from ganforge.cli.show import plan, plan_facts, preparing, tell_json
     "weights_from",
     type=click.Path(path_type=Path),
     metavar="RUN",
-    help="Begin with the weights of another run, or of a model's file, as far as they fit.",
+    help="Start from the weights of another run or of a saved model, as far as they fit.",
 )
 @click.option("--out", type=click.Path(path_type=Path), help="The run's folder. [default: runs/NNNNN-recipe-backend]")
 @click.option("--set", "assignments", multiple=True, metavar="KEY.PATH=VALUE", help="Set any value of the recipe.")
@@ -57,7 +57,7 @@ def train(
 ) -> None:
     """Train a GAN. By default: handwritten digits, in about a minute.
 
-    With --data and no recipe: looks at your images and trains dcgan on them at a size that fits, by class where there
+    With --data and no recipe, inspects your images and trains dcgan on them at a suitable size, conditionally if there
     are classes.
     """
     from ganforge.plugins.host import default_host

@@ -1,4 +1,4 @@
-"""`ganforge traverse`: what one element of the latent, or the label, changes."""
+"""`ganforge traverse`: show what one latent element, or the label, changes."""
 
 from pathlib import Path
 
@@ -13,9 +13,9 @@ from ganforge.cli.parameter_types import RANGES, SPAN
 
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path))
-@click.option("--dim", "dims", type=RANGES, multiple=True, help="Latent elements to sweep, e.g. 17 or 0-9.")
+@click.option("--dim", "dims", type=RANGES, multiple=True, help="Latent elements to vary, e.g. 17 or 0-9.")
 @click.option("--seeds", type=RANGES, default="0", show_default=True, help="Seeds of the starting latents, e.g. 3,8.")
-@labels_option("A strip for each of these labels; without --dim the labels are swept")
+@labels_option("Draw a strip for each of these labels, or without --dim vary the label")
 @click.option("--steps", type=click.IntRange(min=2), default=20, show_default=True, help="Images per strip.")
 @click.option("--span", type=SPAN, help="First and last value. [default: the latent's range, or -3,3 if normal]")
 @targets("strips.png")
@@ -34,16 +34,16 @@ def traverse(
     answer: Answer,
     **paths: Path | None,
 ) -> None:
-    """Sweep one latent element of a RUN and hold the rest.
+    """Vary one latent element of a RUN and keep the rest.
 
-    With --labels and no --dim the latent is held and the label swept: ganforge traverse RUN --seeds 3,8 --labels 0-9
+    With --labels and without --dim, varies the label instead: ganforge traverse RUN --seeds 3,8 --labels 0-9
     """
     from ganforge.generation import latent_walks
     from ganforge.training.models import load
 
     to = Targets.of(paths, run / "strips.png")
     if not dims and labels is None:
-        raise click.UsageError("give --dim, the element of the latent to sweep, or --labels to sweep")
+        raise click.UsageError("give --dim, the latent element to vary, or --labels")
     model = load(run, backend=backend, device=device)
     numbers = chosen(labels, model.recipe.class_names, model.recipe.name)
     if dims:

@@ -127,11 +127,11 @@ def test_json_of_a_run_has_numbers(here: Path) -> None:
 @pytest.mark.parametrize(
     ("command", "typed"),
     [
-        ("datasets", {"needs --data": bool}),
+        ("datasets", {"needs --data": bool, "options": list}),
         ("backends", {"installed": bool, "versions": dict, "devices": dict}),
-        ("layers", {"settings": list}),
-        ("optimizers", {"settings": list}),
-        ("plugins", {"hooks": list}),
+        ("layers", {"required": list, "optional": list}),
+        ("optimizers", {"required": list, "optional": list}),
+        ("plugins", {"loaded": bool, "hooks": list}),
     ],
 )
 def test_listings_in_json_have_types(command: str, typed: dict[str, type]) -> None:

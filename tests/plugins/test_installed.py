@@ -69,21 +69,21 @@ def test_listed_with_the_reason(site: Path, command: Command) -> None:
     install(site, "taker", COMMAND.format(name="train"))
     code, out, err = command("-m", "ganforge", "plugins", "--json", plugins="stand-ins,sad,gone,taker")
     assert code == 0
-    states = {each["plugin"]: each["state"] for each in json.loads(out)}
-    assert states["stand-ins"] == "ok"
-    assert states["sad"] == (
-        f"left out: ModuleNotFoundError: No module named 'nowhere_to_be_found' ({site / 'plug_sad.py'}:1)"
-    )
-    assert states["gone"] == f"left out: SystemExit: goodbye ({site / 'plug_gone.py'}:2)"
-    assert "there is a command 'train' already" in states["taker"]
+    rows = json.loads(out)
+    reasons = {each["plugin"]: each["reason"] for each in rows}
+    assert {each["plugin"] for each in rows if each["loaded"]} == {each for each in reasons if reasons[each] is None}
+    assert reasons["stand-ins"] is None
+    assert reasons["sad"] == (f"ModuleNotFoundError: No module named 'nowhere_to_be_found' ({site / 'plug_sad.py'}:1)")
+    assert reasons["gone"] == f"SystemExit: goodbye ({site / 'plug_gone.py'}:2)"
+    assert "there is a command 'train' already" in reasons["taker"]
     assert [line.split()[2] for line in err.splitlines()] == ["'gone'", "'sad'", "'taker'"]
 
 
 def test_a_typing_error_names_its_line(site: Path, command: Command) -> None:
     install(site, "sad", "import ganforge\ndef (")
     _, out, _ = command("-m", "ganforge", "plugins", "--json", plugins="stand-ins,sad")
-    (state,) = [each["state"] for each in json.loads(out) if each["plugin"] == "sad"]
-    assert state.startswith("left out: SyntaxError: ") and state.endswith(f" ({site / 'plug_sad.py'}:2)")
+    (reason,) = [each["reason"] for each in json.loads(out) if each["plugin"] == "sad"]
+    assert reason.startswith("SyntaxError: ") and reason.endswith(f" ({site / 'plug_sad.py'}:2)")
 
 
 @pytest.mark.parametrize("strict", ["0", "1"])
