@@ -1,4 +1,4 @@
-"""Writes docs/recipes.md: what each shipped recipe says of itself, its settings, and the layers that come of it.
+"""Write docs/recipes.md: the comment at the head of each shipped recipe, its settings, and its layers.
 
 python docs/make_recipes.py
 """
@@ -20,37 +20,38 @@ COMMAND = "python docs/make_recipes.py"
 
 HEAD = f"""# Recipes
 
-This page is made by `{COMMAND}` from the recipes themselves; change those.
+This page is generated from the recipe files by `{COMMAND}`; edit the recipes instead.
 
-A recipe is one TOML file: data set, networks, way of training. `ganforge train --recipe NAME` trains one, in any
-framework; `--dry-run` shows its layers for your images, and `--set KEY=VALUE` changes any of the settings below. How
-to write one: [write-a-recipe.md](write-a-recipe.md).
+A recipe is one TOML file that describes the data set, the networks and the training. `ganforge train --recipe NAME`
+trains it in any framework; `--dry-run` shows the layers for your images, and `--set KEY=VALUE` changes any of the
+settings below. To write your own, see [write-a-recipe.md](write-a-recipe.md).
 
-The tables are for images of three channels and ten classes where a recipe leaves them to the data. A layer that only
-joins a label is not there when a recipe is not conditional. A step costs so many floating-point operations; two cores
-do 100 to 180 GFLOP a second, so that a pass of `dcgan` over 5,000 images takes them a minute and a half.
+Where a recipe takes the number of channels or classes from the data, the tables assume three channels and ten classes.
+If a recipe is not conditional, layers that only join a label are left out. The cost of a step is given in
+floating-point operations. Two cores compute 100 to 180 GFLOP per second, so one pass of `dcgan` over 5,000 images takes
+a minute and a half.
 
 ## Which recipe for my images
 
-| you have | take | since |
+| your images | recipe | why |
 |---|---|---|
-| any images, and little time | `dcgan` at 32x32 | the cheapest step; half the width takes a quarter of the time |
-| some thousand images, two cores | `sngan` | spectral norm limits the discriminator; a tenth of `sngan-resnet` a step |
+| any, if you have little time | `dcgan` at 32x32 | the cheapest step; half the width takes a quarter of the time |
+| a few thousand, two cores | `sngan` | spectral norm limits the discriminator; a step costs a tenth of one of `sngan-resnet` |
 | the same, to compare losses | `lsgan` | least squares also moves images that already pass for real |
-| 50 to 2,000 images of one kind | `few-images` | all that the discriminator sees is augmented |
-| a GPU, or a night | `sngan-resnet`, `wgan-gp` | five updates of the discriminator a step: steady, and slow |
-| classes, to be drawn on request | `projection` | the label works in each batch norm and on the features |
-| the same, and little time | `acgan` | a twentieth of `projection` a step; less variety within a class |
-| the same, and a GPU | `sagan` | attention relates distant parts of an image |
-| a GPU and days | `r3gan`, wider | no norm, no label needed; the best published figure of these |
+| 50 to 2,000 of one kind | `few-images` | all images that the discriminator sees are augmented |
+| any, if you have a GPU or a night | `sngan-resnet`, `wgan-gp` | five updates of the discriminator per step: steady but slow |
+| classes, to be drawn on request | `projection` | the label acts in each batch norm and on the features |
+| the same, if you have little time | `acgan` | a step costs a twentieth of one of `projection`; less variety within a class |
+| the same, if you have a GPU | `sagan` | attention relates distant parts of an image |
+| any, if you have a GPU and days | `r3gan`, wider | no norm, no labels needed; the best published result of these |
 | handwritten digits | `digits`, `cgan-mnist` | small, and measured: [quality.md](quality.md) |
 
-The others reproduce published programs. `ganforge recipes --compare A B` shows how two recipes differ;
-[published-tricks.md](published-tricks.md) how a recipe writes what papers have introduced.
+The other recipes reproduce published programs. `ganforge recipes --compare A B` shows how two recipes differ.
+[published-tricks.md](published-tricks.md) shows how to write the techniques of papers as recipes.
 
 ## All recipes
 
-| recipe | images | parameters | batch | GFLOP a step | what it is |
+| recipe | images | parameters | batch | GFLOP per step | description |
 |---|---|---|---|---|---|"""
 
 
@@ -73,7 +74,7 @@ def row(name: str) -> str:
 
 
 def built(name: str) -> Gan:
-    """The networks of a recipe, for three channels and ten classes where it leaves them to the data."""
+    """The networks of a recipe, with three channels and ten classes where it takes them from the data."""
     recipe = ganforge.load_recipe(name)
     numbers = [str(number) for number in range(10)] if recipe.conditional else []
     return resolve_networks(
@@ -98,7 +99,7 @@ def section(name: str, path: Path) -> str:
 
 
 def comment(text: str) -> str:
-    """The comment at the top of a recipe; its indented lines are commands."""
+    """The comment at the top of a recipe as Markdown; indented lines are commands."""
     out: list[str] = []
     inside = False
     for line in text.splitlines():
@@ -115,7 +116,7 @@ def comment(text: str) -> str:
 
 
 def shown(recipe: Recipe) -> dict[str, Any]:
-    """The settings of a recipe but for its name, its summary and the layers, which the tables show."""
+    """The settings of a recipe, except its name, its summary and the layers, which the tables show."""
     hidden = ("name", "summary", "generator", "discriminator")
     return {key: value for key, value in to_table(recipe).items() if key not in hidden}
 
