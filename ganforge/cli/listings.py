@@ -7,7 +7,7 @@ import click
 
 from ganforge.cli.answer import Answer, answers
 from ganforge.cli.scaffold import new
-from ganforge.cli.show import listing
+from ganforge.cli.show import listing, rows_in_words
 
 if TYPE_CHECKING:
     from ganforge.backend.contract import BackendEntry
@@ -50,7 +50,11 @@ def datasets(answer: Answer) -> None:
         }
         for name, provided in sorted(default_host().entries("ganforge_datasets", DatasetEntry).items())
     ]
-    listing(rows, answer, empty="no data set is installed")
+    if not rows:
+        answer.say("no data set is installed", rows)
+        return
+    short = rows_in_words([{name: row[name] for name in row if name != "options"} for row in rows])
+    answer.say(f"{short}\n\nThe options of one: ganforge data info NAME", rows)
 
 
 @click.command()

@@ -19,8 +19,12 @@ _PAUSE = 10.0
 
 def listing(rows: Sequence[Mapping[str, Any]], answer: "Answer", *, empty: str) -> None:
     """Print rows as a table with the keys as its head, or as a JSON list."""
-    cells = [[_cell(value) for value in row.values()] for row in rows]
-    answer.say(table(cells, head=list(rows[0])) if rows else empty, rows)
+    answer.say(rows_in_words(rows) if rows else empty, rows)
+
+
+def rows_in_words(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Rows, of which there is at least one, as a table with the keys as its head."""
+    return table([[_cell(value) for value in row.values()] for row in rows], head=list(rows[0]))
 
 
 def _cell(value: object) -> str:

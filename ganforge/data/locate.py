@@ -9,9 +9,12 @@ from ganforge.errors import DataError
 
 def existing(path: Path | None, looked_for: str) -> Path:
     """`path`, if a file or a folder is there. Args and errors as of `existing_folder`."""
-    if path is not None and str(path) and expanded(path).is_file():
-        return expanded(path)
-    return existing_folder(path, looked_for)
+    if path is None:
+        raise DataError(f"a file or a folder is needed (--data PATH) that holds {looked_for}")
+    path = expanded(path)
+    if path.is_file() or path.is_dir():
+        return path
+    raise _missing(path, "file or folder", looked_for, _entries_in(path.parent))
 
 
 def existing_folder(path: Path | None, looked_for: str) -> Path:
@@ -31,13 +34,18 @@ def existing_folder(path: Path | None, looked_for: str) -> Path:
         return path
     if path.exists():
         raise DataError(f"{path}: a file, where a folder is needed that holds {looked_for}")
-    near = get_close_matches(path.name, _folders_in(path.parent), n=3, cutoff=0.55)
+    folders = [entry for entry in _entries_in(path.parent) if entry.is_dir()]
+    raise _missing(path, "folder", looked_for, folders)
+
+
+def _missing(path: Path, what: str, looked_for: str, there: list[Path]) -> DataError:
+    near = get_close_matches(path.name, [entry.name for entry in there], n=3, cutoff=0.55)
     hint = f"; did you mean {' or '.join(str(path.parent / name) for name in near)}?" if near else ""
-    raise DataError(f"{path}: there is no such folder (looked for {looked_for}){hint}")
+    return DataError(f"{path}: there is no such {what} (looked for {looked_for}){hint}")
 
 
-def _folders_in(parent: Path) -> list[str]:
+def _entries_in(parent: Path) -> list[Path]:
     try:
-        return sorted(entry.name for entry in parent.iterdir() if entry.is_dir())
+        return sorted(parent.iterdir())
     except (OSError, ValueError):  # ValueError: a zero byte
         return []

@@ -13,12 +13,12 @@ from ganforge._io.files import write_whole
 from ganforge.data.cache import default_cache
 from ganforge.data.checks import check_label
 from ganforge.data.contract import Describes, ImageFacts, ImageSet, LeftOut
-from ganforge.data.readers.labelling import NO_LABELS
+from ganforge.data.readers.labelling import NO_LABELS, NOT_ASKED
 from ganforge.errors import DataError, WriteError
 from ganforge.spec.checks import blamed
 
 _FORMAT = 1
-EXPECTED = (f"no labels: {NO_LABELS}", "no labels: none in the file")
+EXPECTED = (f"no labels: {NO_LABELS}", f"no labels: {NOT_ASKED}", "no labels: none in the file")
 """Notes that are not worth a line, but where labels are asked for."""
 _CHUNK = 64
 _WHO = "the data set's plugin"

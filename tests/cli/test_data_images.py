@@ -47,7 +47,7 @@ def test_info_says_what_is_left_out_and_which_options_there_are() -> None:
         {"reason": ".tga images are not read; convert them", "count": 1, "example": "dog/c.tga"}
     ]
     assert facts["account"]["looks"]["color"] == 2
-    assert "data.label_column" in run("datasets").stdout
+    assert "data.label_column" in run("datasets", "--json").stdout
 
 
 def test_a_range_is_taken_from_the_command_line() -> None:
@@ -106,6 +106,18 @@ def test_an_old_run_keeps_the_order_of_its_classes(monkeypatch: pytest.MonkeyPat
     shutil.rmtree("r")
     run("train", *settings)
     assert read_recipe(Path("r")).class_names == tuple(map(str, range(12)))
+
+
+def test_an_old_run_of_faces_keeps_its_images() -> None:
+    """Two of them, though a third, `.jfif`, is an image by the rules of new runs."""
+    put(Path("d"), "a.png", "b.png", "c.jfif")
+    settings = (*TINY, "--dataset", "faces", "--data", "d", "--batch-size", "2", "--steps", "2", "--out", "r")
+    run("train", *settings, "--set", "data.rules=2")
+    assert read_recipe(Path("r")).data.rules == 2 and json.loads(Path("r/data.json").read_text())["images"] == 2
+    assert ganforge.resume("r", steps=4).step == 4
+    shutil.rmtree("r")
+    run("train", *settings)
+    assert json.loads(Path("r/data.json").read_text())["images"] == 3
 
 
 @pytest.mark.parametrize(

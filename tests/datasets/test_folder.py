@@ -114,9 +114,9 @@ def test_an_empty_folder(tmp_path: Path) -> None:
 def test_a_wrong_path(tmp_path: Path) -> None:
     put(tmp_path / "images", "a.png")
     (tmp_path / "unrelated").mkdir()
-    with pytest.raises(DataError, match=r"no such folder .*did you mean .*images\?$"):
+    with pytest.raises(DataError, match=r"no such file or folder .*did you mean .*images\?$"):
         open_folder(tmp_path / "imags", Options())
-    with pytest.raises(DataError, match=r"no such folder .*\)$"):
+    with pytest.raises(DataError, match=r"no such file or folder .*\)$"):
         open_folder(tmp_path / "zzz" / "yyy", Options())
     with pytest.raises(DataError, match="no data that is known"):
         open_folder(tmp_path / "images" / "a.png", Options())

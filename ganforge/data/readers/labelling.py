@@ -16,6 +16,7 @@ _AS_LABELS = "--set data.labels=subfolders makes the first folders the classes"
 
 
 NO_LABELS = "there are no subfolders, nor a table of labels"
+NOT_ASKED = "labels are not asked for"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +44,7 @@ def find_labels(
         DataError: what is asked for is not there, or two sources disagree.
     """
     if asked == "none":
-        return None, "labels are not asked for"
+        return None, NOT_ASKED
     if asked == "subfolders":
         return _first_folders(files), ""
     if asked != "auto":

@@ -292,7 +292,7 @@ def test_a_damaged_member_is_one_bad_image(tmp_path: Path) -> None:
 
 def test_nothing_at_the_path(tmp_path: Path) -> None:
     put(tmp_path / "images", "a.png")
-    with pytest.raises(DataError, match=r"there is no such folder .*did you mean .*images"):
+    with pytest.raises(DataError, match=r"there is no such file or folder .*did you mean .*images"):
         open_images(tmp_path / "imags")
     with pytest.raises(DataError, match=r"--data PATH"):
         open_images(None)
