@@ -35,15 +35,15 @@ a minute and a half.
 
 | your images | recipe | why |
 |---|---|---|
-| any, if you have little time | `dcgan` at 32x32 | the cheapest step; half the width takes a quarter of the time |
-| a few thousand, two cores | `sngan` | spectral norm limits the discriminator; a step costs a tenth of one of `sngan-resnet` |
+| any, with little time | `dcgan` at 32x32 | the cheapest step; half the width takes a quarter of the time |
+| a few thousand, two cores | `sngan` | spectral norm limits the discriminator; a tenth of the cost of `sngan-resnet` |
 | the same, to compare losses | `lsgan` | least squares also moves images that already pass for real |
 | 50 to 2,000 of one kind | `few-images` | all images that the discriminator sees are augmented |
-| any, if you have a GPU or a night | `sngan-resnet`, `wgan-gp` | five updates of the discriminator per step: steady but slow |
+| any, with a GPU or a night | `sngan-resnet`, `wgan-gp` | five updates of the discriminator per step: steady but slow |
 | classes, to be drawn on request | `projection` | the label acts in each batch norm and on the features |
-| the same, if you have little time | `acgan` | a step costs a twentieth of one of `projection`; less variety within a class |
-| the same, if you have a GPU | `sagan` | attention relates distant parts of an image |
-| any, if you have a GPU and days | `r3gan`, wider | no norm, no labels needed; the best published result of these |
+| the same, with little time | `acgan` | a twentieth of the cost of `projection`; less variety within a class |
+| the same, with a GPU | `sagan` | attention relates distant parts of an image |
+| any, with a GPU and days | `r3gan`, wider | no norm, no labels needed; the best published result of these |
 | handwritten digits | `digits`, `cgan-mnist` | small, and measured: [quality.md](quality.md) |
 
 The other recipes reproduce published programs. `ganforge recipes --compare A B` shows how two recipes differ.
