@@ -55,7 +55,8 @@ def crop(
 ) -> None:  # fmt: skip
     """Crop the faces in the images of SRC into the new folder DST.
 
-    Lists images that cannot be read or show no face. Needs OpenCV: pip install 'ganforge[crop]'.
+    SRC is a folder or an archive. Lists images that cannot be read or show no face. Needs OpenCV:
+    pip install 'ganforge[crop]'.
     """
     from ganforge.data.face_cropping import cascade, crop_faces
     from ganforge.errors import DataError

@@ -148,8 +148,8 @@ class DatasetEntry:
     options: type[msgspec.Struct] = field(default=NoOptions)
     """Settings of its own, read from the recipe's [data] table; unknown keys are refused.
 
-    A field `rules` is given the recipe's `data.rules`: 1 for runs from before there were others, which must find what
-    they found.
+    A field `rules` is given the recipe's `data.rules`. A number below the newest belongs to an earlier run, which must
+    find what it found then.
     """
     needs_path: bool = True
     """Whether the user must say where the images lie (`--data`)."""

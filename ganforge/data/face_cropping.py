@@ -15,9 +15,9 @@ from PIL import Image
 from ganforge._io.files import write_whole
 from ganforge._io.paths import expanded
 from ganforge.data.contract import Pixels
-from ganforge.data.locate import existing_folder
-from ganforge.data.readers.file_set import FileSet, file_set
-from ganforge.data.readers.folder_source import folder_source
+from ganforge.data.readers.file_set import FileSet
+from ganforge.data.readers.opening import open_images
+from ganforge.data.reading_settings import OpenOptions
 from ganforge.data.resizing import fit_image
 from ganforge.data.resizing_settings import Resizing
 from ganforge.errors import DataError, PluginError
@@ -79,23 +79,23 @@ def cascade(file: Path | None, *, min_size: int, neighbors: int, scale: float) -
 
 
 def crop_faces(source: Path, target: Path, detect: Detector, *, size: int, padding: float) -> Iterator[Cropped]:
-    """Cut the faces out of all images below `source`, write them below `target`, and tell of each image.
+    """Crop the faces out of all images in `source`, write them below `target`, and report on each image.
 
     A face of `source/a/b.jpg` becomes `target/a/b.jpg-1.png`, the highest first. Each file is written whole or not at
     all; nothing outside `target` is touched.
 
     Args:
-        source: the folder of images.
+        source: a folder or an archive of images.
         target: a folder that is empty or not there, outside of `source`.
         detect: finds the faces.
         size: height and width of the cut-outs.
         padding: what is added on each side, as a share of the face's side; less where the image ends.
 
     Raises:
-        DataError: `source` holds no images, or `target` cannot be taken.
+        DataError: `source` holds no image files, or `target` cannot be taken.
         RunError: a file cannot be written.
     """
-    source = existing_folder(source, "images to cut faces out of")
+    source = expanded(source)
     target = expanded(target)
     if target.resolve().is_relative_to(source.resolve()):
         raise DataError(
@@ -103,7 +103,9 @@ def crop_faces(source: Path, target: Path, detect: Detector, *, size: int, paddi
         )
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise DataError(f"{target}: is no empty folder. Name a new one")
-    images = file_set(folder_source(source), source, labels="none")
+    images = open_images(source, OpenOptions(labels="none"), "images to crop faces out of")
+    if not isinstance(images, FileSet):
+        raise DataError(f"{source}: holds arrays. Faces are cropped out of image files, in a folder or an archive")
     return (_crop(images, index, target, detect, size, padding) for index in range(len(images)))
 
 

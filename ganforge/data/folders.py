@@ -1,4 +1,7 @@
-"""A folder of images as an image set: its files listed once, each read when asked for. For data sets."""
+"""Image files, and a folder of them by the first rules (`data.rules = 1`), which earlier runs keep.
+
+`ganforge.data.readers` has the rules of new runs.
+"""
 
 import hashlib
 import os

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 import subprocess
 import sys
 import threading
@@ -184,8 +185,18 @@ def test_places_that_are_refused(drawing: Path, tmp_path: Path) -> None:
     for taken in (tmp_path, drawing / "b.jpg"):
         with pytest.raises(DataError, match=r"is no empty folder|Name a folder outside"):
             crop_faces(drawing, taken, found(), size=20, padding=0)
-    with pytest.raises(DataError, match="no such folder"):
+    with pytest.raises(DataError, match="no such file or folder"):
         crop_faces(tmp_path / "gone", tmp_path / "out", found(), size=20, padding=0)
+    np.save(tmp_path / "a.npy", np.zeros((2, 8, 8, 3), np.uint8))
+    with pytest.raises(DataError, match="holds arrays"):
+        crop_faces(tmp_path / "a.npy", tmp_path / "out", found(), size=20, padding=0)
+
+
+def test_an_archive_is_cropped_as_its_folder(drawing: Path, tmp_path: Path) -> None:
+    archive = shutil.make_archive(str(tmp_path / "drawings"), "zip", drawing)
+    cropped = list(crop_faces(Path(archive), tmp_path / "out", found((40, 20, 20, 20)), size=20, padding=0))
+    assert [(each.where, each.reason) for each in cropped] == [("b.jpg", "the file is empty"), ("sub/a.png", "")]
+    assert (tmp_path / "out" / "sub" / "a.png-1.png").is_file()
 
 
 def test_crop_with_opencv(shared_data: Path, tmp_path: Path) -> None:
