@@ -24,7 +24,7 @@ This page is generated from the recipe files by `{COMMAND}`; edit the recipes in
 
 A recipe is one TOML file that describes the data set, the networks and the training. `ganforge train --recipe NAME`
 trains it in any framework; `--dry-run` shows the layers for your images, and `--set KEY=VALUE` changes any of the
-settings below. To write your own, see [write-a-recipe.md](write-a-recipe.md).
+settings below; the value `none` leaves one out. To write your own, see [write-a-recipe.md](write-a-recipe.md).
 
 Where a recipe takes the number of channels or classes from the data, the tables assume three channels and ten classes.
 If a recipe is not conditional, layers that only join a label are left out. The cost of a step is given in

@@ -124,6 +124,8 @@ def _faults(value: object, kind: inspect.Type, place: str, also: Sequence[str] =
     fitting = [each for each in options if given in _taken(each)]
     if not fitting:
         words = list(dict.fromkeys(_word(each) for each in options if not isinstance(each, inspect.NoneType)))
+        if "a table" in words and any(isinstance(each, inspect.NoneType) for each in options):
+            words.append("none")
         quotes = words == ["text"] and given not in (list, dict, NoneType)
         yield f"{place or 'it'} must be {_either(words)}, not {_GIVEN[given]}{'; put it in quotes' if quotes else ''}"
     elif isinstance(value, Mapping):

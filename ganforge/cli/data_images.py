@@ -136,13 +136,14 @@ def recipe_for(dataset: str, path: str | None, assignments: tuple[str, ...], aug
     from ganforge.errors import RecipeError
     from ganforge.plugins.host import default_host
     from ganforge.recipes.laying import override, parse_assignments
+    from ganforge.recipes.leaving_out import is_nothing
     from ganforge.recipes.parsing import parse
     from ganforge.recipes.reading import load_table
 
     table: dict[str, Any] = {"name": "preview", "data": {"set": dataset}}
     if augmenting is not None:
         augment = load_table(augmenting, default_host()).get("training", {}).get("augment")
-        if augment is None:
+        if is_nothing(augment):
             raise RecipeError(f"recipe {augmenting!r} has no [training.augment]; leave --recipe out")
         table["training"] = {"augment": augment}
     if path is not None:

@@ -46,7 +46,13 @@ if TYPE_CHECKING:
 @click.option("--batch-size", type=click.IntRange(min=1), default=8, show_default=True, help="Images per batch.")
 @device_option("Device of the backends; the NumPy reference stays on the CPU.", "cpu")
 @click.option("--data", "path", help="Path of the recipe's images. [default: the built-in digits]")
-@click.option("--set", "assignments", multiple=True, metavar="KEY.PATH=VALUE", help="Set any value of the recipes.")
+@click.option(
+    "--set",
+    "assignments",
+    multiple=True,
+    metavar="KEY.PATH=VALUE",
+    help="Set any value of the recipes; none leaves it out.",
+)
 @click.option(
     "--save", type=click.Path(path_type=Path), help="Save the first two arrays that differ to this .npz file."
 )

@@ -58,6 +58,7 @@ def plan(experiment: "Experiment") -> str:
     """The resolved recipe, the layers of both networks, and the cost of a step, as text."""
     import tomli_w
 
+    from ganforge.recipes.leaving_out import absent_tables
     from ganforge.recipes.tables import to_table
     from ganforge.spec.costs import network_costs, step_operations
     from ganforge.spec.gan import NETWORKS
@@ -66,6 +67,8 @@ def plan(experiment: "Experiment") -> str:
 
     gan = experiment.gan
     parts = [tomli_w.dumps(to_table(experiment.recipe)).rstrip()]
+    if absent := ", ".join(absent_tables(experiment.recipe.training, "training")):
+        parts.append(f"# none: {absent}")
     for network in NETWORKS:
         costs = network_costs(gan, network)
         rows = [

@@ -39,7 +39,13 @@ from ganforge.cli.show import plan, plan_facts, preparing, tell_json
     help="Start from the weights of another run or of a saved model, as far as they fit.",
 )
 @click.option("--out", type=click.Path(path_type=Path), help="The run's folder. [default: runs/NNNNN-recipe-backend]")
-@click.option("--set", "assignments", multiple=True, metavar="KEY.PATH=VALUE", help="Set any value of the recipe.")
+@click.option(
+    "--set",
+    "assignments",
+    multiple=True,
+    metavar="KEY.PATH=VALUE",
+    help="Set any value of the recipe; none leaves it out.",
+)
 @click.option("--dry-run", is_flag=True, help="Show the resolved recipe, the layers and the cost, then exit.")
 @answers
 def train(

@@ -7,6 +7,7 @@ from typing import Any
 
 from ganforge._io.toml import read_toml
 from ganforge.errors import RecipeError
+from ganforge.recipes.leaving_out import is_nothing
 from ganforge.recipes.schema import Table
 from ganforge.spec.gan import NETWORKS
 
@@ -18,9 +19,10 @@ def merge(base: Table, over: Mapping[str, Any]) -> Table:
     """`base` with `over` laid on it: tables key by key, everything else replaced.
 
     A table that names another kind of thing (another data set, architecture, loss or optimizer) replaces the old one
-    whole, since the options of one mean nothing to the other.
+    whole, since the options of one mean nothing to the other. "none" and None stay values here, which a table laid on
+    them replaces; `parse` leaves them out.
     """
-    merged = {key: value for key, value in base.items() if _INSTEAD.get(key) not in over}
+    merged = {key: value for key, value in base.items() if is_nothing(over.get(_INSTEAD.get(key, "")))}
     for key, value in over.items():
         old = merged.get(key)
         if isinstance(old, dict) and isinstance(value, Mapping) and not _other_kind(old, value):

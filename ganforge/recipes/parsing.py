@@ -10,6 +10,7 @@ from ganforge._io.convert import convert
 from ganforge.errors import RecipeError
 from ganforge.recipes.kinds import read_kind
 from ganforge.recipes.laying import merge, with_new_names
+from ganforge.recipes.leaving_out import is_nothing, without_nothing
 from ganforge.recipes.schema import ArchitectureSettings, DataSettings, Recipe, Table, check_size
 from ganforge.recipes.templates import fill, stand_in
 from ganforge.spec.gan import NETWORKS
@@ -28,7 +29,9 @@ def parse(table: Mapping[str, Any], kinds: Kinds = SHIPPED_KINDS) -> Recipe:
     Raises:
         RecipeError: an unknown key or a wrong value; the message names its place and the near names.
     """
-    prepared = merge(_OPTIMIZER, with_new_names(table))
+    prepared = without_nothing(merge(_OPTIMIZER, with_new_names(table)), Recipe)
+    if is_nothing(prepared.get("evaluation")):  # none is made, as by default
+        prepared.pop("evaluation", None)
     name = str(prepared.get("name", "recipe"))
     for section, settings in (("data", DataSettings), ("architecture", ArchitectureSettings)):
         if isinstance(prepared.get(section), dict):
@@ -80,8 +83,10 @@ def _with_optimizers(table: Table, kinds: Kinds, where: str) -> Table:
     for network in NETWORKS:
         player = training.get(network)
         if isinstance(player, dict) and "optimizer" in player:
-            place = f"training.{network}.optimizer"
-            players[network] = {**player, "optimizer": read_kind(player["optimizer"], kinds.optimizers, where, place)}
+            optimizer, place = player["optimizer"], f"training.{network}.optimizer"
+            if isinstance(optimizer, dict) and (kind := kinds.optimizers.get(str(optimizer.get("kind")))):
+                optimizer = without_nothing(optimizer, kind)
+            players[network] = {**player, "optimizer": read_kind(optimizer, kinds.optimizers, where, place)}
     return {**table, "training": {**training, **players}}
 
 

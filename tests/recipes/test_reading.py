@@ -248,7 +248,7 @@ CONV = {"kind": "conv", "filters": 3, "kernel": 3}
         ({"name": "../x"}, "name becomes part of a folder's"),
         ({"name": "a\0b"}, "name becomes part of a folder's"),
         ({"name": ""}, "name becomes part of a folder's"),
-        ({"architecture": "dcgan"}, "architecture must be a table, not text"),
+        ({"architecture": "dcgan"}, "architecture must be a table or none, not text"),
         ({"data": ["digits"]}, "data must be a table, not a list"),
         ({"generator": {}}, "generator must be a list, not a table$"),
         # sizes
