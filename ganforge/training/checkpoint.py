@@ -26,13 +26,14 @@ from ganforge._io.files import PARTIAL, flush, sweep
 from ganforge.errors import RunError, WriteError
 from ganforge.spec.arrays import Array, State
 
-FORMAT = 1
+FORMAT = 2
+"""2 added `About.scalars`."""
 STATE, ABOUT = "state.safetensors", "run.json"
 _TYPES = {"float32": "F32", "float64": "F64"}
 """Names that safetensors has for the types of a state's arrays."""
 
 
-class About(msgspec.Struct, frozen=True, kw_only=True):
+class About(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What stands in `run.json`."""
 
     format: int
@@ -45,7 +46,9 @@ class About(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float
     """Spent on training so far."""
     sha256: str
-    """Of the state's file and of all values above."""
+    """Of the state's file and of all other values."""
+    scalars: dict[str, float] = {}
+    """As each was last computed: a lazy penalty's is logged until it is computed again. Empty in format 1."""
 
 
 class LaterFormat(RunError):

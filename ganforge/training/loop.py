@@ -28,8 +28,8 @@ class Events(Protocol):
         """
         ...
 
-    def save(self, step: int) -> None:
-        """A checkpoint is due after step `step`."""
+    def save(self, step: int, scalars: Mapping[str, float]) -> None:
+        """A checkpoint is due after step `step`; scalars as each was last computed."""
         ...
 
     def stop_asked(self) -> bool:
@@ -85,15 +85,23 @@ class Schedule:
     checkpoint_every: int
 
 
-def train_steps(session: Session, batches: Batches, schedule: Schedule, events: Events) -> int:
+def train_steps(
+    session: Session,
+    batches: Batches,
+    schedule: Schedule,
+    events: Events,
+    latest: Mapping[str, SupportsFloat] | None = None,
+) -> int:
     """Train until `schedule.stop` or until asked to stop; returns the number of steps done in all.
+
+    latest: the scalars of the steps already done, as each was last computed.
 
     Raises:
         RunError: a loss is no longer finite; nothing is saved after that.
     """
     gan = batches.gan
     updates, batches_of_epoch = gan.protocol.discriminator.updates, gan.protocol.batches_of_epoch(len(batches.images))
-    done, means, latest = schedule.start, _Means(), dict[str, SupportsFloat]()
+    done, means, latest = schedule.start, _Means(), dict(latest or {})
     for inputs in draw_steps(batches, range(schedule.start, schedule.stop)):
         scalars = session.step(inputs)
         latest |= scalars  # which of a lazy penalty keeps the last value that there was
@@ -111,7 +119,8 @@ def train_steps(session: Session, batches: Batches, schedule: Schedule, events: 
         if into_epoch < updates:  # the step took the epoch's last batch
             events.epoch_finished(epoch, *means.take())
         if saves:
-            events.save(done)
+            assert values is not None
+            events.save(done, values)
         if asked:
             break
     return done

@@ -101,7 +101,8 @@ def resume(
             _tell_changes(folder, experiment, host)
         run = Run(folder=folder, experiment=experiment, model=model, host=host, quiet=is_quiet(quiet), callbacks=told)
         run.start = run.step = run.saved = start
-        run.seconds_before = about.seconds if about is not None else 0.0
+        if about is not None:
+            run.seconds_before, run.scalars = about.seconds, about.scalars
         tell_of_change(recipe, before.run.device, f"run {folder}", host.warn)
         train_run(run)
     return run

@@ -1,5 +1,6 @@
 """A run: what is trained, on what, and how far it has come."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
@@ -39,6 +40,8 @@ class Run:
     """Time spent on training by earlier processes."""
     saved: int = 0
     """Steps of the newest checkpoint; 0: there is none."""
+    scalars: Mapping[str, float] = field(default_factory=dict)
+    """Those of the newest checkpoint's step, as each was last computed."""
     quiet: bool = False
     """Whether plugins should keep off the terminal."""
     callbacks: Listeners = field(default_factory=dict)

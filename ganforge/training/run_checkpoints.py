@@ -44,6 +44,7 @@ def save_checkpoint(run: Run, step: int, data: str) -> Path:
         data=data,
         seconds=run.seconds,
         sha256="",
+        scalars=dict(run.scalars),
     )
     flush_files(run.folder)  # what plugins wrote of steps up to this one lasts as long as the checkpoint
     folder, settings = run.folder / CHECKPOINTS, run.recipe.run

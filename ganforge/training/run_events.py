@@ -47,14 +47,14 @@ class RunEvents:
         """Tell the plugins."""
         self._tell("epoch_finished", epoch=epoch, means=means, steps=steps)
 
-    def save(self, step: int) -> None:
+    def save(self, step: int, scalars: Mapping[str, float]) -> None:
         """Save a checkpoint of step `step` and tell the plugins.
 
         Raises:
             WriteError: it cannot be written; earlier checkpoints are untouched.
             RunError: the weights are no longer finite.
         """
-        first = self.run.workers.shard.rank == 0
+        first, self.run.scalars = self.run.workers.shard.rank == 0, scalars
         path = save_checkpoint(self.run, step, self.data) if first else None
         self.run.saved = step
         if path is not None:

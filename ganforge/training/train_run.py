@@ -36,7 +36,7 @@ def train_run(run: Run) -> None:
         with stop_request.listening():
             events.started()
             with fitting_batch_told(run.model.gan, settings.precision):
-                done = train_steps(run.model.session, run.experiment.batches, schedule, events)
+                done = train_steps(run.model.session, run.experiment.batches, schedule, events, run.scalars)
             ended = True
             if done < run.stop:
                 run.interrupted, error = True, KeyboardInterrupt()

@@ -20,7 +20,7 @@ class Told:
     def epoch_finished(self, epoch: int, means: Mapping[str, float], steps: int) -> None:
         self.log.append(("epoch", epoch, dict(means), steps))
 
-    def save(self, step: int) -> None:
+    def save(self, step: int, scalars: Mapping[str, float]) -> None:
         self.log.append(("save", step))
 
     def stop_asked(self) -> bool:

@@ -31,12 +31,13 @@ ARRAYS: State = {
 
 def about(step: int = 12) -> About:
     return About(
-        format=1,
+        format=checkpoint.FORMAT,
         step=step,
         recipe={"name": "x", "training": {"batch_size": 4}, "rate": 2e-4},
         data="abc",
         seconds=1.25,
         sha256="",
+        scalars={"d_loss": 1.5, "d_penalty": 0.1},
     )
 
 
@@ -165,8 +166,8 @@ def test_a_state_of_another_checkpoint(tmp_path: Path) -> None:
 @pytest.mark.parametrize("rest", [{}, {"step": "of another kind"}])
 def test_a_later_format_says_so_whatever_else_it_has(rest: dict[str, Any], good: Path, tmp_path: Path) -> None:
     path = Path(shutil.copytree(good, tmp_path / "step-00000012"))
-    (path / ABOUT).write_text(json.dumps({"format": 2} | rest))
-    with pytest.raises(LaterFormat, match="has format 2, this ganforge reads up to 1; update ganforge, or move"):
+    (path / ABOUT).write_text(json.dumps({"format": 3} | rest))
+    with pytest.raises(LaterFormat, match="has format 3, this ganforge reads up to 2; update ganforge, or move"):
         load(path)
 
 

@@ -171,10 +171,14 @@ def test_means_are_of_every_step_of_an_epoch(size: tuple[int, int], start: int, 
 
 
 class WithLazyPenalty(FakeSession):
-    """A penalty in the first step and every third from there on."""
+    """A penalty in the first step and every third from there on; `first` steps were done before."""
+
+    def __init__(self, gan: Gan, state: State, first: int = 0) -> None:
+        super().__init__(gan, state)
+        self.first = first
 
     def step(self, inputs: Any) -> Any:
-        step = len(self.fed)
+        step = self.first + len(self.fed)
         return {**super().step(inputs)} | ({"d_penalty": float(step)} if step % 3 == 0 else {})
 
 
@@ -189,6 +193,26 @@ def test_a_lazy_penalty_is_logged_as_it_was_last_computed_and_its_mean_is_of_the
     train_steps(session, fed_from(tiny_gan(), IMAGES), schedule(6, log=2), told)
     assert logged == [0.0, 3.0, 3.0]
     assert [means["d_penalty"] for _, means, _ in told.epochs()] == [0.0, 3.0]  # of steps 1 to 3 and 4 to 6
+
+
+def test_a_run_gone_on_with_logs_a_lazy_penalty_as_it_was_computed_before() -> None:
+    class Penalties(Told):
+        def step_finished(self, step: int, scalars: Mapping[str, float] | None) -> None:
+            logged.append(scalars)
+
+        def save(self, step: int, scalars: Mapping[str, float]) -> None:
+            saved[step] = scalars
+
+    logged: list[Mapping[str, float] | None] = []
+    saved: dict[int, Mapping[str, float]] = {}
+    gan = tiny_gan()
+    train_steps(
+        WithLazyPenalty(gan, dict(gan.initial_state(0))), fed_from(gan, IMAGES), schedule(6, log=1), Penalties()
+    )
+    whole, logged = logged, []
+    resumed = WithLazyPenalty(gan, dict(gan.initial_state(0)), first=4)
+    train_steps(resumed, fed_from(gan, IMAGES), schedule(6, start=4, log=1), Penalties(), saved[4])
+    assert [list((each or {}).items()) for each in logged] == [list((each or {}).items()) for each in whole[4:]]
 
 
 def test_epochs_that_are_never_logged_have_means_too() -> None:

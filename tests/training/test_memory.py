@@ -58,7 +58,7 @@ class Silent(Told):
     def epoch_finished(self, epoch: int, means: Any, steps: int) -> None:
         pass
 
-    def save(self, step: int) -> None:
+    def save(self, step: int, scalars: Any) -> None:
         pass
 
 
