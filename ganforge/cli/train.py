@@ -98,7 +98,8 @@ def train(
         click.echo(found.told(given), err=True)
     experiment = starting.plan(given, host, dry_run=dry_run)
     if dry_run:
-        begun = None if earlier is None else begin_with(earlier, experiment.gan, experiment.recipe.run.seed)
+        begun = None if earlier is None else begin_with(earlier, experiment)
+        experiment = experiment if begun is None else begun.experiment
         if begun is not None and answer.words:
             click.echo(begun.told(), err=True)
         answer.say(plan(experiment), plan_facts(experiment))

@@ -69,9 +69,9 @@ def train(
         device: "cpu", "cuda", "cuda:1", "mps" or "auto", the best on this machine (default).
         overrides: further values of the recipe: `{"training.latent.size": 64}`, or tables,
             `{"training": {"latent": {"size": 64}}}`. They are laid on after the arguments above.
-        weights_from: a run's folder, or a file that `Model.save` wrote: every array whose name and shape fit is its
-            array instead of a random one. The optimizers begin anew. What was taken and what not is in the run's
-            `provenance.jsonl`.
+        weights_from: a run's folder, or a file that `Model.save` wrote: every array whose layer and shape fit is its
+            array instead of a random one. The optimizers begin anew; an average of weights that are all taken begins
+            with them, without `warmup` or `ramp_up`. What was taken and what not is in the run's `provenance.jsonl`.
         out: the run's folder, which must not exist; by default the next number under `runs`.
         callbacks: functions of `(run, step, scalars)`, called after every step, with `scalars` None where the step
             is not logged; or objects with any of the methods `run_started(run)`, `step_finished(run, step, scalars)`,
@@ -153,9 +153,9 @@ def train_experiment(
     workers, asked = experiment.workers, None if out is None else Path(out)
     if asked is not None:
         check_folder_free(asked)  # again below, but a full folder should not cost the time that decoding takes
+    begun = None if earlier is None else begin_with(earlier, experiment)
+    experiment = experiment if begun is None else begun.experiment
     assert experiment.image_set is not None, "resolve it with its data set"
-    seed = experiment.recipe.run.seed
-    begun = None if earlier is None else begin_with(earlier, experiment.gan, seed)
     account, lines = account_of(experiment.recipe, experiment.image_set)
     if not quiet and workers.shard.rank == 0:
         print("".join(f"data: {line}\n" for line in lines), end="", file=sys.stderr)
@@ -163,7 +163,8 @@ def train_experiment(
     experiment = decoded(experiment, on_progress)
     check_last_batch(experiment.batches, experiment.steps)
     recipe = experiment.recipe
-    model = open_model(experiment, experiment.gan.initial_state(seed) if begun is None else begun.state)
+    state = experiment.gan.initial_state(recipe.run.seed) if begun is None else begun.state
+    model = open_model(experiment, state)
     check_same_inputs(workers, recipe, experiment.images_hash, start=0)
     ask_plugins(experiment, host)
     folder = Path(from_first(workers, lambda: str(new_folder(recipe, asked))))

@@ -1,9 +1,11 @@
 """Beginning with another run's weights: what fits is taken to the last bit, the rest is new, and both are told."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 import tomli_w
@@ -12,11 +14,14 @@ from frameworks import need, same_bits
 
 import ganforge
 from ganforge.cli.main import cli
+from ganforge.data import as_image_set
 from ganforge.errors import RunError
 from ganforge.plugins.host import default_host
+from ganforge.recipes import read
 from ganforge.spec.arrays import State
+from ganforge.training.experiment import resolve
 from ganforge.training.run import Run
-from ganforge.training.weights_from import begin_with, read_earlier
+from ganforge.training.weights_from import EarlierModel, begin_with, read_earlier
 
 SMALL: dict[str, Any] = {"width": 2, "training.batch_size": 8}
 OTHER: dict[str, Any] = {
@@ -25,6 +30,8 @@ OTHER: dict[str, Any] = {
     "discriminator": [{"kind": "join_label"}, {"kind": "flatten"}, {"kind": "dense", "units": 1}],
 }
 """With no array of the shape that one of `digits` has."""
+ARRAYS = ("kernel", "u", "sigma")
+"""Of a convolution with spectral norm; its bias does not depend on what it reads."""
 
 
 @pytest.fixture(autouse=True)
@@ -94,8 +101,7 @@ def test_of_other_classes_what_reads_them_is_new(earlier: Run) -> None:
 
 def test_an_average_that_is_new_begins_as_the_generator(earlier: Run) -> None:
     plain = train("plain", overrides={"training": {"average": None}})
-    gan = earlier.experiment.gan
-    begun = begin_with(read_earlier(plain.folder, default_host()), gan, seed=1)
+    begun = begin_with(read_earlier(plain.folder, default_host()), earlier.experiment)
     averaged = [name for name in begun.state if name.startswith("averaged/")]
     assert averaged
     assert set(averaged) == set(begun.new)
@@ -104,20 +110,103 @@ def test_an_average_that_is_new_begins_as_the_generator(earlier: Run) -> None:
         np.testing.assert_array_equal(begun.state[name], weights[f"generator/{name.removeprefix('averaged/')}"])
 
 
+@pytest.mark.parametrize(
+    "average", [{"decay": 0.999, "warmup": True}, {"half_life": 10000.0, "ramp_up": 0.05}], ids=["warm-up", "ramp-up"]
+)
+def test_an_average_goes_on_from_the_weights_that_it_begins_with(average: dict[str, Any], here: Path) -> None:
+    """And a resumed run too."""
+    settings = {"training": {"average": average}, "training.generator.optimizer.learning_rate": 0.1}
+    before = train("old", overrides=settings)
+    old = before.model.session.state()
+    run = train("new", weights_from="old", overrides=settings)
+    kept, given = run.recipe.training.average, before.recipe.training.average
+    assert kept is not None
+    assert given is not None
+    assert given.warmup or given.ramp_up
+    assert kept == msgspec.structs.replace(given, warmup=False, ramp_up=None)
+    state = run.model.session.state()
+    for name in old:
+        if name.startswith("averaged/"):
+            moved = np.abs(state[name] - old[name]).max()
+            assert moved <= 0.01 * np.abs(state[name.replace("averaged/", "generator/")] - old[name]).max() + 1e-6
+    assert ganforge.resume("new", steps=3, quiet=True).recipe.training.average == kept
+
+
+def test_an_average_of_which_a_part_is_new_warms_up(earlier: Run) -> None:
+    run = train("later", weights_from="earlier", data=three_classes())
+    assert run.recipe.training.average == earlier.recipe.training.average
+    assert run.recipe.training.average.warmup
+
+
 def test_nothing_in_common_is_an_error_before_anything_is_written(earlier: Run) -> None:
     with pytest.raises(RunError, match=r"earlier has no array .* fit these networks; generator/01_dense/.* there \("):
         train("later", recipe=OTHER, weights_from="earlier")
     assert not Path("later").exists()
 
 
-def test_networks_without_a_name_in_common_are_told_by_their_first(here: Path) -> None:
-    images, labels = three_classes()
+def test_networks_without_a_kind_in_common_are_told_by_their_first(here: Path) -> None:
+    images, _ = three_classes()
     train("plain", recipe="sngan", data=images, overrides={"image_size": [8, 8]})
-    by_class = {"image_size": [8, 8], "conditional": True}
-    said = "it has generator/00_dense/bias and so on, these generator/01_dense/bias"
+    strange = {
+        "data": {"set": "folder"},
+        "generator": [
+            {"kind": "reshape", "shape": [1, 1, 100]},
+            {
+                "kind": "residual",
+                "layers": [{"kind": "conv_transpose", "filters": 1, "kernel": 8, "stride": 8, "size": "1/1"}],
+                "shortcut": [{"kind": "conv", "filters": 1, "kernel": 1}, {"kind": "upsample", "factor": 8}],
+            },
+        ],
+        "discriminator": [
+            {
+                "kind": "residual",
+                "layers": [{"kind": "global_pool", "of": "mean"}, {"kind": "dense", "units": "logits"}],
+                "shortcut": [{"kind": "global_pool", "of": "sum"}],
+            }
+        ],
+    }
+    said = "it has generator/00_dense/bias and so on, these generator/01_residual/00_conv_transpose/bias"
     with pytest.raises(RunError, match=said):
-        train("later", recipe="sngan", data=(images, labels), weights_from="plain", overrides=by_class)
+        ganforge.train(
+            strange,
+            backend="torch",
+            data=images,
+            weights_from="plain",
+            steps=2,
+            out="later",
+            overrides={"image_size": 8, "training.batch_size": 8},
+        )
     assert not Path("later").exists()
+
+
+@pytest.mark.parametrize(
+    ("recipe", "first"), [("sngan", ["conv"]), ("sngan-resnet", ["residual/conv", "residual/shortcut/conv"])]
+)
+@pytest.mark.parametrize("conditional", [False, True], ids=["to none", "to classes"])
+def test_with_classes_and_without_all_is_taken_but_what_reads_the_label(
+    recipe: str, first: list[str], conditional: bool, here: Path
+) -> None:
+    """`join_label` in front shifts the numbers in the names of all layers."""
+    experiments = {
+        by_class: resolve(
+            read(recipe, default_host(), overrides=SMALL | {"image_size": 32, "conditional": by_class}),
+            default_host(),
+            image_set=as_image_set(three_classes()),
+        )
+        for by_class in (False, True)
+    }
+    before, now = experiments[not conditional], experiments[conditional]
+    state = before.gan.initial_state(5)
+    begun = begin_with(EarlierModel(path=here, step=3, recipe=before.recipe, state=state), now)
+    own = {re.sub(r"\d+_", "", name) for name in begun.new}
+    assert own - {"averaged/dense/kernel"} == {
+        "generator/dense/kernel",
+        *(f"discriminator/{layer}/{array}" for layer in first for array in ARRAYS),
+    }
+    for name, there in begun.taken.items():
+        assert begun.state[name] is state[there]
+        assert re.sub(r"\d+_", "", name) == re.sub(r"\d+_", "", there)
+    assert begun.record["renamed"] == begun.taken
 
 
 @pytest.mark.parametrize("saved", [False, True], ids=["run", "file"])
@@ -162,7 +251,7 @@ def test_a_dry_run_says_what_would_be_taken(earlier: Run) -> None:
     assert "weights:" not in command("train", "--from", "earlier", "--dry-run", "--quiet")
     Path("other.toml").write_text(tomli_w.dumps(OTHER), encoding="utf-8")
     refused = command("train", "--from", "earlier", "--recipe", "other.toml", "--dry-run", code=1)
-    assert "no array whose name and shape fit" in refused
+    assert "no array whose layer and shape fit" in refused
     assert not Path("runs").exists()
 
 
