@@ -8,9 +8,10 @@ from typing import Any
 
 import msgspec
 
+from ganforge.backend.contract import BackendEntry
 from ganforge.backend.devices import AUTO
 from ganforge.data.memory import NAME, handed_over
-from ganforge.errors import RunError
+from ganforge.errors import RunError, SpecError
 from ganforge.generation.model import Model
 from ganforge.generation.model_files import is_weight, read_model
 from ganforge.plugins.host import Host, default_host
@@ -19,6 +20,7 @@ from ganforge.recipes.reading import read
 from ganforge.recipes.schema import Recipe
 from ganforge.spec.arrays import Array, State
 from ganforge.spec.gan import NETWORKS
+from ganforge.spec.losses import LossEntry
 from ganforge.spec.optimizers import SGD
 from ganforge.training.backends import choose_backend, on_device
 from ganforge.training.best_checkpoint import step_of_best
@@ -94,7 +96,7 @@ def _drawing(
 ) -> Model:
     """A model for drawing: its optimizers keep no arrays, and neither loss nor penalty need be installed."""
     chosen = choose_backend(recipe, host)
-    experiment = resolve_networks(on_device(recipe, chosen), host, chosen, logits=_logits(state))
+    experiment = _networks_of(state, on_device(recipe, chosen), host, chosen)
     gan = experiment.gan
     plain = {
         network: msgspec.structs.replace(gan.protocol.player(network), optimizer=SGD(learning_rate=1.0))
@@ -142,7 +144,25 @@ def build(
     return open_model(experiment, experiment.gan.initial_state(given.run.seed))
 
 
-def _logits(state: State) -> int:
-    """Logits that the discriminator of a state has for each image: the last axis of its last layer's arrays."""
-    last = max((name for name in state if name.startswith("discriminator/")), default=None)
-    return state[last].shape[-1] if last is not None else 1
+def _networks_of(state: State, recipe: Recipe, host: Host, backend: BackendEntry) -> Experiment:
+    """A recipe's networks, of which `state` has the arrays.
+
+    Only a loss knows how many logits the discriminator has. Where its plugin is missing, it is the number with which
+    the discriminator has the arrays of `state`: the length of the last axis of one of them.
+    """
+    shapes = {name: each.shape for name, each in state.items() if name.startswith("discriminator/")}
+    known = recipe.training.loss.name in host.entries("ganforge_losses", LossEntry)
+    lengths = set[int]() if known else {shape[-1] for shape in shapes.values() if shape}
+    found, refused = list[Experiment](), list[SpecError]()
+    for logits in sorted({1} | lengths):
+        try:
+            found.append(resolve_networks(recipe, host, backend, logits=logits))
+        except SpecError as error:
+            refused.append(error)
+        else:
+            expected = found[-1].gan.shapes
+            if all(expected.get(name) == shape for name, shape in shapes.items()):
+                return found[-1]
+    if not found:
+        raise refused[0]
+    return found[0]

@@ -218,6 +218,42 @@ def test_a_run_is_drawn_without_the_plugins_of_its_data_set_loss_and_penalty(
         ganforge.resume("run", steps=3)
 
 
+LINEAR = {"kind": "dense", "units": "logits"}
+NORMED = LINEAR | {"spectral_norm": True}
+PROJECTED = {"kind": "project_label"}
+
+
+@pytest.mark.parametrize(
+    ("name", "last"),
+    [
+        ("bce", {"kind": "residual", "layers": [PROJECTED], "shortcut": [LINEAR]}),
+        ("bce", {"kind": "residual", "layers": [LINEAR], "shortcut": [PROJECTED]}),
+        ("softmax", {"kind": "residual", "layers": [LINEAR], "shortcut": [NORMED]}),
+        ("softmax", {"kind": "residual", "layers": [LINEAR], "shortcut": [{"kind": "dense", "units": 2}]}),
+        ("softmax", {"kind": "dense", "units": 2, "spectral_norm": True}),
+    ],
+)
+def test_whatever_ends_a_discriminator_it_is_loaded_without_the_plugin_of_its_loss(
+    name: str, last: dict[str, Any], place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last of its arrays by name is no layer's that makes logits."""
+    lost = replace(loss(name), name="lost")
+    use_host(monkeypatch, module("lost", ganforge_losses=lambda: (lost,)))
+    generator = [
+        *({"kind": "join_label"}, {"kind": "dense", "units": ["1/1", "channels"]}),
+        {"kind": "reshape", "shape": ["1/1", "channels"]},
+    ]
+    discriminator = [{"kind": "join_label"}, {"kind": "flatten"}, {"kind": "dense", "units": 5}, last]
+    layers = {"architecture": None, "generator": generator, "discriminator": discriminator}
+    recipe = layers | {"training.loss": {"name": "lost"}}
+    run = train(out="run", steps=1, overrides=recipe)
+    host, _ = core_host(module("backend_alone", ganforge_backends=lambda: (FAKE_BACKEND,)))
+    set_host(monkeypatch, host)
+    model = ganforge.load("run")
+    assert model.gan.discriminator[-1].output == (lost.outputs,)
+    assert np.array_equal(model.sample(5), run.model.sample(5))
+
+
 def test_a_device_for_a_loaded_or_built_model(place: Path) -> None:
     train(out="run", steps=1)
     assert ganforge.load("run", device="cpu").recipe.run.device == "cpu"
