@@ -5,7 +5,8 @@ on the step alone (rates, bias corrections) are computed on the host in float64,
 differently.
 """
 
-from collections.abc import Mapping
+from array import array
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from math import sqrt
 from typing import Any, ClassVar, NamedTuple, Protocol, runtime_checkable
@@ -216,14 +217,17 @@ def _power(beta: float | Schedule, count: int) -> float:
     """The share of a moment's start after `count` updates: the product of their betas."""
     if not isinstance(beta, Schedule):
         return beta**count
-    products = _products(beta)
+    products = _products(beta, 1 << max(count.bit_length(), 12))
     return products[count - 1] if count <= len(products) else products[-1] * beta.end ** (count - len(products))
 
 
 @lru_cache(maxsize=8)
-def _products(beta: Schedule) -> list[float]:
-    """beta(0) * ... * beta(t), t from 0 until beta stays as it is or the product has vanished."""
-    found = [beta.at(0)]
-    while len(found) < beta.warmup + beta.steps and found[-1] >= _VANISHED:
+def _products(beta: Schedule, most: int) -> Sequence[float]:
+    """beta(0) * ... * beta(t), t from 0 until beta stays as it is, the product has vanished, or there are `most`.
+
+    Without `most` a beta near 1 for very many steps would take for ever, in the first update.
+    """
+    found = array("d", [beta.at(0)])
+    while len(found) < min(beta.warmup + beta.steps, most) and found[-1] >= _VANISHED:
         found.append(found[-1] * beta.at(len(found)))
     return found

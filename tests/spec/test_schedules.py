@@ -75,6 +75,16 @@ def test_the_product_of_betas_neither_needs_the_updates_before_nor_remembers_the
     assert 0 < 1 - later.root < 0.5
 
 
+def test_a_beta2_near_one_for_very_many_steps_takes_no_longer_than_the_updates_before() -> None:
+    """Its product never vanishes."""
+    beta2 = Schedule(kind="linear", start=1 - 1e-12, end=1 - 1e-13, steps=10**12)
+    optimizer, product = Adam(beta2=beta2), 1.0
+    for done in range(5000):
+        product *= beta2.at(done)
+        if done < 3 or done > 4090:
+            assert optimizer.scale(done).root == sqrt(1 - product)
+
+
 def test_a_lazy_penalty_is_part_of_every_so_many_th_update() -> None:
     scaled, plain = (PenaltyChoice(name="r1", weight=2.0, every=3, scaled=each) for each in (True, False))
     assert [scaled.weight_in(done, 1) for done in range(5)] == [6.0, None, None, 6.0, None]
