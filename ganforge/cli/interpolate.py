@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from ganforge._io.words import counted
 from ganforge.cli.animate import Targets, targets
 from ganforge.cli.answer import Answer, answers
 from ganforge.cli.devices import device_option
@@ -45,5 +46,5 @@ def interpolate(
     caption = f"{model.recipe.name}, step {model.step:,}"
     way = latent_walks.joined(strips, len(seeds) - 1)
     to.save(lambda: latent_walks.sheet(strips, caption), lambda: latent_walks.frames(way, caption))
-    words = f"{to}: {len(strips)} x {steps} images, drawn after {model.step:,} steps"
+    words = f"{to}: {len(strips)} x {steps} images, drawn after {counted(model.step, 'step')}"
     answer.say(words, {**to.facts(), "strips": [strip.name for strip in strips], "images": steps, "step": model.step})

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ganforge._io.words import counted
 from ganforge.cli.answer import Answer, answers
 from ganforge.cli.devices import device_option
 from ganforge.cli.labels import chosen, labels_option
@@ -91,5 +92,5 @@ def sample(
         count = save_grid(model, seeds, numbers, out, style, exact=exact)
     else:
         count = save_files(model, seeds, numbers, out, f".{suffix}", exact=exact)
-    words = f"{out}: {count:,} images, drawn after {model.step:,} steps"
+    words = f"{out}: {counted(count, 'image')}, drawn after {counted(model.step, 'step')}"
     answer.say(words, {"out": out, "images": count, "step": model.step, "seeds": seeds, "labels": numbers})

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from ganforge._io.words import counted
 from ganforge.cli.animate import Targets, targets
 from ganforge.cli.answer import Answer, answers
 from ganforge.cli.devices import device_option
@@ -57,5 +58,5 @@ def traverse(
         caption = f"{model.recipe.name}, step {model.step:,}: labels {swept_names}"
     to.save(lambda: latent_walks.sheet(strips, caption), lambda: latent_walks.frames(strips, caption))
     each = len(strips[0].images)
-    words = f"{to}: {len(strips)} x {each} images, drawn after {model.step:,} steps"
+    words = f"{to}: {len(strips)} x {each} images, drawn after {counted(model.step, 'step')}"
     answer.say(words, {**to.facts(), "strips": [strip.name for strip in strips], "images": each, "step": model.step})

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from ganforge._io.files import write_whole
+from ganforge._io.words import counted
 from ganforge.data.cache import default_cache
 from ganforge.data.checks import check_label
 from ganforge.data.contract import Describes, ImageFacts, ImageSet, LeftOut
@@ -87,25 +88,24 @@ def told(account: Account, background: str = "white", *, ranged: bool = False) -
     """
     looks, lines = account.looks or Looks(), [note for note in account.notes if note not in EXPECTED]
     if looks.grey and looks.color:
-        lines.append(f"{_images(looks.color)} in color, {looks.grey:,} grey: all become color (--set channels=1: grey)")
+        lines.append(
+            f"{counted(looks.color, 'image')} in color, {looks.grey:,} grey: all become color (--set channels=1: grey)"
+        )
     if looks.transparent:
         lines.append(
-            f"{_images(looks.transparent)} with transparency: shown over {background} (--set data.background=COLOR)"
+            f"{counted(looks.transparent, 'image')} with transparency: shown over {background} "
+            "(--set data.background=COLOR)"
         )
     if looks.deep:
-        line = f"{_images(looks.deep)} of more than 8 bits, the largest value {looks.highest:,}"
+        line = f"{counted(looks.deep, 'image')} of more than 8 bits, the largest value {looks.highest:,}"
         if not ranged and looks.highest <= 65535 // 4:
             white = 2 ** max(looks.highest, 1).bit_length() - 1
             line += ": they come out nearly black, as white is 65,535; "
             line += f"--set 'data.value_range=[0, {white}]' makes {white:,} white"
         lines.append(line)
     if looks.unreadable:
-        lines.append(f"{_images(looks.unreadable)} cannot be read")
+        lines.append(f"{counted(looks.unreadable, 'image')} cannot be read")
     return lines + [f"left out: {each.count:,}, {each.reason} ({each.example})" for each in account.left_out]
-
-
-def _images(count: int) -> str:
-    return f"{count:,} image" if count == 1 else f"{count:,} images"
 
 
 def _looks(image_set: Any, cache: Path) -> Looks:

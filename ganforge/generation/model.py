@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ganforge._io.words import counted
 from ganforge.backend.contract import Session
 from ganforge.errors import GanforgeError
 from ganforge.generation.grids import grid, to_pixels
@@ -176,7 +177,7 @@ class Model:
         classes = f", {self.gan.classes} classes" if self.gan.classes else ""
         return (
             f"<ganforge.Model {self.recipe.name:.80}: {self.recipe.run.backend}, {height}x{width}x{channels}{classes}, "
-            f"{self.step:,} steps>"
+            f"{counted(self.step, 'step')}>"
         )
 
     def _repr_html_(self) -> str:

@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 import numpy as np
 
+from ganforge._io.words import counted
 from ganforge.backend.agreement import Agreement, agreement
 from ganforge.backend.contract import BackendEntry, Precision, Session, StepInputs
 from ganforge.backend.observations import TOLERANCES, Seen, free_run, observe, observe_state
@@ -102,11 +103,11 @@ class Pair:
                     middle[:] = self._a.state(), self._b.state()
                 yield from self._states(number + 1, tolerance)
 
-        row = self._row(f"free run, {_steps(count)}", run())
+        row = self._row(f"free run, {counted(count, 'step')}", run())
         yield row
         if steps > horizon:
             note = f"not defined beyond {horizon} steps in {self._precision}: rounding grows as large as a step"
-            yield Row(what=f"free run, {_steps(steps)}", difference=0.0, tolerance=None, note=note)
+            yield Row(what=f"free run, {counted(steps, 'step')}", difference=0.0, tolerance=None, note=note)
         if self._precision == "float64" and count >= 2 and row.verdict == "holds":
             ends = self._a.state(), self._b.state()
             for one, other in ((0, 1), (1, 0)):
@@ -119,7 +120,7 @@ class Pair:
             session.step(self._inputs(number))
         expected = observe_state(end, self._gan, count, tolerance)
         couples = zip(expected, observe_state(session.state(), self._gan, count, tolerance), strict=True)
-        what = f"{_steps(half)} in {self._names[one]}, {count - half} more in {self._names[other]}"
+        what = f"{counted(half, 'step')} in {self._names[one]}, {count - half} more in {self._names[other]}"
         return self._row(what, couples if one == 0 else ((y, x) for x, y in couples))
 
     def locked(self, steps: int) -> Row:
@@ -132,7 +133,7 @@ class Pair:
                 self._step(number)
                 yield from self._states(number + 1, TOLERANCES[self._precision].lock_step)
 
-        return self._row(f"lock-step, {_steps(steps)}", run(), steps=steps)
+        return self._row(f"lock-step, {counted(steps, 'step')}", run(), steps=steps)
 
     def there_and_back(self) -> Row:
         """The state of `a` into `b` and back, bit for bit; after a step, so that there are moments."""
@@ -248,7 +249,3 @@ class Pair:
             own = after[side], after[side + 2]
             found = found.joined(Undecided(count, doubts(session, exact, fed, before, own)))
         return found
-
-
-def _steps(count: int) -> str:
-    return "1 step" if count == 1 else f"{count} steps"

@@ -6,6 +6,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from ganforge._io.words import counted
 from ganforge.data.contract import DatasetEntry, ImageSet
 from ganforge.data.preparing import image_channels
 from ganforge.errors import DataError, GanforgeError
@@ -51,7 +52,7 @@ class Found:
         other = 64 if height == width == 32 else 32
         sides = f"{_span(self.heights)} pixels high and {_span(self.widths)} wide"
         return (
-            f"found {self.images:,} {color} images, {sides}{classes}\n"
+            f"found {counted(self.images, f'{color} image')}, {sides}{classes}\n"
             f"training {RECIPE} at {height}x{width}, {how}; for another size --set image_size={other}, "
             "for a narrower and faster network --set architecture.width=32"
         )

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ganforge._io.files import sweep
+from ganforge._io.words import counted
 from ganforge.backend.devices import AUTO
 from ganforge.data.memory import handed_over
 from ganforge.errors import RunError
@@ -81,7 +82,8 @@ def resume(
         start = about.step if about is not None else 0
         if start >= experiment.steps:
             raise RunError(
-                f"run {folder} has done its {start} steps; to continue, give a larger number of --steps or --epochs"
+                f"run {folder} has done its {counted(start, 'step')}; to continue, give a larger number of --steps or "
+                "--epochs"
             )
         if about is None:
             host.warn(f"run {folder} was stopped before its first checkpoint; it begins anew")

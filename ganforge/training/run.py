@@ -8,6 +8,7 @@ from typing import Any
 
 from PIL import Image
 
+from ganforge._io.words import counted
 from ganforge.backend.contract import Workers
 from ganforge.data.preparing import Prepared
 from ganforge.generation.animations import progress
@@ -124,7 +125,7 @@ class Run:
         marks = ", interrupted" if self.interrupted else ""
         return (
             f"<ganforge.Run {str(self.folder)[-160:]}: {self.recipe.name:.80} on {self.recipe.run.backend}, "
-            f"{self.step:,} of {self.stop:,} steps{marks}>"
+            f"{self.step:,} of {counted(self.stop, 'step')}{marks}>"
         )
 
     def _repr_html_(self) -> str:

@@ -53,11 +53,21 @@ def trained(here: Path) -> Path:
 # Training ------------------------------------------------------------------------------------------------------------
 
 
+def test_one_step_is_told_as_one(here: Path) -> None:
+    images(here / "my_images")
+    said = run("train", "--data", "my_images", "--out", "one", *SMALL, "--steps", "1")
+    assert "done: 1 step in" in said
+    assert "drawn after 1 step\n" in run("sample", "one", "--seeds", "0", "--labels", "frog", "--out", "frog.png")
+    assert "has done its 1 step;" in run("resume", "one", code=1)
+    assert repr(ganforge.load("one")).endswith(", 1 step>")
+
+
 def test_images_alone_are_looked_at_and_trained_on(here: Path) -> None:
     images(here / "my_images")
     said = run("train", "--data", "my_images", *SMALL)
     assert "found 12 color images, 20 to 25 pixels high and 30 wide; 2 classes: frog, ship" in said
     assert "training dcgan at 16x16, each class on request" in said
+    assert said.count("labels from the subfolders") == 1
     recipe = ganforge.load("runs/00000-dcgan-torch").recipe
     assert (recipe.name, recipe.size, recipe.class_names) == ("dcgan", (16, 16), ("frog", "ship"))
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ganforge._io.files import redirect_to_devnull
+from ganforge._io.words import counted
 from ganforge.errors import WriteError
 from ganforge.plugins.markers import hookimpl
 from ganforge.plugins.run_view import RunView
@@ -110,7 +111,8 @@ class _Progress:
         console, self.display = self.display.console, None
         if error is None:
             console.print(
-                f"done: {run.step:,} steps in {run.seconds:,.1f} s; images in {run.folder / 'samples'}, more by\n"
+                f"done: {counted(run.step, 'step')} in {run.seconds:,.1f} s; images in {run.folder / 'samples'}, "
+                "more by\n"
                 f"    ganforge sample {run.folder} --out grid.png"
             )
             _say_which_is_best(console, run)
@@ -147,16 +149,13 @@ def _show(display: _Display, run: RunView, step: int, scalars: Mapping[str, floa
     display.bar.update(display.task, completed=step, losses=_worded(_losses(scalars)), speed=_speed(display, run))
     if not _moves(display.console):
         display.console.print(
-            f"step {step:,}/{run.stop:,}  {run.images_taken:,} images  epoch {run.epoch:,.1f}  "
+            f"step {step:,}/{run.stop:,}  {counted(run.images_taken, 'image')}  epoch {run.epoch:,.1f}  "
             f"{run.seconds:,.1f} s  {_speed(display, run)}  {_worded(scalars)}"
         )
 
 
 def _summed_up(epoch: int, means: Mapping[str, float], steps: int, seconds: float) -> str:
-    return (
-        f"epoch {epoch:,} done: {_worded(_losses(means))} (means of {steps:,} step{'s' if steps > 1 else ''})  "
-        f"{clock(seconds)}"
-    )
+    return f"epoch {epoch:,} done: {_worded(_losses(means))} (means of {counted(steps, 'step')})  {clock(seconds)}"
 
 
 def _say(display: _Display) -> None:
@@ -202,7 +201,7 @@ def _introduce(console: "Console", run: RunView) -> None:
     settings = run.recipe.run
     where = f"{settings.backend} ({settings.device})"
     console.print(f"run {run.folder}: {run.recipe.name} on {where}, {settings.precision}{together}")
-    console.print(f"{count:,} images {height}x{width}x{channels} of data set {run.recipe.data.set}", end="")
+    console.print(f"{counted(count, 'image')} {height}x{width}x{channels} of data set {run.recipe.data.set}", end="")
     console.print(f", {len(run.recipe.class_names)} classes" if run.recipe.class_names else "")
     console.print(f"generator {g:,} parameters, discriminator {d:,}")
     if run.recipe.training.accumulate > 1:
