@@ -14,7 +14,7 @@ NOTHING = "none"
 
 def is_nothing(value: object) -> bool:
     """Whether a value leaves its setting out: "none", or None in Python."""
-    return value is None or value == NOTHING
+    return value is None or (isinstance(value, str) and value == NOTHING)
 
 
 def without_nothing(table: Mapping[str, Any], settings: type) -> Table:

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from fakes import core_host
 
@@ -103,6 +104,11 @@ def test_none_stays_text_where_a_setting_has_to_be() -> None:
 def test_another_word_for_it_is_told_the_right_one(value: Any) -> None:
     with pytest.raises(RecipeError, match=r"training\.augment must be a table or none, not"):
         base(**{"training.augment": value})
+
+
+def test_an_array_is_no_word() -> None:
+    with pytest.raises(RecipeError, match="image_size"):
+        base(image_size=np.array([8, 8]))
 
 
 def test_the_tables_that_are_left_out() -> None:
