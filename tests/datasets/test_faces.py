@@ -183,6 +183,13 @@ def test_what_lies_beside_celeba_is_left_out(celeba: Path) -> None:
     assert reasons["not in img_align_celeba"] == "thumbnail.png" and reasons["hidden"] == ".hidden.png"
 
 
+def test_a_split_keeps_the_classes_that_it_has(celeba: Path) -> None:
+    (celeba / "people.csv").write_text("file,label\n000001.jpg,c\n000002.jpg,a\n000003.jpg,b\n000004.jpg,a\n")
+    train = opened(celeba, split="train", labels="people.csv")
+    assert train.class_names == ("a", "c") and train.labels == (1, 0)
+    check_dataset("faces", celeba, {"split": "train", "labels": "people.csv"})
+
+
 def test_a_split_without_tables_is_a_subfolder(tmp_path: Path) -> None:
     put(tmp_path, "train/cat/1.png", "train/dog/1.png", "test/cat/2.png")
     train = opened(tmp_path, split="train")

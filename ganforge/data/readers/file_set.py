@@ -60,15 +60,18 @@ class FileSet:
         return image_facts(self.source.content(self.files[index]), self.where(index), self.reading)
 
     def only(self, taken: Sequence[bool], reason: str) -> "FileSet":
-        """The images that are taken, one flag for each; the account says why the others are not."""
+        """The images that are taken, one flag for each, and their classes; the account says why the others are not."""
         left = [file for file, take in zip(self.files, taken, strict=True) if not take]
         if not left:
             return self
         why = LeftOut(reason=reason, count=len(left), example=printable_name(left[0].name))
+        labels = tuple(compress(self.labels, taken))
+        position = {label: number for number, label in enumerate(sorted(set(labels)))}
         return replace(
             self,
             files=tuple(compress(self.files, taken)),
-            labels=tuple(compress(self.labels, taken)),
+            labels=tuple(position[label] for label in labels),
+            class_names=tuple(self.class_names[label] for label in position),
             left_out=(*self.left_out, why),
         )
 
