@@ -4,8 +4,8 @@ from pathlib import Path, PurePosixPath
 
 import msgspec
 
-from ganforge.data import FileSet, ImageSet, open_images
-from ganforge.errors import DataError
+from ganforge.data import FileSet, ImageSet, open_images, printable_name
+from ganforge.errors import DataError, near_names
 from ganforge_faces import Options
 from ganforge_faces.tables import ATTRIBUTES, IMAGES, PARTITION, find_table, in_split, read_column, root_of
 
@@ -13,7 +13,7 @@ from ganforge_faces.tables import ATTRIBUTES, IMAGES, PARTITION, find_table, in_
 def open_set(path: Path | None, options: Options) -> ImageSet:
     """The images that `options` leave, labelled by attribute, or as `folder` labels them."""
     split = None if options.split == "all" else options.split
-    images = _opened(path, options, options.part)
+    images = _opened(path, options, None) if options.part is None else _part(path, options, options.part)
     if not isinstance(images, FileSet) or path is None:  # arrays: no folders, no tables of CelebA's
         if options.attribute is not None:
             raise DataError(f"{path}: data.attribute is for the image files of CelebA; these are not files")
@@ -26,6 +26,19 @@ def open_set(path: Path | None, options: Options) -> ImageSet:
 
 def _opened(path: Path | None, options: Options, folder: str | None) -> ImageSet:
     return open_images(path, msgspec.structs.replace(options, split=folder), "images of faces")
+
+
+def _part(path: Path | None, options: Options, part: str) -> ImageSet:
+    """The images below one of the first folders, with the labels that they have without the others."""
+    images = _opened(path, msgspec.structs.replace(options, labels="none"), None)
+    if not isinstance(images, FileSet) or path is None:
+        return images
+    folders = [file.name.partition("/")[0] if "/" in file.name else None for file in images.files]
+    if part not in folders:
+        known = {printable_name(folder) for folder in folders if folder is not None}
+        raise DataError(f"{path}: no images in a subfolder {part!r}; {near_names(part, known)}")
+    images = images.only([folder == part for folder in folders], f"not in {printable_name(part)}")
+    return images.with_labels(options.labels, options.label_column, path)
 
 
 def _celeba_alone(images: FileSet) -> FileSet:

@@ -73,9 +73,21 @@ def test_one_part_or_all(tmp_path: Path) -> None:
     assert everything.class_names == ("A", "B") and everything.labels == (0, 0, 1)
 
 
+def test_a_part_is_a_first_folder_and_labelled_by_itself(tmp_path: Path) -> None:
+    put(tmp_path, "A/1.jpg", "B/A/1.jpg", "B/C/1.jpg", "stray.jpg")
+    one, two = opened(tmp_path, part="A"), opened(tmp_path, part="B", labels="auto")
+    assert places(one) == ["A/1.jpg"] and one.class_names == ()
+    assert [(each.reason, each.count, each.example) for each in one.left_out] == [("not in A", 3, "B/A/1.jpg")]
+    assert places(two) == ["B/A/1.jpg", "B/C/1.jpg"] and two.class_names == ("A", "C")
+    assert opened(tmp_path, part="A", labels="subfolders").class_names == ("A",)
+    with pytest.raises(DataError, match=r"no images in a subfolder 'C'; known: A, B"):
+        opened(tmp_path, part="C")
+    assert places(opened(zipped(tmp_path, tmp_path / "all.zip"), part="A")) == ["A/1.jpg"]
+
+
 def test_parts_that_are_not_there(tmp_path: Path) -> None:
     put(tmp_path, "partA/1.jpg")
-    with pytest.raises(DataError, match=r"no images in a subfolder 'partB'; subfolders: partA"):
+    with pytest.raises(DataError, match=r"no images in a subfolder 'partB'; did you mean 'partA'\?"):
         opened(tmp_path, part="partB")
     with pytest.raises(DataError, match=r"no such folder .*did you mean .*partA\?"):
         opened_as_before(tmp_path, part="partB")

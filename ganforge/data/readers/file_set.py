@@ -75,6 +75,27 @@ class FileSet:
             left_out=(*self.left_out, why),
         )
 
+    def with_labels(self, asked: str, column: str | None, where: Path) -> "FileSet":
+        """The images with the labels that are asked for or found; those without one are left out.
+
+        Args:
+            asked: see `ganforge.data.readers.labelling.find_labels`.
+            column: of a table of labels.
+            where: what to call the images in messages.
+
+        Raises:
+            DataError: labels that cannot be had.
+        """
+        found, why = find_labels(self.source, self.files, asked, column)
+        if found is None:
+            return self.labelled((), (), f"no labels: {why}")
+        images = self.only([file.name in found.of for file in self.files], f"no label in {found.note.split()[-1]}")
+        raw = sorted(set(found.of[file.name] for file in images.files), key=natural_key)
+        position = {name: number for number, name in enumerate(raw)}
+        labels = [position[found.of[file.name]] for file in images.files]
+        left_out = tuple(each for each in images.left_out if (each.example, each.count) != (asked, 1))
+        return replace(images, left_out=left_out).labelled(labels, _printable(raw, where), found.note)
+
     def labelled(self, labels: Sequence[int], class_names: Sequence[str], note: str) -> "FileSet":
         """The same images with other labels, one for each; the account notes where they come from."""
         notes = tuple(each for each in self.notes if not each.startswith(("labels ", "no labels")))
@@ -103,50 +124,20 @@ def file_set(
     Raises:
         DataError: no image, no such split, or labels that cannot be had.
     """
-    left_out, notes = list(source.listing.left_out), list(source.listing.notes)
+    left_out, notes = source.listing.left_out, list(source.listing.notes)
     files = _split(source.listing.images, split, where, notes)
     if not files:
         raise DataError(f"{where}: no images{_instead(left_out)}; read are {', '.join(sorted(readable_suffixes()))}")
-    found, why = find_labels(source, files, labels, label_column)
-    if found is None:
-        notes.append(f"no labels: {why}")
-        return _made(source, files, (), (), left_out, notes, reading)
-    without = [file for file in files if file.name not in found.of]
-    if without:
-        left_out.append(
-            LeftOut(
-                reason=f"no label in {found.note.split()[-1]}",
-                count=len(without),
-                example=printable_name(without[0].name),
-            )
-        )
-        files = tuple(file for file in files if file.name in found.of)
-    notes.append(found.note)
-    left_out = [each for each in left_out if (each.example, each.count) != (labels, 1)]  # a table that is read
-    raw = sorted(set(found.of[file.name] for file in files), key=natural_key)
-    position = {name: number for number, name in enumerate(raw)}
-    chosen = tuple(position[found.of[file.name]] for file in files)
-    return _made(source, files, chosen, _printable(raw, where), left_out, notes, reading)
-
-
-def _made(
-    source: Source,
-    files: tuple[ImageFile, ...],
-    labels: tuple[int, ...],
-    class_names: tuple[str, ...],
-    left_out: Sequence[LeftOut],
-    notes: Sequence[str],
-    reading: Reading,
-) -> FileSet:
-    return FileSet(
+    images = FileSet(
         source=source,
         files=files,
-        labels=labels,
-        class_names=class_names,
-        left_out=tuple(left_out),
+        labels=(),
+        class_names=(),
+        left_out=left_out,
         notes=tuple(notes),
         reading=reading,
     )
+    return images.with_labels(labels, label_column, where)
 
 
 def _split(files: tuple[ImageFile, ...], split: str | None, where: Path, notes: list[str]) -> tuple[ImageFile, ...]:
