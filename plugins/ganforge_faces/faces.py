@@ -18,7 +18,7 @@ def open_set(path: Path | None, options: Options) -> ImageSet:
         if options.attribute is not None:
             raise DataError(f"{path}: data.attribute is for the image files of CelebA; these are not files")
         return _opened(path, options, options.part or split)
-    images = _celeba_alone(images)
+    images = _celeba_alone(images, options.labels)
     if split is not None:
         images = _of_split(images, path, options, split)
     return images if options.attribute is None else _by_attribute(images, path, options.attribute, options.part)
@@ -41,13 +41,15 @@ def _part(path: Path | None, options: Options, part: str) -> ImageSet:
     return images.with_labels(options.labels, options.label_column, path)
 
 
-def _celeba_alone(images: FileSet) -> FileSet:
+def _celeba_alone(images: FileSet, labels: str) -> FileSet:
     """CelebA's images without what lies beside their folder; other images as they are."""
     inside = [IMAGES in PurePosixPath(file.name).parts[:-1] for file in images.files]
     if all(inside) or not any(inside):
         return images
-    note = "no labels: CelebA's are its attributes, --set data.attribute=NAME"
-    return images.only(inside, f"not in {IMAGES}").labelled((), (), note)
+    images = images.only(inside, f"not in {IMAGES}")
+    if labels != "auto":
+        return images
+    return images.labelled((), (), "no labels: CelebA's are its attributes, --set data.attribute=NAME")
 
 
 def _of_split(images: FileSet, path: Path, options: Options, split: str) -> ImageSet:

@@ -195,6 +195,16 @@ def test_what_lies_beside_celeba_is_left_out(celeba: Path) -> None:
     assert reasons["not in img_align_celeba"] == "thumbnail.png" and reasons["hidden"] == ".hidden.png"
 
 
+def test_labels_that_are_asked_for_stay_where_something_lies_beside_celeba(celeba: Path) -> None:
+    put(celeba, "thumbnail.png")
+    (celeba / "people.csv").write_text("file,label\n" + "".join(f"00000{n}.jpg,{n % 2}\n" for n in (1, 2, 3, 4)))
+    found = opened(celeba, labels="people.csv")
+    assert found.class_names == ("0", "1") and found.labels == (1, 0, 1, 0)
+    put(celeba, "others/1.png")
+    (celeba / "thumbnail.png").unlink()
+    assert opened(celeba, labels="subfolders").class_names == ("img_align_celeba",)
+
+
 def test_a_split_keeps_the_classes_that_it_has(celeba: Path) -> None:
     (celeba / "people.csv").write_text("file,label\n000001.jpg,c\n000002.jpg,a\n000003.jpg,b\n000004.jpg,a\n")
     train = opened(celeba, split="train", labels="people.csv")
