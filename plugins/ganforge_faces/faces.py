@@ -7,7 +7,17 @@ import msgspec
 from ganforge.data import FileSet, ImageSet, open_images, printable_name
 from ganforge.errors import DataError, near_names
 from ganforge_faces import Options
-from ganforge_faces.tables import ATTRIBUTES, IMAGES, PARTITION, find_table, in_split, read_column, root_of
+from ganforge_faces.tables import (
+    ATTRIBUTES,
+    IMAGES,
+    PARTITION,
+    check_split,
+    find_table,
+    in_split,
+    named,
+    read_column,
+    root_of,
+)
 
 
 def open_set(path: Path | None, options: Options) -> ImageSet:
@@ -59,11 +69,12 @@ def _of_split(images: FileSet, path: Path, options: Options, split: str) -> Imag
         if options.part is None and any(split in PurePosixPath(file.name).parts[:2] for file in images.files):
             return _opened(path, options, split)
         raise DataError(f"{path}: no subfolder {split!r} is there, nor {PARTITION}.txt, which CelebA brings")
+    check_split(split, table.where)
     partition = read_column(table, "partition")
     images = images.only([in_split(partition, file, split) for file in images.files], f"not of the split {split}")
     if not images.files:
         raise DataError(f"{path}: no image is of the split {split!r} by {table.where}")
-    return images
+    return images.reading_tables(named(images, PARTITION))
 
 
 def _by_attribute(images: ImageSet, path: Path, attribute: str, part: str | None) -> FileSet:
@@ -75,4 +86,5 @@ def _by_attribute(images: ImageSet, path: Path, attribute: str, part: str | None
         )
     column = read_column(table, attribute)
     labels = [int(column.of(file) > 0) for file in images.files]
+    images = images.reading_tables(named(images, ATTRIBUTES))
     return images.labelled(labels, (f"not {attribute}", attribute), f"labels from {table.where}: {attribute}")

@@ -5,7 +5,7 @@ from pathlib import Path
 from ganforge.data import ImageFolder, ImageSet, by_subfolder, existing_folder, list_images
 from ganforge.errors import DataError
 from ganforge_faces import Options
-from ganforge_faces.tables import ATTRIBUTES, IMAGES, PARTITION, Column, find_table, in_split, read_column
+from ganforge_faces.tables import ATTRIBUTES, IMAGES, PARTITION, Column, check_split, find_table, in_split, read_column
 
 
 def open_set(path: Path | None, options: Options) -> ImageSet:
@@ -18,6 +18,7 @@ def open_set(path: Path | None, options: Options) -> ImageSet:
     files = list_images(images)
     if options.split is not None and options.split != "all":
         partition = _column(root, PARTITION, "partition")
+        check_split(options.split, partition.table)
         files = tuple(file for file in files if in_split(partition, file, options.split))
         if not files:
             raise DataError(f"{images}: no image is of the split {options.split!r} by {partition.table}")

@@ -50,9 +50,24 @@ class Column:
         return value
 
 
+def named(images: FileSet, table: str) -> list[str]:
+    """The names of the files beside the images that are this table."""
+    return [name for name in images.source.listing.beside if PurePath(name).stem == table]
+
+
+def check_split(split: str, table: str) -> None:
+    """Check that a split is one of CelebA's.
+
+    Raises:
+        DataError: it is not; the message names the near ones.
+    """
+    if split not in _SPLITS:
+        raise DataError(f"data.split = {split!r}: no split of {table}; {near_names(split, ['all', *_SPLITS])}")
+
+
 def in_split(partition: Column, file: ImageFile, split: str) -> bool:
     """Whether an image is of the split 'train', 'valid' or 'test'."""
-    return partition.of(file) == _SPLITS.get(split)
+    return partition.of(file) == _SPLITS[split]
 
 
 def root_of(path: Path, part: str | None) -> Path:

@@ -121,6 +121,34 @@ def test_splits(celeba: Path) -> None:
         opened(celeba, split="test")
 
 
+def test_a_split_that_is_none_of_celebas(celeba: Path) -> None:
+    for rules in (2, 3):
+        with pytest.raises(DataError, match=r"data\.split = 'foo': .*known: all, test, train, valid"):
+            open_faces(celeba, Options(split="foo", rules=rules))
+        with pytest.raises(DataError, match=r"data\.split = 'val': .*did you mean 'valid'"):
+            open_faces(celeba, Options(split="val", rules=rules))
+
+
+def test_tables_that_are_read_are_not_left_out(celeba: Path) -> None:
+    (celeba / "list_bbox_celeba.txt").write_text("")
+
+    def texts(root: Path, **options: object) -> list[tuple[int, str]]:
+        left_out = opened(root, **options).left_out
+        return [(each.count, each.example) for each in left_out if each.reason == ".txt files are no images"]
+
+    assert texts(celeba) == [(3, "list_attr_celeba.txt")]
+    assert texts(celeba, attribute="Bald") == [(2, "list_bbox_celeba.txt")]
+    assert texts(celeba, split="train") == [(2, "list_attr_celeba.txt")]
+    for root in (celeba, zipped(celeba, celeba / "all.zip")):
+        assert texts(root, attribute="Bald", split="train") == [(1, "list_bbox_celeba.txt")]
+    (celeba / "list_bbox_celeba.txt").unlink()
+    assert texts(celeba, attribute="Bald", split="train") == []
+    (celeba / "notes.csv").write_text("")
+    (celeba / "people.csv").write_text("file,label\n000001.jpg,a\n")
+    tables = [each for each in opened(celeba, labels="people.csv").left_out if each.reason.startswith("a table")]
+    assert [(each.count, each.example) for each in tables] == [(1, "notes.csv")]
+
+
 def test_other_places_and_forms_of_the_tables(celeba: Path) -> None:
     rows = [line.replace("  ", " ").replace(" ", ",") for line in ATTRIBUTES.splitlines()[1:]]
     (celeba / "list_attr_celeba.txt").unlink()

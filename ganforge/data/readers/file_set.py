@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import compress
@@ -15,7 +15,7 @@ from ganforge.data.contract import ImageFacts, LeftOut, Pixels
 from ganforge.data.folders import ImageFile, digest_of, printable_name
 from ganforge.data.image_files import image_facts, read_image, readable_suffixes
 from ganforge.data.readers.labelling import SPLITS, find_labels
-from ganforge.data.readers.listing import Source
+from ganforge.data.readers.listing import Source, without_read
 from ganforge.data.reading_settings import PLAIN_READING, Reading
 from ganforge.errors import DataError
 
@@ -31,6 +31,8 @@ class FileSet:
     left_out: tuple[LeftOut, ...]
     notes: tuple[str, ...]
     reading: Reading
+    read_beside: frozenset[str] = frozenset()
+    """Names of tables that are read, and so not left out."""
 
     @cached_property
     def fingerprint(self) -> str:
@@ -93,8 +95,12 @@ class FileSet:
         raw = sorted(set(found.of[file.name] for file in images.files), key=natural_key)
         position = {name: number for number, name in enumerate(raw)}
         labels = [position[found.of[file.name]] for file in images.files]
-        left_out = tuple(each for each in images.left_out if (each.example, each.count) != (asked, 1))
-        return replace(images, left_out=left_out).labelled(labels, _printable(raw, where), found.note)
+        return images.reading_tables((asked,)).labelled(labels, _printable(raw, where), found.note)
+
+    def reading_tables(self, names: Collection[str]) -> "FileSet":
+        """The same images; the account no longer says that these files beside them are left out."""
+        read = self.read_beside | set(names)
+        return replace(self, read_beside=read, left_out=tuple(without_read(self.left_out, self.source.listing, read)))
 
     def labelled(self, labels: Sequence[int], class_names: Sequence[str], note: str) -> "FileSet":
         """The same images with other labels, one for each; the account notes where they come from."""

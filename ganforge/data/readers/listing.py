@@ -1,7 +1,7 @@
 """What lies in a folder or an archive: the image files that are taken, and an account of what is left out."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import IO, Protocol
@@ -19,7 +19,7 @@ TABLES = ("labels.csv", "metadata.csv", "metadata.jsonl", "dataset.json")
 """Names of files that may hold labels."""
 
 _TABULAR = (".csv", ".tsv", ".jsonl", ".txt")
-"""Suffixes of files that hold labels if the user says so."""
+"""Suffixes of files that are needed if the user says so: tables of labels, and those of CelebA, which are .txt."""
 
 
 class Source(Protocol):
@@ -70,7 +70,7 @@ class Sorter:
         suffix = name.suffix.lower()
         if suffix in readable_suffixes() or (self.by_content and looks_like_image(start)):
             self.images.append(file)
-        elif name.name in TABLES or suffix in (".cls", ".json"):
+        elif _needed(file.name):
             self.beside[file.name] = file
         else:
             if suffix in _TABULAR:
@@ -95,12 +95,33 @@ class Sorter:
         )
 
 
+def without_read(left_out: Iterable[LeftOut], listing: Listing, read: Collection[str]) -> Iterator[LeftOut]:
+    """The account `left_out` without the files beside the images that are read after all, which `read` names."""
+    unread: dict[str, list[str]] = {}
+    for name in listing.beside:
+        if not _needed(name):
+            names = unread.setdefault(why_not(name), [])
+            if name not in read:
+                names.append(name)
+    for each in left_out:
+        if each.reason not in unread:
+            yield each
+        elif names := unread[each.reason]:
+            yield LeftOut(reason=each.reason, count=len(names), example=printable_name(names[0]))
+
+
 def beginning(content: Path | IO[bytes], size: int) -> bytes:
     """The first bytes of a file that a source gives."""
     if isinstance(content, Path):
         with content.open("rb") as file:
             return file.read(size)
     return content.read(size)
+
+
+def _needed(name: str) -> bool:
+    """Whether a file beside the images holds labels, whatever the user says."""
+    path = PurePosixPath(name)
+    return path.name in TABLES or path.suffix.lower() in (".cls", ".json")
 
 
 def hidden(name: str) -> bool:
