@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ganforge.data.python_data import as_image_set
     from ganforge.data.readers.file_set import FileSet
     from ganforge.data.readers.idx import read_idx
-    from ganforge.data.readers.opening import open_images
+    from ganforge.data.readers.opening import check_first_rules, open_images
     from ganforge.data.reading_settings import OpenOptions
     from ganforge.data.resizing import fit_image
     from ganforge.data.resizing_settings import Crop, Filter, Fit, Resizing
@@ -57,6 +57,7 @@ _HOMES = {
     "Resizing": "resizing_settings",
     "as_image_set": "python_data",
     "by_subfolder": "folders",
+    "check_first_rules": "readers.opening",
     "crop_faces": "face_cropping",
     "existing_folder": "locate",
     "fetch": "download",
@@ -96,6 +97,7 @@ __all__ = [
     "Resizing",
     "as_image_set",
     "by_subfolder",
+    "check_first_rules",
     "crop_faces",
     "existing_folder",
     "fetch",

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from ganforge.data import ImageFolder, ImageSet, by_subfolder, existing_folder, list_images
+from ganforge.data import ImageFolder, ImageSet, by_subfolder, check_first_rules, existing_folder, list_images
 from ganforge.errors import DataError
 from ganforge_faces import Options
 from ganforge_faces.tables import ATTRIBUTES, IMAGES, PARTITION, Column, check_split, find_table, in_split, read_column
@@ -10,6 +10,7 @@ from ganforge_faces.tables import ATTRIBUTES, IMAGES, PARTITION, Column, check_s
 
 def open_set(path: Path | None, options: Options) -> ImageSet:
     """The images that `options` leave, labelled by attribute or subfolder where there is one. See `faces.open_set`."""
+    check_first_rules(options, ("part", "attribute", "split"))
     root = existing_folder(path, "images of faces")
     if options.part is not None:
         root = _part(root, options.part)

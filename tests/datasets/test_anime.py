@@ -2,6 +2,7 @@
 
 import zipfile
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from ganforge_anime import Options, ganforge_datasets, open_anime
@@ -33,6 +34,17 @@ def test_it_is_read_as_any_folder_but_by_earlier_runs(tmp_path: Path) -> None:
     for rules in (1, 2):
         before = open_anime(tmp_path, Options(rules=rules))
         assert isinstance(before, ImageFolder) and before.where(0) == "a.png" and len(before) == 1
+
+
+@pytest.mark.parametrize("rules", [1, 2])
+def test_earlier_rules_refuse_what_they_do_not_know(tmp_path: Path, rules: Literal[1, 2]) -> None:
+    (tmp_path / "train").mkdir()
+    Image.new("RGB", (12, 12)).save(tmp_path / "train" / "a.png")
+    assert len(open_anime(tmp_path, Options(rules=rules, labels="subfolders", pattern="train/*"))) == 1
+    with pytest.raises(DataError, match=r"data\.split needs data\.rules = 3"):
+        open_anime(tmp_path, Options(rules=rules, split="train"))
+    with pytest.raises(DataError, match=r"data\.labels = 'a\.csv' needs data\.rules = 3"):
+        open_anime(tmp_path, Options(rules=rules, labels="a.csv"))
 
 
 def test_a_wrong_path_says_how_such_a_folder_is_made(tmp_path: Path) -> None:

@@ -265,6 +265,14 @@ def test_earlier_runs_find_what_they_found(celeba: Path) -> None:
     assert places(opened(celeba / "plain"))[:2] == ["0/1.png", "0/x.jfif"]
 
 
+@pytest.mark.parametrize(
+    ("name", "value"), [("labels", "none"), ("pattern", "*.jpg"), ("background", "black"), ("value_range", [0, 4095])]
+)
+def test_earlier_rules_refuse_what_they_do_not_know(celeba: Path, name: str, value: object) -> None:
+    with pytest.raises(DataError, match=rf"data\.{name} needs data\.rules = 3"):
+        opened_as_before(celeba, **{name: value})
+
+
 def test_a_plain_folder_keeps_its_cache(tmp_path: Path) -> None:
     put(tmp_path, "a.png", "b.png")
     assert opened(tmp_path).fingerprint == opened_as_before(tmp_path).fingerprint

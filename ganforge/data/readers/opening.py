@@ -1,7 +1,7 @@
 """What `--data` points at, opened by what it is: a folder, an archive, a table, an array."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import cast
 
@@ -47,10 +47,23 @@ def open_images(path: Path | None, options: OpenOptions = PLAIN_OPENING, looked_
     return _folder(found, options) if found.is_dir() else _file(found, options)
 
 
+def check_first_rules(options: OpenOptions, known: Collection[str]) -> None:
+    """Check that no setting is given but those that are known where images are found as earlier runs found them.
+
+    Raises:
+        DataError: one is given; the message names it.
+    """
+    default = type(options)()
+    for name in options.__struct_fields__:
+        if name not in (*known, "rules") and getattr(options, name) != getattr(default, name):
+            raise DataError(f"data.{name} needs data.rules = 3")
+
+
 def _by_first_rules(folder: Path, options: OpenOptions) -> ImageSet:
     """Class folders in the order of their names as text, eleven suffixes, no tables, no links to folders."""
+    check_first_rules(options, ("pattern", "labels"))
     if options.labels not in ("auto", "subfolders", "none"):
-        raise DataError(f"data.labels = {options.labels!r} needs data.rules = 2")
+        raise DataError(f"data.labels = {options.labels!r} needs data.rules = 3")
     return by_subfolder(folder, list_images(folder, options.pattern), cast(LabelSource, options.labels))
 
 
