@@ -7,6 +7,7 @@ from functools import wraps
 from math import isfinite
 from numbers import Integral
 from pathlib import Path
+from shlex import quote
 from typing import Any, TypeVar
 
 import click
@@ -54,6 +55,24 @@ def answers(command: F) -> F:
 
     decorated: Any = _quiet(click.option("--json", "as_json", is_flag=True, help=f"{_JSON}.")(answering))
     return decorated  # type: ignore[no-any-return]
+
+
+class AnsweringInFiles(click.Command):
+    """A command with an argument and `answers_in_files`, whose `--json` may take the argument for its file."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse; if the argument is missing, say where it went."""
+        try:
+            return super().parse_args(ctx, args)
+        except click.MissingParameter as error:
+            file = ctx.params.get("json_file")
+            if file in (None, _STDOUT):
+                raise
+            missing = error.format_message()
+            instead = f"{ctx.command_path} {quote(str(file))} --json"
+            raise click.UsageError(
+                f"{missing} --json took {str(file)!r} as the file to write. Write `{instead}`", ctx
+            ) from error
 
 
 def answers_in_files(command: F) -> F:

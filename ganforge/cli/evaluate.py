@@ -5,12 +5,12 @@ from typing import Literal
 
 import click
 
-from ganforge.cli.answer import Answer, answers_in_files
+from ganforge.cli.answer import Answer, AnsweringInFiles, answers_in_files
 from ganforge.cli.devices import device_option
 from ganforge.cli.parameter_types import STEP_OR_BEST
 
 
-@click.command()
+@click.command(cls=AnsweringInFiles)
 @click.argument("target", metavar="RUN|FOLDER", type=click.Path(path_type=Path))
 @click.option("--data", type=click.Path(path_type=Path), help="Path of the real images.")
 @click.option("--dataset", default="folder", show_default=True, help="Data set of the real images for a FOLDER.")

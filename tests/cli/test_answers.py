@@ -75,3 +75,11 @@ def test_json_goes_to_standard_output_or_to_a_file(tmp_path: Path, monkeypatch: 
     assert CliRunner().invoke(command, ["a", "--quiet"]).stdout == ""
     assert CliRunner().invoke(command, ["a", "--json", "f.json"]).stdout == "words\nf.json written\n"
     assert json.loads(Path("f.json").read_text()) == {"run": "a"}
+
+
+def test_json_that_took_the_argument_for_its_file_says_so() -> None:
+    said = CliRunner().invoke(cli, ["evaluate", "--json", "runs/0 1", "--images", "9"], prog_name="ganforge")
+    assert said.exit_code == 2
+    assert "--json took 'runs/0 1' as the file to write. Write `ganforge evaluate 'runs/0 1' --json`" in said.output
+    for call in (["evaluate"], ["evaluate", "--json"]):
+        assert "Error: Missing argument 'RUN|FOLDER'.\n" in CliRunner().invoke(cli, call).output
