@@ -56,7 +56,10 @@ class Beginning:
     unused: tuple[str, ...]
     """Names of the earlier model's arrays that were not taken."""
     others: Mapping[str, str]
-    """By the name of each new array, that of the earlier model's array of the same layer, whose shape differs."""
+    """By the name of each new array, that of the earlier model's array of the same layer.
+
+    Its shape differs, or it is a running value and a trained array of its layer was not taken.
+    """
     settled: bool
     """Whether the recipe's average has lost its warm-up."""
 
@@ -78,8 +81,11 @@ class Beginning:
         lines = [
             f"weights: {len(self.taken)} of {of} arrays are those of {self.earlier.path}, step {self.earlier.step}"
         ]
+        renamed = [f"{name}, there {there}" for name, there in self.taken.items() if name != there]
+        lines += [f"  {len(renamed)} of them by the order of the layers, such as {example}" for example in renamed[:1]]
         lines += ["  the average begins with these weights, without warm-up"] * self.settled
-        lines += [f"  new: {name} {self.state[name].shape}" + _there(theirs, name, self.others) for name in self.new]
+        shapes = {name: self.state[name].shape for name in self.new}
+        lines += [f"  new: {name} {shape}" + _there(theirs, name, shape, self.others) for name, shape in shapes.items()]
         told = set(self.others.values())
         lines += [f"  not taken: {name} {theirs[name].shape}" for name in self.unused if name not in told]
         more = len(lines) - 1 - _MOST_LINES
@@ -116,9 +122,10 @@ def begin_with(earlier: EarlierModel, experiment: Experiment) -> Beginning:
     taken = _whole(gan, {name: there for name, there in matched.items() if gan.shapes[name] == theirs[there]})
     others = {name: there for name, there in matched.items() if name not in taken}
     if not taken:
-        name = next(iter(others), None)
+        name = next((name for name, there in others.items() if gan.shapes[name] != theirs[there]), None)
         if name is not None:
-            example = f"; {name} is {gan.shapes[name]} here" + _there(earlier.state, name, others)
+            shape = gan.shapes[name]
+            example = f"; {name} is {shape} here" + _there(earlier.state, name, shape, others)
         else:
             example = f"; it has {_first(earlier.state)} and so on, these {_first(gan.shapes)}"
         raise RunError(
@@ -177,9 +184,9 @@ def _first(names: Iterable[str]) -> str:
     return min((name for name in names if name.startswith("generator/")), default="none of a generator")
 
 
-def _there(theirs: State, name: str, others: Mapping[str, str]) -> str:
-    """The earlier model's array of the same layer, and its name where it has another."""
+def _there(theirs: State, name: str, shape: tuple[int, ...], others: Mapping[str, str]) -> str:
+    """The earlier model's array of the same layer if its shape is another, and its name where it has another."""
     there = others.get(name)
-    if there is None:
+    if there is None or theirs[there].shape == shape:
         return ""
     return f", there {theirs[there].shape}" if there == name else f", there {there} {theirs[there].shape}"

@@ -19,7 +19,7 @@ from ganforge.errors import RunError
 from ganforge.plugins.host import default_host
 from ganforge.recipes import read
 from ganforge.spec.arrays import State
-from ganforge.training.experiment import resolve
+from ganforge.training.experiment import Experiment, resolve
 from ganforge.training.run import Run
 from ganforge.training.weights_from import EarlierModel, begin_with, read_earlier
 
@@ -61,6 +61,12 @@ def networks(state: State) -> State:
 
 def provenance(folder: str) -> Any:
     return json.loads((Path(folder) / "provenance.jsonl").read_text().splitlines()[0])["weights_from"]
+
+
+def resolved(recipe: str, *, conditional: bool) -> Experiment:
+    settings = SMALL | {"image_size": 32, "conditional": conditional}
+    host, images = default_host(), as_image_set(three_classes())
+    return resolve(read(recipe, host, overrides=settings), host, image_set=images)
 
 
 def three_classes() -> tuple[np.ndarray, np.ndarray]:
@@ -187,15 +193,7 @@ def test_with_classes_and_without_all_is_taken_but_what_reads_the_label(
     recipe: str, first: list[str], conditional: bool, here: Path
 ) -> None:
     """`join_label` in front shifts the numbers in the names of all layers."""
-    experiments = {
-        by_class: resolve(
-            read(recipe, default_host(), overrides=SMALL | {"image_size": 32, "conditional": by_class}),
-            default_host(),
-            image_set=as_image_set(three_classes()),
-        )
-        for by_class in (False, True)
-    }
-    before, now = experiments[not conditional], experiments[conditional]
+    before, now = resolved(recipe, conditional=not conditional), resolved(recipe, conditional=conditional)
     state = before.gan.initial_state(5)
     begun = begin_with(EarlierModel(path=here, step=3, recipe=before.recipe, state=state), now)
     own = {re.sub(r"\d+_", "", name) for name in begun.new}
@@ -207,6 +205,16 @@ def test_with_classes_and_without_all_is_taken_but_what_reads_the_label(
         assert begun.state[name] is state[there]
         assert re.sub(r"\d+_", "", name) == re.sub(r"\d+_", "", there)
     assert begun.record["renamed"] == begun.taken
+    example = f"generator/{conditional:02}_dense/bias, there generator/{not conditional:02}_dense/bias"
+    assert f"  {len(begun.taken)} of them by the order of the layers, such as {example}" in begun.told()
+
+
+def test_running_values_that_go_with_new_weights_have_no_other_shape_there(here: Path) -> None:
+    before, now = resolved("sngan", conditional=False), resolved("sngan", conditional=True)
+    state = networks(before.gan.initial_state(5))
+    said = begin_with(EarlierModel(path=here, step=3, recipe=before.recipe, state=state), now).told().splitlines()
+    assert "  new: discriminator/01_conv/sigma (1,)" in said
+    assert not any("not taken" in line for line in said)
 
 
 @pytest.mark.parametrize("saved", [False, True], ids=["run", "file"])
