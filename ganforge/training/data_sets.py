@@ -14,6 +14,7 @@ from ganforge.data.preparing import Prepared, image_channels, prepare
 from ganforge.data.survey import Account, take_account, told
 from ganforge.errors import DataError
 from ganforge.recipes.completing import complete
+from ganforge.recipes.leaving_out import is_nothing
 from ganforge.recipes.schema import Recipe
 from ganforge.spec.checks import blamed
 from ganforge.training.parts import Part
@@ -63,7 +64,7 @@ def account_of(recipe: Recipe, image_set: ImageSet) -> tuple[Account, list[str]]
     """What a recipe's data set holds, and the same in lines for people."""
     account = take_account(image_set)
     options = recipe.data.options
-    return account, told(account, options.get("background", "white"), ranged="value_range" in options)
+    return account, told(account, options.get("background", "white"), ranged=not is_nothing(options.get("value_range")))
 
 
 def record_account(folder: Path, account: Account) -> None:

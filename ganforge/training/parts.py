@@ -4,12 +4,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Generic, NoReturn, TypeVar
 
+import msgspec
+
 from ganforge._io.convert import convert
 from ganforge.data.contract import DatasetEntry
 from ganforge.errors import PluginError, near_names
 from ganforge.plugins.host import Host, Named, Provided
 from ganforge.plugins.kinds import known_kinds
-from ganforge.recipes.schema import ArchitectureSettings, Recipe, RecipeEntry
+from ganforge.recipes.leaving_out import without_nothing
+from ganforge.recipes.schema import ArchitectureSettings, Recipe, RecipeEntry, Table
 from ganforge.spec.architectures import ArchitectureEntry
 from ganforge.spec.checks import checked_loss, checked_penalty
 from ganforge.spec.kinds import Kinds
@@ -51,7 +54,7 @@ def find_data_set(recipe: Recipe, host: Host) -> Part[DatasetEntry]:
     """
     settings = recipe.data
     found = _data_set(settings.set, host)
-    options = convert(settings.options, found.entry.options, f"recipe {recipe.name!r}: data set {settings.set!r}")
+    options = _options(settings.options, found.entry.options, f"recipe {recipe.name!r}: data set {settings.set!r}")
     return Part(entry=found.entry, options=options, plugin=found.plugin)
 
 
@@ -88,10 +91,10 @@ def find_parts(recipe: Recipe, host: Host, *, data_set: bool = True, logits: int
     found_set = found_architecture = None
     where = f"recipe {recipe.name!r}"
     if images is not None:
-        options = convert(data.options, images.entry.options, f"{where}: data set {data.set!r}")
+        options = _options(data.options, images.entry.options, f"{where}: data set {data.set!r}")
         found_set = Part(entry=images.entry, options=options, plugin=images.plugin)
     if architecture is not None:
-        options = convert(built.options, architecture.entry.options, f"{where}: architecture {built.name!r}")
+        options = _options(built.options, architecture.entry.options, f"{where}: architecture {built.name!r}")
         found_architecture = Part(entry=architecture.entry, options=options, plugin=architecture.plugin)
     return Parts(
         data_set=found_set,
@@ -100,6 +103,11 @@ def find_parts(recipe: Recipe, host: Host, *, data_set: bool = True, logits: int
         penalty=None if choice is None else _penalty(penalty, choice.name),
         kinds=known_kinds(host),
     )
+
+
+def _options(given: Table, kind: type[msgspec.Struct], where: str) -> Any:
+    """A recipe's options of what it names; "none" leaves one out, where it may be missing."""
+    return convert(without_nothing(given, kind), kind, where)
 
 
 def _loss(found: Provided[LossEntry] | None, recipe: Recipe, logits: int | None) -> LossEntry:

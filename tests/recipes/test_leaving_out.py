@@ -8,12 +8,14 @@ import pytest
 from fakes import core_host
 
 from ganforge.errors import RecipeError
+from ganforge.plugins.host import default_host
 from ganforge.recipes.laying import parse_assignments
 from ganforge.recipes.leaving_out import absent_tables
 from ganforge.recipes.reading import read
 from ganforge.recipes.schema import EvaluationSettings, Recipe
 from ganforge.recipes.tables import to_table
 from ganforge.spec.augmentation import Augmentation
+from ganforge.training.parts import find_data_set, find_parts
 
 BASE = {
     "name": "base",
@@ -104,6 +106,19 @@ def test_none_stays_text_where_a_setting_has_to_be() -> None:
 def test_another_word_for_it_is_told_the_right_one(value: Any) -> None:
     with pytest.raises(RecipeError, match=r"training\.augment must be a table or none, not"):
         base(**{"training.augment": value})
+
+
+@pytest.mark.parametrize("nothing", ["none", None])
+def test_options_of_a_data_set_are_left_out_alike(nothing: Any) -> None:
+    host, ranged = default_host(), {"data": {"set": "anime", "value_range": [0, 4095], "labels": "none"}}
+    recipe = read({"name": "x"} | ranged, host, overrides={"data.value_range": nothing})
+    for part in (find_data_set(recipe, host), find_parts(recipe, host).data_set):
+        assert part is not None
+        assert (part.options.value_range, part.options.labels) == (None, "none")
+    assert read(to_table(recipe), host).data.options.get("value_range") in (None, "none")
+    wrong = read({"name": "x"} | ranged, host, overrides={"data.megapixels": "none"})
+    with pytest.raises(RecipeError, match=r"megapixels must be a whole number"):
+        find_data_set(wrong, host)
 
 
 def test_an_array_is_no_word() -> None:
