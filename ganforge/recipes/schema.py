@@ -128,7 +128,7 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     summary: str = ""
     image_size: ImageSize = 64
     channels: Literal[1, 3] | None = None
-    """None: as the first image of the data set."""
+    """None: 3 if an image of the data set has color, else 1."""
     conditional: bool = False
     """Whether both networks are given the label."""
     class_names: tuple[str, ...] = ()
