@@ -4,6 +4,10 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("no deadline", deadline=None)  # a busy machine may pause any example
+settings.load_profile("no deadline")
 
 
 @pytest.fixture(scope="session")

@@ -80,7 +80,7 @@ def _changed(value: Any, path: Path, change: str, new: Any) -> Any:
     return items
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=1000)
 @given(data=st.data())
 @pytest.mark.slow
 def test_it_agrees_with_msgspec(data: st.DataObject) -> None:

@@ -173,7 +173,7 @@ def test_missing_file(tmp_path: Path) -> None:
         read_image(tmp_path / "gone.png", "gone.png")
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.data())
 def test_damaged_bytes_give_a_image_or_a_data_error(data: st.DataObject) -> None:
     form = data.draw(st.sampled_from(["JPEG", "PNG", "GIF", "WEBP", "BMP", "PPM"]))

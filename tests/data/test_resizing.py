@@ -13,7 +13,7 @@ SIDE = st.integers(1, 300)
 FITS: tuple[Fit, ...] = ("cover", "resize_crop", "stretch", "pad")
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(SIDE, SIDE, st.sampled_from([1, 3]), SIDE, SIDE, st.sampled_from([1, 3]), st.sampled_from(FITS))
 def test_any_size_gives_exactly_the_shape(
     height: int, width: int, channels: int, new_height: int, new_width: int, new_channels: int, fit: Fit

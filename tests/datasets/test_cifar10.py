@@ -312,7 +312,7 @@ def test_pickles_that_are_damaged(tmp_path: Path, program: bytes) -> None:
         opened(tmp_path)
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(at=st.integers(0, 500), value=st.integers(0, 255), tail=st.integers(0, 500))
 def test_a_pickle_with_any_byte_wrong_is_read_or_refused(tmp_path: Path, at: int, value: int, tail: int) -> None:
     """Bytes of the frame around the pixels, at its beginning or its end."""
@@ -326,7 +326,7 @@ def test_a_pickle_with_any_byte_wrong_is_read_or_refused(tmp_path: Path, at: int
         assert "data_batch_1" in str(error)
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(at=st.integers(0, 512 * 3), value=st.integers(0, 255))
 def test_a_tar_archive_with_any_byte_wrong_is_read_or_refused(tmp_path: Path, at: int, value: int) -> None:
     content = bytearray(archive({"data_batch_1.bin": binary()[:3073], "test_batch.bin": b""}))

@@ -128,7 +128,7 @@ def test_a_gzip_bomb_takes_no_memory(tmp_path: Path, promised: int) -> None:
         tracemalloc.stop()
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.binary(max_size=64), st.sampled_from([b"", b"\x1f\x8b", struct.pack(">I", 2051), struct.pack(">I", 2049)]))
 def test_random_bytes_give_an_array_or_a_data_error(tmp_path: Path, content: bytes, start: bytes) -> None:
     file = tmp_path / "random"

@@ -133,7 +133,7 @@ def tables(draw: st.DrawFn) -> dict[str, Any]:
     return table
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(tables())
 def test_a_recipe_survives_its_table(table: dict[str, Any]) -> None:
     recipe = parse(table)

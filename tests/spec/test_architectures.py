@@ -33,7 +33,7 @@ def dcgan(shape: tuple[int, int, int] = (64, 64, 3), classes: int = 0, latent: i
     )
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(
     SIDE,
     SIDE,

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ganforge.spec import random_streams
@@ -98,7 +98,6 @@ def test_layers_and_keys_drop_different_elements() -> None:
     assert abs((one == other_key).mean() - 0.5) < 0.03
 
 
-@settings(deadline=None)
 @given(st.integers(1, 3000), st.integers(0, 2**40), st.integers(0, 100))
 def test_shuffled_is_a_permutation_of_any_size(size: int, seed: int, epoch: int) -> None:
     assert sorted(random_streams.shuffled(seed, epoch, size, np.arange(size))) == list(range(size))

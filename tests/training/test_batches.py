@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from fakes import tiny_gan
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace as changed
 
@@ -33,7 +33,6 @@ def equal(one: StepInputs, other: StepInputs) -> bool:
     return repr(one) == repr(other)
 
 
-@settings(deadline=None)
 @given(st.integers(1, 300), st.integers(1, 300), st.integers(0, 5), st.booleans(), st.integers(0, 2**20))
 def test_an_epoch_shows_no_image_twice(count: int, batch: int, epoch: int, shuffled: bool, seed: int) -> None:
     batch = min(batch, count)

@@ -143,7 +143,7 @@ def every_step(gan: Gan, images: np.ndarray, steps: range) -> list[tuple[float, 
     return [(float(each["d_loss"]), float(each["g_loss"])) for each in found]
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(
     st.integers(4, 60).flatmap(lambda n: st.tuples(st.just(n), st.integers(1, 4))),
     st.integers(0, 20),
@@ -285,7 +285,7 @@ BUSY = tiny_gan(
 KEPT = replace(BUSY, protocol=changed(BUSY.protocol, keep_last=True))
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.integers(1, 12), st.lists(st.integers(1, 12), max_size=3))
 @pytest.mark.parametrize("gan", [BUSY, KEPT], ids=["busy", "kept"])
 def test_a_run_that_was_stopped_ends_as_one_that_was_not(gan: Gan, stop: int, pauses: list[int]) -> None:
