@@ -5,6 +5,7 @@ from math import isfinite
 import click
 
 from ganforge.cli.answer import Answer, answers
+from ganforge.cli.assignments import set_option
 from ganforge.cli.devices import device_option
 
 
@@ -15,13 +16,7 @@ from ganforge.cli.devices import device_option
 @click.option("--precision", type=click.Choice(["float32", "float64", "bfloat16"]), help="Floating-point precision.")
 @device_option("Device to measure on.")
 @click.option("--seconds", type=click.FloatRange(min=0), default=10, show_default=True, help="Seconds to measure.")
-@click.option(
-    "--set",
-    "assignments",
-    multiple=True,
-    metavar="KEY.PATH=VALUE",
-    help="Set any value of the recipe; none leaves it out.",
-)
+@set_option("Set any value of the recipe; none leaves it out.")
 @answers
 def bench(
     recipe: str,

@@ -8,7 +8,7 @@ import msgspec
 
 from ganforge.cli.answer import Answer, answers
 from ganforge.cli.crop import crop
-from ganforge.cli.data_images import dataset_argument, export, path_option, preview, recipe_for, set_option
+from ganforge.cli.data_images import dataset_argument, dataset_options, export, path_option, preview, recipe_for
 from ganforge.cli.fetch import fetch
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ data.add_command(export)
 @data.command()
 @dataset_argument
 @path_option
-@set_option
+@dataset_options
 @answers
 def info(dataset: str, path: str | None, assignments: tuple[str, ...], answer: Answer) -> None:
     """Describe a DATASET and the images at --data.

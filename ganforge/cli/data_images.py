@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ganforge.cli.answer import Answer, answers
+from ganforge.cli.assignments import set_option
 from ganforge.cli.show import preparing
 
 if TYPE_CHECKING:
@@ -17,13 +18,7 @@ _COLUMNS = 8
 
 dataset_argument = click.argument("dataset", default="folder")
 path_option = click.option("--data", "path", help="Path of the images: a folder, an archive or a file of arrays.")
-set_option = click.option(
-    "--set",
-    "assignments",
-    multiple=True,
-    metavar="KEY.PATH=VALUE",
-    help="Set an option of the data set, e.g. data.split=test.",
-)
+dataset_options = set_option("Set an option of the data set, e.g. data.split=test.")
 
 
 @click.command()
@@ -31,7 +26,7 @@ set_option = click.option(
 @path_option
 @click.option("--image-size", default="64", show_default=True, help="Size in pixels: N, or HEIGHTxWIDTH.")
 @click.option("--count", type=click.IntRange(min=1), default=64, show_default=True, help="Number of images.")
-@set_option
+@dataset_options
 @click.option("--recipe", "augmenting", help="Augment the images as this recipe does.")
 @click.option(
     "--out",
@@ -88,7 +83,7 @@ def preview(
 @click.option("--run", "run", type=click.Path(path_type=Path), help="Export the images that this run was trained on.")
 @click.option("--image-size", default="64", show_default=True, help="Size in pixels: N, or HEIGHTxWIDTH.")
 @click.option("--count", type=click.IntRange(min=1), help="Number of images, taken from the whole set. [default: all]")
-@set_option
+@dataset_options
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder to create.")
 @answers
 def export(

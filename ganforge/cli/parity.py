@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ganforge.cli.answer import Answer, answers_in_files
+from ganforge.cli.assignments import set_option
 from ganforge.cli.devices import device_option
 from ganforge.cli.show import table
 
@@ -46,13 +47,7 @@ if TYPE_CHECKING:
 @click.option("--batch-size", type=click.IntRange(min=1), default=8, show_default=True, help="Images per batch.")
 @device_option("Device of the backends; the NumPy reference stays on the CPU.", "cpu")
 @click.option("--data", "path", help="Path of the recipe's images. [default: the built-in digits]")
-@click.option(
-    "--set",
-    "assignments",
-    multiple=True,
-    metavar="KEY.PATH=VALUE",
-    help="Set any value of the recipes; none leaves it out.",
-)
+@set_option("Set any value of the recipes; none leaves it out.")
 @click.option(
     "--save", type=click.Path(path_type=Path), help="Save the first two arrays that differ to this .npz file."
 )

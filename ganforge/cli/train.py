@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from ganforge.cli.answer import Answer, answers
+from ganforge.cli.assignments import set_option
 from ganforge.cli.devices import device_option
 from ganforge.cli.show import plan, plan_facts, preparing, tell_json
 
@@ -39,13 +40,7 @@ from ganforge.cli.show import plan, plan_facts, preparing, tell_json
     help="Start from the weights of another run or of a saved model, as far as they fit.",
 )
 @click.option("--out", type=click.Path(path_type=Path), help="The run's folder. [default: runs/NNNNN-recipe-backend]")
-@click.option(
-    "--set",
-    "assignments",
-    multiple=True,
-    metavar="KEY.PATH=VALUE",
-    help="Set any value of the recipe; none leaves it out.",
-)
+@set_option("Set any value of the recipe; none leaves it out.")
 @click.option("--dry-run", is_flag=True, help="Show the resolved recipe, the layers and the cost, then exit.")
 @answers
 def train(
