@@ -31,12 +31,13 @@ def opened(open_session: OpenSession, gan: Gan, precision: Precision) -> Session
 
 
 NAMES = sorted(set(TINY) - FLOAT64_ONLY)
+SEVERAL = ("labels", "residuals", "hinge-r1", "spectral-norm", "shared-average")
+"""Those of the frameworks that compile every one for seconds."""
 FAST = {"torch": NAMES, "tensorflow": ("labels", "residuals"), "jax": ()}
-"""Those that the fast tier has; two of the frameworks compile every one."""
 CASES = [
     pytest.param(each, name, id=f"{each}-{name}", marks=[pytest.mark.slow] * (name not in FAST[each]))
     for each in FRAMEWORKS
-    for name in (NAMES if each != "jax" else ("labels", "residuals", "hinge-r1", "spectral-norm", "shared-average"))
+    for name in (NAMES if each == "torch" else SEVERAL)
 ]
 
 

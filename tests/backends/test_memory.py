@@ -133,16 +133,16 @@ def test_a_batch_that_is_too_large_ends_in_one_line_and_the_one_it_names_fits() 
     def bench(batch: int) -> subprocess.CompletedProcess[str]:
         narrow = ["--set", "image_size=16", "--set", "architecture.width=8", "--seconds", "0", "--backend", "torch"]
         command = [sys.executable, "-m", "ganforge", "bench", "--recipe", "dcgan", *narrow, "--batch-size", str(batch)]
-        limited = "import resource, runpy, sys; resource.setrlimit(resource.RLIMIT_AS, (5 * 2**30,) * 2); "
+        limited = "import resource, runpy, sys; resource.setrlimit(resource.RLIMIT_AS, (3 * 2**30,) * 2); "
         code = limited + "sys.argv = sys.argv[1:]; runpy.run_module('ganforge', run_name='__main__')"
         return subprocess.run(
             [sys.executable, "-c", code, *command[2:]], capture_output=True, text=True, timeout=250, check=False
         )
 
-    refused = bench(400_000)
+    refused = bench(200_000)
     assert refused.returncode == 1, refused.stderr
     assert refused.stderr.count("\n") == 1
-    assert "Error: device cpu is out of memory: it has 5.0 GiB" in refused.stderr
+    assert "Error: device cpu is out of memory: it has 3.0 GiB" in refused.stderr
     fits = int(refused.stderr.rpartition("--batch-size ")[2])
     assert fits >= 256
     assert bench(fits).returncode == 0

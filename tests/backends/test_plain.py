@@ -44,13 +44,18 @@ def test_plain_goes_without(name: str, value: str, monkeypatch: pytest.MonkeyPat
     assert bool(tuned) == (name in KEEPING and not plain)
 
 
-RECIPES = [entry.name for entry in shipped_recipes()]
+SYSTEMS = ("anime", "carpedm20", "celeba", "cgan-mnist", "faces", "frogs")
+RECIPES = {
+    "torch": [entry.name for entry in shipped_recipes()],
+    "tensorflow": ["digits", "dcgan", *SYSTEMS, "acgan", "lsgan"],
+    "jax": ["digits"],
+}
+"""All in torch; the other two compile a residual network for minutes, and test_fast_forms.py has each of their forms."""
 FAST = {"torch": ("digits", "dcgan", "anime", "projection"), "tensorflow": ("digits",), "jax": ()}
-"""Those that the fast tier has; two of the frameworks compile every one."""
 CASES = [
     pytest.param(each, name, id=f"{each}-{name}", marks=[pytest.mark.slow] * (name not in FAST[each]))
     for each in FRAMEWORKS
-    for name in (RECIPES if each != "jax" else ("digits", "dcgan", "cgan-mnist", "projection"))
+    for name in RECIPES[each]
 ]
 
 

@@ -72,8 +72,9 @@ def tier(backend, precision, name):
 CASES = [
     pytest.param(*case, id="-".join(case), marks=tier(*case))
     for case in product(BACKENDS, ("float64", "float32"), TINY)
-    if case[:2] != ("jax", "float32") or case[2] in COMPILED
+    if case[0] == "torch" or case[1] == "float64" or case[2] in COMPILED
 ]
+"""In float64 every backend has all; those that compile have a few in float32."""
 
 
 @pytest.mark.parametrize(("backend", "precision", "name"), CASES)
@@ -92,13 +93,10 @@ def agree(gan, pair, seed=0, **settings):
 
 
 AGREE = [
-    pytest.param(
-        name, pair, id=f"{name}-{'-'.join(pair)}", marks=[pytest.mark.slow] * ("jax" in pair or name not in COMPILED)
-    )
-    for name, pair in product(TINY, combinations(BACKENDS, 2))
-    if "jax" not in pair or name in COMPILED
+    pytest.param(name, pair, id=f"{name}-{'-'.join(pair)}", marks=[pytest.mark.slow] * ("jax" in pair))
+    for name, pair in product(COMPILED, combinations(BACKENDS, 2))
 ]
-"""Of JAX few, since every one agrees with the reference."""
+"""A few, since every one agrees with the reference."""
 
 
 @pytest.mark.parametrize(("name", "pair"), AGREE)
