@@ -19,12 +19,21 @@ from ganforge.training.experiment import resolve_networks
 
 PUBLISHED = ("acgan", "few-images", "lsgan", "projection", "r3gan", "sagan", "sngan", "sngan-resnet", "wgan-gp")
 BY_CLASS = ("acgan", "projection", "sagan")
-NARROW: dict[str, Any] = {"training.batch_size": 4, "data.set": "digits", "image_size": [17, 20]}
-"""With `width`, so that a step takes a moment. The digits have labels."""
+FIVE_UPDATES = ("projection", "sngan-resnet", "wgan-gp")
 
 
-def width(name: str) -> int:
-    return 4 if name == "sagan" else 2  # attention takes an eighth of the channels
+def narrow(name: str) -> dict[str, Any]:
+    """The setting that makes its networks as narrow as they can be."""
+    if name == "few-images":
+        return {"architecture.width": 2}
+    return {"width": 4 if name == "sagan" else 2}  # attention takes an eighth of the channels
+
+
+def small(name: str) -> dict[str, Any]:
+    """Settings with which a step takes a moment, and its compilation not much longer. The digits have labels."""
+    updates = {"training.discriminator.updates": 2} if name in FIVE_UPDATES else {}
+    digits = {"training.batch_size": 4, "data.set": "digits", "image_size": [17, 20]}
+    return digits | updates | narrow(name)
 
 
 def built(name: str, **overrides: Any) -> Gan:
@@ -60,7 +69,7 @@ def test_at_32_pixels_the_residual_networks_are_the_papers() -> None:
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_any_size_from_16_pixels(name: str) -> None:
     for size in ((16, 16), (28, 28), (17, 40), (128, 128)):
-        gan = built(name, image_size=size, width=width(name))
+        gan = built(name, image_size=size, **narrow(name))
         assert gan.image_shape == (*size, 3)
         sides = [min(node.output[:2]) for each in NETWORKS for node in walk(gan.nodes(each)) if len(node.output) == 3]
         assert 4 <= min(side for side in sides if side > 1) <= 8
@@ -68,7 +77,7 @@ def test_any_size_from_16_pixels(name: str) -> None:
 
 @pytest.mark.parametrize("name", [name for name in PUBLISHED if name not in BY_CLASS])
 def test_with_labels_on_request(name: str) -> None:
-    assert built(name, conditional=True, width=2).classes == 10
+    assert built(name, conditional=True, **narrow(name)).classes == 10
 
 
 @pytest.mark.parametrize("name", BY_CLASS)
@@ -123,8 +132,7 @@ def test_the_classifier_reads_no_label_and_names_each() -> None:
 @pytest.mark.parametrize("name", few(PUBLISHED, ["acgan"]))
 def test_trains_and_draws_and_goes_on_in_another_framework(name: str, tmp_path: Path) -> None:
     need("torch")
-    overrides = NARROW | {"width": width(name)}
-    run = ganforge.train(name, backend="torch", out=tmp_path / "run", steps=2, overrides=overrides)
+    run = ganforge.train(name, backend="torch", out=tmp_path / "run", steps=2, overrides=small(name))
     assert ganforge.load(run.folder).sample(3).shape == (3, 17, 20, 1)
     if name != "acgan":  # one in the fast tier is enough: TensorFlow compiles for seconds
         need("tensorflow")
@@ -147,7 +155,7 @@ def test_the_numbers_are_the_reference_s(name: str, framework: str) -> None:
     from ganforge.parity.trial import trial
     from ganforge.testing import REFERENCE
 
-    made = trial(ganforge.load_recipe(name, overrides=NARROW | {"width": width(name)}), default_host())
+    made = trial(ganforge.load_recipe(name, overrides=small(name)), default_host())
     backend = find_backend(framework, default_host())
     report = compare(made.experiment.gan, REFERENCE, backend, inputs=made.inputs, state=made.state, steps=2)
     assert report.ok, report.first
