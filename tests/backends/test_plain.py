@@ -50,7 +50,7 @@ RECIPES = {
     "tensorflow": ["digits", "dcgan", *SYSTEMS, "acgan", "lsgan"],
     "jax": ["digits"],
 }
-"""All in torch; the other two compile a residual network for minutes, and test_fast_forms.py has each of their forms."""
+"""All in torch. The other two compile a residual network for minutes; test_fast_forms.py has each of their forms."""
 FAST = {"torch": ("digits", "dcgan", "anime", "projection"), "tensorflow": ("digits",), "jax": ()}
 CASES = [
     pytest.param(each, name, id=f"{each}-{name}", marks=[pytest.mark.slow] * (name not in FAST[each]))
