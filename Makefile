@@ -26,9 +26,6 @@ demo: $(VENV)/.installed-torch
 
 # The networks of the tests are small: on a busy machine torch's threads would spend the time waiting.
 test test-all: export OMP_NUM_THREADS ?= 1
-# What XLA compiled for one process, or yesterday, serves the next.
-test test-all: export JAX_COMPILATION_CACHE_DIR ?= $(abspath $(VENV))/jax-cache
-test test-all: export JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS ?= 0.2
 pytest := $(VENV)/bin/pytest --numprocesses auto --dist loadfile
 
 test: $(VENV)/.installed-all
