@@ -35,10 +35,10 @@ a minute and a half.
 
 | your images | recipe | why |
 |---|---|---|
-| any, with little time | `few-images` or `dcgan`, at 32x32 | the cheapest steps; `few-images` is half as wide and draws from averaged weights |
+| any, with little time | `few-images` or `dcgan`, at 32x32 | the cheapest steps; `few-images` is half as wide |
 | a few thousand, two cores | `sngan` | spectral norm limits the discriminator; a tenth of the cost of `sngan-resnet` |
 | the same, to compare losses | `lsgan` | least squares also moves images that already pass for real |
-| 50 to 2,000 of one kind | `few-images` | all images that the discriminator sees are augmented; with 200 faces, this halved KID |
+| 50 to 2,000 of one kind | `few-images` | the discriminator sees augmented images; with 200 faces, this halved KID |
 | any, with a GPU or a night | `sngan-resnet`, `wgan-gp` | five updates of the discriminator per step: steady but slow |
 | classes, to be drawn on request | `projection` | the label acts in each batch norm and on the features |
 | the same, with little time | `acgan` | a twentieth of the cost of `projection`; less variety within a class |
