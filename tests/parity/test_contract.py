@@ -126,7 +126,7 @@ def test_a_small_dcgan_runs_freely(pair, steps, tolerance):
 @pytest.mark.parametrize("steps", [slow(50), slow(1000)])
 @pytest.mark.parametrize("precision", ["float64", slow("float32")])
 def test_a_small_dcgan_keeps_in_step(pair, precision, steps):
-    row = agree(small_dcgan(), pair, precision=precision, steps=5, lock_step=steps)[f"lock-step, {steps} steps"]
+    row = agree(small_dcgan(), pair, precision=precision, steps=5, lock_step=steps)[f"lock-step, {steps:,} steps"]
     assert row.verdict == "holds"
     assert row.tolerance == 1e-11 or precision == "float32"
 
