@@ -56,7 +56,6 @@ def open_system(name: str, framework: str) -> tuple[Any, Any, Any]:
         (name, framework) if framework == "torch" else slow(name, framework)
         for name in PROGRAMS
         for framework in FRAMEWORKS
-        if framework != "jax" or name == "cgan-mnist"  # no original's framework, and slow to compile
     ],
 )
 def test_the_first_two_updates_are_the_original_s(name: str, framework: str) -> None:
