@@ -135,9 +135,7 @@ def test_a_small_dcgan_keeps_in_step(pair, precision, steps):
 @pytest.mark.parametrize("pair", PAIRS)
 def test_a_small_dcgan_runs_freely_in_float32(pair):
     """From one of a few states; from another a ReLU's input may be so near to 0 that rounding decides."""
-    runs = (
-        agree(dcgan(), pair, seed=seed, precision="float32", steps=5)["free run, 5 steps"] for seed in range(1, 6)
-    )
+    runs = (agree(dcgan(), pair, seed=seed, precision="float32", steps=5)["free run, 5 steps"] for seed in range(1, 6))
     assert any(run.verdict == "holds" for run in runs)
 
 
