@@ -88,9 +88,8 @@ class JaxRuntime:
         with self.context():
             return {name: self.real(array) for name, array in state.items()}
 
-    def store(self, arrays: Tensors, changed: Tensors) -> None:
-        """Arrays change places."""
-        arrays.update(changed)
+    def load(self, arrays: Tensors, state: State) -> None:
+        arrays.update(self.arrays(state))
 
     def to_numpy(self, x: jax.Array) -> Array:
         return np.array(x)
@@ -138,7 +137,7 @@ class JaxRuntime:
 
         def run(*inputs: Any) -> Any:
             changed, result = whole(arrays, *inputs)
-            self.store(arrays, changed)
+            arrays.update(changed)
             return {name: memory.Awaited(each, self.device) for name, each in result.items()}
 
         return run

@@ -90,11 +90,9 @@ class TensorFlowRuntime:
                 name: tf.Variable(array, dtype=self.dtype, trainable=False, name=name) for name, array in state.items()
             }
 
-    def store(self, arrays: Tensors, changed: Tensors) -> None:
-        """Assign what was not changed in place."""
-        for name, value in changed.items():
-            if value is not arrays[name]:
-                arrays[name].assign(value)
+    def load(self, arrays: Tensors, state: State) -> None:
+        for name, array in state.items():
+            arrays[name].assign(self.real(array))
 
     def to_numpy(self, x: Any) -> Array:
         return np.array(x.numpy())
@@ -141,7 +139,9 @@ class TensorFlowRuntime:
 
     def _run(self, function: Callable[..., tuple[Tensors, Any]], arrays: Tensors, *inputs: Any) -> Any:
         changed, result = function(arrays, *inputs)
-        self.store(arrays, changed)
+        for name, value in changed.items():
+            if value is not arrays[name]:  # changed in place
+                arrays[name].assign(value)
         return result
 
     @contextmanager

@@ -78,8 +78,8 @@ class TorchRuntime:
     def arrays(self, state: State) -> Tensors:
         return {name: self._parameter(self.real(array)) for name, array in state.items()}
 
-    def store(self, arrays: Tensors, changed: Tensors) -> None:
-        arrays.update(changed)
+    def load(self, arrays: Tensors, state: State) -> None:
+        arrays.update(self.arrays(state))
 
     def to_numpy(self, x: Tensor) -> Array:
         return np.array(x.numpy(force=True), order="C")
@@ -127,7 +127,7 @@ class TorchRuntime:
 
         def run(*inputs: Any) -> Any:
             changed, result = function(arrays, *inputs)
-            self.store(arrays, changed)
+            arrays.update(changed)
             return result
 
         return run

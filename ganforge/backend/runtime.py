@@ -151,8 +151,8 @@ class Runtime(Protocol):
         """The session's own arrays, in the state's precision, by their names there."""
         ...
 
-    def store(self, arrays: Tensors, changed: Tensors) -> None:
-        """Let `arrays` hold the values of `changed`."""
+    def load(self, arrays: Tensors, state: State) -> None:
+        """Let the session's own arrays hold `state`."""
         ...
 
     def to_numpy(self, x: Tensor) -> Array:

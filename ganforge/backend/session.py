@@ -107,7 +107,7 @@ class GanSession:
         """Take over `state`."""
         self._gan.check_state(state)
         with self._runtime.context():
-            self._runtime.store(self._arrays, self._runtime.arrays({name: state[name] for name in self._gan.shapes}))
+            self._runtime.load(self._arrays, {name: state[name] for name in self._gan.shapes})
 
     def native(self, network: NetworkName, *, averaged: bool = False) -> Any:
         """The framework's own module with these weights."""

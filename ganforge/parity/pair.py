@@ -98,7 +98,7 @@ class Pair:
 
         def run() -> Iterator[Sides]:
             for number in range(count):
-                self._step(number)
+                self._step(number, self._a.state())
                 if number + 1 == half:
                     middle[:] = self._a.state(), self._b.state()
                 yield from self._states(number + 1, tolerance)
@@ -129,8 +129,9 @@ class Pair:
 
         def run() -> Iterator[Sides]:
             for number in range(steps):
-                self._load(self._a.state())
-                self._step(number)
+                before = self._a.state()
+                self._load(before, self._sides[1:])
+                self._step(number, before)
                 yield from self._states(number + 1, TOLERANCES[self._precision].lock_step)
 
         return self._row(f"lock-step, {counted(steps, 'step')}", run(), steps=steps)
@@ -148,17 +149,18 @@ class Pair:
         return self._row(what, zip(expected, found, strict=True))
 
     def _reset(self) -> None:
-        self._load(self._begin)
+        self._load(self._begin, self._sides)
 
-    def _load(self, state: State) -> None:
-        for session in self._sides:
+    def _load(self, state: State, sessions: Iterable[Session]) -> None:
+        for session in sessions:
             session.load_state(state)
         self._past.clear()
         self._looked = None
 
-    def _step(self, number: int) -> None:
+    def _step(self, number: int, before: State) -> None:
+        """before: the state of the first."""
         self._looked = None
-        self._past.append((number, self._a.state()))
+        self._past.append((number, before))
         fed = self._inputs(number)
         for session in self._sides:
             session.step(fed)
