@@ -16,7 +16,15 @@ if TYPE_CHECKING:
 _COLUMNS = 8
 """Columns in a grid of augmented images."""
 
-dataset_argument = click.argument("dataset", default="folder")
+
+def _no_path(context: click.Context, parameter: click.Parameter, value: str) -> str:
+    """A path in the place of the name is a frequent mistake."""
+    if Path(value).exists() and (Path(value).name != value or Path(value).suffix):
+        raise click.BadParameter(f"{value} is a path, not a data set's name; give it as --data {value}")
+    return value
+
+
+dataset_argument = click.argument("dataset", default="folder", callback=_no_path)
 path_option = click.option("--data", "path", help="Path of the images: a folder, an archive or a file of arrays.")
 dataset_options = set_option("Set an option of the data set, e.g. data.split=test.")
 

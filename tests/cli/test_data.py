@@ -38,6 +38,11 @@ def facts(*arguments: str | Path) -> dict[str, object]:
     return row
 
 
+@pytest.mark.parametrize("command", ["info", "preview", "export"])
+def test_a_path_in_place_of_the_name(command: str, tmp_path: Path) -> None:
+    assert f"give it as --data {tmp_path}" in run("data", command, tmp_path, code=2).output
+
+
 def test_shared_sets(shared_data: Path) -> None:
     frogs = facts("cifar10", "--data", shared_data / "cifar10", "--set", "data.classes=frog,cat")
     assert frogs["classes"] == {"frog": 5000, "cat": 400}
