@@ -35,8 +35,9 @@ a minute and a half.
 
 | your images | recipe | why |
 |---|---|---|
-| any, with little time | `few-images` or `dcgan`, at 32x32 | the cheapest steps; `few-images` is half as wide |
-| a few thousand, two cores | `sngan` | spectral norm limits the discriminator; a tenth of the cost of `sngan-resnet` |
+| thousands of one kind, half an hour | `light` | 0.42 of the KID of `dcgan` (9,000 anime faces, 32x32, two cores) |
+| the same, of many kinds | `light` | 0.80 of the KID of `dcgan` (4,000 images of CIFAR-10) |
+| the same, with hours | `sngan` | spectral norm limits the discriminator; a tenth of the cost of `sngan-resnet` |
 | the same, to compare losses | `lsgan` | least squares also moves images that already pass for real |
 | 50 to 2,000 of one kind | `few-images` | the discriminator sees augmented images; with 200 faces, this halved KID |
 | any, with a GPU or a night | `sngan-resnet`, `wgan-gp` | five updates of the discriminator per step: steady but slow |

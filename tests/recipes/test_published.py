@@ -17,7 +17,18 @@ from ganforge.spec.layers.chain import walk
 from ganforge.training.backends import find_backend
 from ganforge.training.experiment import resolve_networks
 
-PUBLISHED = ("acgan", "few-images", "lsgan", "projection", "r3gan", "sagan", "sngan", "sngan-resnet", "wgan-gp")
+PUBLISHED = (
+    "acgan",
+    "few-images",
+    "light",
+    "lsgan",
+    "projection",
+    "r3gan",
+    "sagan",
+    "sngan",
+    "sngan-resnet",
+    "wgan-gp",
+)
 BY_CLASS = ("acgan", "projection", "sagan")
 
 

@@ -27,6 +27,7 @@ SHIPPED = (
     "faces",
     "few-images",
     "frogs",
+    "light",
     "lsgan",
     "projection",
     "r3gan",

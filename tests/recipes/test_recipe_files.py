@@ -94,8 +94,8 @@ def test_a_recipe_whose_file_has_gone(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("digts", r"unknown recipe 'digts' \(a file .* as ./digts.toml\); did you mean 'digits'\?$"),
-        ("qqqqq", r"known: acgan, anime, [a-z0-9, -]*projection \.\.\.$"),
+        ("digts", r"unknown recipe 'digts' \(a file .* as ./digts.toml\); did you mean 'digits' or 'light'\?$"),
+        ("qqqqq", r"known: acgan, anime, [a-z0-9, -]*lsgan \.\.\.$"),
         ("folder/none", "no recipe file folder/none"),
         ("none.toml", "no recipe file none.toml"),
     ],
