@@ -91,8 +91,9 @@ class TensorFlowRuntime:
             }
 
     def load(self, arrays: Tensors, state: State) -> None:
-        for name, array in state.items():
-            arrays[name].assign(self.real(array))
+        converted = {name: self.real(array) for name, array in state.items()}
+        for name, value in converted.items():
+            arrays[name].assign(value)
 
     def to_numpy(self, x: Any) -> Array:
         return np.array(x.numpy())
